@@ -1,0 +1,130 @@
+"""The daemon: serve → start → wait → stop, read top-down."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from img2imgd import __version__
+from img2imgd.app import folders
+from img2imgd.app.loops import DispatchLoop, InboxLoop
+from img2imgd.config import Config
+from img2imgd.ledger import Ledger, open_ledger
+from img2imgd.pool.reading import ReaderProcess
+from img2imgd.reader.protocol import ReaderLimits
+
+log = logging.getLogger(__name__)
+
+_JOIN_SECONDS = 30.0
+
+
+class Daemon:
+    """All the parts of one running img2imgd. ``drain`` is the way of ``once``."""
+
+    def __init__(self, config: Config, *, drain: bool = False) -> None:
+        self.config = config
+        self._drain = drain
+        self._asked_to_stop = threading.Event()
+        self.inboxes: list[InboxLoop] = []
+        self.dispatch: DispatchLoop | None = None
+
+    def serve(self, tick: Callable[[Ledger], bool] | None = None, seconds: float = 1.0) -> None:
+        """Run until a signal, or until ``tick`` (asked every ``seconds``) returns True.
+
+        Raises:
+            HeldByAnother, EnvironmentFault: before anything was started.
+        """
+        folders.make_all(self.config)
+        with folders.held(self.config), self._signals():
+            ledger = open_ledger(self.ledger_path)
+            self._introduce(ledger)
+            try:
+                self._start()
+                while not self._asked_to_stop.wait(seconds):
+                    if tick is not None and tick(ledger):
+                        break
+            finally:
+                self._stop()
+                ledger.set_facts(pid="", waits_for="")
+                ledger.close()
+
+    def stop(self) -> None:
+        """Ask the daemon to stop; safe in a signal handler and from any thread."""
+        self._asked_to_stop.set()
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies."""
+        return self.config.state / "ledger.sqlite"
+
+    def _introduce(self, ledger: Ledger) -> None:
+        known = ledger.facts().get("ledger_id") or secrets.token_hex(8)
+        ledger.set_facts(
+            pid=str(os.getpid()), host=socket.gethostname(), ledger_id=known, waits_for=""
+        )
+        log.info("img2imgd %s, pid %d, root %s", __version__, os.getpid(), self.config.root)
+        for note in self.config.notes:
+            log.info("%s", note)
+
+    def _start(self) -> None:
+        limits = self.config.limits
+        reader = ReaderProcess(
+            ReaderLimits(max_file_mb=limits.max_file_mb, max_pixels=limits.max_pixels)
+        )
+        self._reader = reader
+        self.dispatch = DispatchLoop(self.config, self.ledger_path, reader)
+        self.inboxes = [
+            InboxLoop(
+                self.config,
+                inbox,
+                self.ledger_path,
+                lambda path: reader.inspect(path).infotext,
+                self.dispatch.pool.wake,
+                drain=self._drain,
+            )
+            for inbox in self.config.inboxes
+        ]
+        for loop in (self.dispatch, *self.inboxes):
+            loop.start()
+        for inbox in self.config.inboxes:
+            log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
+
+    def _stop(self) -> None:
+        """Claims stop first, then the worker; what is under way stays in spool and staging."""
+        loops = [*self.inboxes, *filter(None, [self.dispatch])]
+        for loop in loops:
+            loop.stop()
+        for loop in loops:
+            loop.join(_JOIN_SECONDS)
+        if self.dispatch is not None:
+            self._reader.close()
+        log.info("stopped")
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT set a flag, nothing more; the former handlers come back after."""
+
+        def handle(number: int, _frame: FrameType | None) -> None:
+            log.info("%s: stopping", signal.Signals(number).name)
+            self.stop()
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, handle) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)

@@ -1,0 +1,102 @@
+"""``init``, ``check`` and ``schema``: commands about files, not about pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from img2imgd.cli.configured import config_of
+from img2imgd.config import Config, default_config_text, default_root, load_config
+from img2imgd.errors import DocumentError, Exit, UsageError
+from img2imgd.request import Request, parse_sidecar, read_defaults, resolve
+
+_CONFIG_KEYS = ("root:", "inboxes:", "models:", "outbox:", "engine:")
+
+
+def init(arguments: argparse.Namespace) -> Exit:
+    """Write a commented config and make the folders it names."""
+    root: Path = (arguments.folder or default_root(os.environ)).absolute()
+    target = root / "config.yaml"
+    if target.exists():
+        raise UsageError(f"{target} is there already.", "Edit it, or name another folder.")
+    for name in ("inbox", "outbox", "done", "failed", "state"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    target.write_text(default_config_text(root), encoding="utf-8")
+    print(f"Wrote {target}.\nStart the daemon with:  img2imgd run -c {target}")
+    return Exit.OK
+
+
+def schema(arguments: argparse.Namespace) -> Exit:
+    """Print a JSON Schema, for editors that check YAML while one types."""
+    from img2imgd import config, request
+
+    made = request.json_schema() if arguments.what == "sidecar" else config.json_schema()
+    print(json.dumps(made, indent=2))
+    return Exit.OK
+
+
+def check(arguments: argparse.Namespace) -> Exit:
+    """Check every file, print every problem, say what each sidecar would make."""
+    settings = config_of(arguments)
+    results = [_check_file(path, settings) for path in arguments.files]
+    return Exit.OK if all(results) else Exit.USAGE
+
+
+def _check_file(path: Path, config: Config) -> bool:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        print(f"{path}: cannot be read: {error.strerror}")
+        return False
+    try:
+        print(f"{path}: fine: {_describe(path, data, config)}")
+    except DocumentError as error:
+        for problem in error.problems:
+            print(f"{path}: {problem}")
+        return False
+    return True
+
+
+def _describe(path: Path, data: bytes, config: Config) -> str:
+    if path.name.casefold() == "_defaults.yaml":
+        read_defaults(path.name, data)
+        return "defaults for the pictures of its folder and below"
+    if _is_config(path, data):
+        found = load_config(path, None, env=os.environ)
+        inboxes = ", ".join(str(inbox.path) for inbox in found.inboxes)
+        return f"a config: {inboxes} → {found.outbox}, models {', '.join(found.models)}"
+    sidecar = parse_sidecar(path.name, data)
+    request = resolve(
+        [sidecar.keys, config.defaults],
+        default_model=config.model,
+        models=config.models,
+        draw_seed=lambda: 0,
+        max_frames=config.limits.max_frames,
+        name=path.name,
+    )
+    return describe_request(request)
+
+
+def describe_request(request: Request) -> str:
+    """What a request would make, in a sentence."""
+    count = request.frame_count
+    parts = [f"“{request.prompt}”", f"{count} {'frame' if count == 1 else 'frames'}"]
+    for axis, values in request.sweep.items():
+        parts.append(f"{axis} {values[0]:g} to {values[-1]:g} in {len(values)}")
+    if request.wants_gif:
+        parts.append("a GIF")
+    parts.append(f"model {request.model}")
+    parts.append("a fresh seed" if request.seed_drawn else f"seed {request.seed}")
+    return ", ".join(parts)
+
+
+def _is_config(path: Path, data: bytes) -> bool:
+    """A config is told from a sidecar by its name, or by keys that only a config has."""
+    if path.suffix.casefold() == ".txt":
+        return False
+    if path.stem.casefold() in ("config", "img2imgd"):
+        return True
+    lines = data.decode("utf-8", "replace").splitlines()
+    return any(line.startswith(_CONFIG_KEYS) for line in lines)

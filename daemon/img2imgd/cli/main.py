@@ -1,0 +1,106 @@
+"""Arguments, and the edge where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2imgd import __version__
+from img2imgd.errors import Exit, Img2imgdError
+
+_EPILOG = """\
+exit codes: 0 fine, 2 wrong usage or config, 3 some drops failed, 4 another img2imgd holds the
+folders, 5 disk, device or model files did not allow the work, 1 a fault of img2imgd itself"""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(_command(arguments))
+    except Img2imgdError as error:
+        print(f"img2imgd: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        return 0  # the reader of our output (head, a pager) had enough
+    except KeyboardInterrupt:
+        return 130
+
+
+def _command(arguments: argparse.Namespace) -> Exit:
+    """Import the command's module and call it."""
+    name: str = arguments.command
+    if name in ("run", "once"):
+        from img2imgd.cli import serving
+
+        return serving.run(arguments) if name == "run" else serving.once(arguments)
+    if name == "demo":
+        from img2imgd.cli import demo
+
+        return demo.demo(arguments)
+    if name == "status":
+        from img2imgd.cli import status
+
+        return status.status(arguments)
+    from img2imgd.cli import documents
+
+    commands = {"init": documents.init, "check": documents.check, "schema": documents.schema}
+    return commands[name](arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="img2imgd",
+        description="A watch-folder daemon for image-to-image diffusion: drop a picture and a "
+        "sidecar with a prompt into an inbox, find the results in the outbox.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"img2imgd {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_serving(commands)
+    _add_documents(commands)
+    return parser
+
+
+def _add_serving(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="the daemon, in the foreground")
+    _add_config(run)
+    once = commands.add_parser("once", help="serve what is in the inboxes now, then exit")
+    _add_config(once)
+    once.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS",
+        help="give up when no work was possible for so long (default: 60)",
+    )  # fmt: skip
+    for command in (run, once):
+        command.add_argument(
+            "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"],
+            help="what the log on stderr tells (default: INFO)",
+        )  # fmt: skip
+    demo = commands.add_parser("demo", help="draw sample sketches and serve them: see it work")
+    demo.add_argument("folder", nargs="?", type=Path, default=Path("img2imgd-demo"), metavar="DIR")
+    status = commands.add_parser("status", help="queue, running job, last results, failures")
+    _add_config(status)
+    status.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    init = commands.add_parser("init", help="write a commented config and make the folders")
+    init.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: ~/img2imgd")
+    check = commands.add_parser(
+        "check", help="check sidecars or a config: all errors at once, and what would be made"
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    _add_config(check)
+    schema = commands.add_parser("schema", help="JSON Schema of a sidecar or the config")
+    schema.add_argument("what", choices=["sidecar", "config"])
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the config")
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR",
+        help="the folder that holds inbox, outbox, done, failed and state (default: ~/img2imgd)",
+    )  # fmt: skip

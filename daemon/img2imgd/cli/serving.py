@@ -1,0 +1,51 @@
+"""``run`` and ``once``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from img2imgd import log
+from img2imgd.app import Daemon, Outcome, serve_once
+from img2imgd.cli.configured import config_of
+from img2imgd.cli.progress import ProgressBars
+from img2imgd.errors import Exit
+from img2imgd.job import JobState
+
+
+def run(arguments: argparse.Namespace) -> Exit:
+    """The daemon, until SIGTERM or SIGINT."""
+    config = config_of(arguments)
+    log.configure(arguments.log_level)
+    Daemon(config).serve()
+    return Exit.OK
+
+
+def once(arguments: argparse.Namespace) -> Exit:
+    """Serve what is there, with progress on a terminal, and sum up."""
+    config = config_of(arguments)
+    log.configure(arguments.log_level)
+    with ProgressBars() as bars:
+        outcome = serve_once(config, arguments.timeout, bars.update)
+    print_outcome(outcome)
+    return outcome.exit_code
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """One line per job that ended and per file that stays."""
+    for row in outcome.jobs:
+        what = _shown(row.spec.rel)
+        if row.state is JobState.DONE:
+            print(f"done    {what} → {row.published}")
+        elif row.state.ended:
+            print(f"{row.state.value:7} {what}: {row.reason.splitlines()[0] if row.reason else ''}")
+        else:
+            print(f"open    {what}: goes on at the next start")
+    for inbox, rel, why in outcome.waiting:
+        print(f"waits   {_shown(os.path.join(inbox, rel))}: {why}")  # noqa: PTH118 - may be no UTF-8
+    if outcome.blocked:
+        print(f"gave up: {outcome.blocked}")
+
+
+def _shown(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

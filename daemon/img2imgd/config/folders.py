@@ -1,0 +1,115 @@
+"""Paths in the config: made absolute, and kept apart from each other."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from img2imgd.config.sections import LoraConfig, ModelConfig
+from img2imgd.config.settled import Config
+from img2imgd.document import Document
+from img2imgd.document import Path as KeyPath
+from img2imgd.errors import Problem
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def absolute(text: str, folder: Path, env: Mapping[str, str]) -> Path:
+    """A path as written: ``~`` is the home of ``env``, a relative one starts at ``folder``."""
+    if text == "~" or text.startswith("~/"):
+        return Path(os.path.normpath(home(env) / text[2:]))
+    return Path(os.path.normpath(folder / Path(text).expanduser()))
+
+
+def home(env: Mapping[str, str]) -> Path:
+    """The user's home folder."""
+    return Path(env["HOME"]) if env.get("HOME") else Path.home()
+
+
+def state_folder(
+    root: Path, env: Mapping[str, str], is_local: Callable[[Path], bool]
+) -> tuple[Path, str]:
+    """Where the ledger lies if the config does not say, and a note if that is not under the root.
+
+    SQLite's write-ahead log needs shared memory, which network filesystems do not have
+    (https://sqlite.org/wal.html).
+    """
+    if is_local(root):
+        return root / "state", ""
+    if env.get("STATE_DIRECTORY"):
+        state = Path(env["STATE_DIRECTORY"].partition(":")[0])
+    else:
+        base = env.get("XDG_STATE_HOME") or str(home(env) / ".local" / "state")
+        digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
+        state = Path(base) / "img2imgd" / digest
+    return state, f"{root} is on a network filesystem, so the ledger is kept in {state}"
+
+
+def absolute_model(model: ModelConfig, folder: Path, env: Mapping[str, str]) -> ModelConfig:
+    """The model with local sources made absolute; hub ids stay as they are."""
+
+    def place(source: str) -> str:
+        return _source(source, folder, env)
+
+    loras = tuple(LoraConfig(source=place(lora.source), weight=lora.weight) for lora in model.loras)
+    return model.model_copy(
+        update={
+            "source": place(model.source),
+            "config": place(model.config) if model.config else None,
+            "vae": place(model.vae) if model.vae else None,
+            "loras": loras,
+        }
+    )
+
+
+def _source(text: str, folder: Path, env: Mapping[str, str]) -> str:
+    """``OWNER/NAME`` is a hub id unless such a folder lies beside the config."""
+    path = absolute(text, folder, env)
+    is_id = _HUB_ID.fullmatch(text) and not text.lower().endswith(".safetensors")
+    return text if is_id and not path.exists() else str(path)
+
+
+def overlaps(config: Config, document: Document | None) -> list[Problem]:
+    """Folders that are the same or lie in each other; a root around all of them is fine."""
+    named: list[tuple[KeyPath, Path]] = [
+        (("inboxes", at, "path"), inbox.path) for at, inbox in enumerate(config.inboxes)
+    ]
+    named += [((key,), getattr(config, key)) for key in ("outbox", "done", "failed", "state")]
+    real = [(key, Path(os.path.realpath(path))) for key, path in named]
+    problems = [
+        problem
+        for at, (key, path) in enumerate(real)
+        for other, around in real[:at]
+        if (problem := _overlap(key, path, other, around, document))
+    ]
+    root = Path(os.path.realpath(config.root))
+    for key, path in real[: len(config.inboxes)]:
+        if root.is_relative_to(path):
+            problems.append(Problem(
+                "an inbox cannot be the root or lie around it.",
+                line=document.line(key) if document else 0, key=_dotted(key),
+                advice=f"Take a folder inside, such as {root / 'inbox'}."))  # fmt: skip
+    return problems
+
+
+def _overlap(
+    key: KeyPath, path: Path, other: KeyPath, around: Path, document: Document | None
+) -> Problem | None:
+    if path == around:
+        message = f"is the same folder as {_dotted(other)}: {path}."
+    elif path.is_relative_to(around):
+        message = f"{path} lies inside {_dotted(other)}: {around}."
+    elif around.is_relative_to(path):
+        message = f"{path} lies around {_dotted(other)}: {around}."
+    else:
+        return None
+    lines = [document.line(key), document.line(other)] if document else [0]
+    line = lines[0] or lines[-1]
+    return Problem(message, line=line, key=_dotted(key), advice="Give each a folder of its own.")
+
+
+def _dotted(key: KeyPath) -> str:
+    return ".".join(str(part) for part in key)

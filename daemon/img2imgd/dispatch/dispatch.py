@@ -1,0 +1,378 @@
+"""The dispatcher: takes jobs from the ledger, feeds the worker, publishes, archives.
+
+One ``step`` waits for the worker's events at most a moment, handles them, and admits more. Nothing
+here is the truth: a dispatcher that starts anew goes on from the ledger and the staging folders.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from img2imgd import filesystems
+from img2imgd.config import Config
+from img2imgd.dispatch.archive import Archive
+from img2imgd.dispatch.faults import Faults
+from img2imgd.dispatch.models import model_spec
+from img2imgd.dispatch.running import RunningJob
+from img2imgd.durable import ENVIRONMENT_ERRNOS
+from img2imgd.engine.protocol import FrameRefused, ModelInfo, StepDone
+from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.job import FrameState, JobState
+from img2imgd.ledger import JobRow, Ledger
+from img2imgd.outputs.staging import STAGING
+from img2imgd.pool.messages import (
+    AnimationFailed,
+    AnimationStaged,
+    FrameStaged,
+    ModelFailed,
+    ModelLoaded,
+    PoolEvent,
+    WorkerDied,
+    WorkerFault,
+)
+from img2imgd.pool.reading import ReaderProcess
+from img2imgd.pool.supervision import WorkerPool
+from img2imgd.reader.protocol import SizeRule
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+WINDOW = 16  # frames admitted to the worker at a time, over all jobs
+_PROGRESS_SECONDS = 0.25  # steps reach the ledger this often
+
+
+class Dispatch:
+    """Serves the ledger's queue with one worker."""
+
+    def __init__(
+        self, config: Config, ledger: Ledger, pool: WorkerPool, reader: ReaderProcess
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._pool = pool
+        self._reader = reader
+        self._archive = Archive(config, ledger)
+        self._running: dict[str, RunningJob] = {}
+        self._loading: str | None = None
+        self._faults = Faults(ledger)
+        self._steps: dict[tuple[str, int], int] = {}
+        self._steps_written = 0.0
+        self._idle_since: float | None = None
+        self._recovered = False
+
+    @property
+    def idle(self) -> bool:
+        """True when nothing runs and nothing waits to be archived."""
+        return not self._running and self._recovered
+
+    @property
+    def blocked_since(self) -> float | None:
+        """Since when (monotonic) the environment has not allowed any work, None if it does."""
+        return self._faults.since if not self._running else None
+
+    def recover(self) -> None:
+        """Take up what an earlier process left: once at start."""
+        for row in self._ledger.jobs_in(JobState.RUNNING):
+            self._ledger.set_state(row.id, JobState.QUEUED)
+        for row in self._ledger.jobs_in(JobState.PUBLISHING):
+            self._publish(RunningJob.resume(row, self._config.outbox, self._ledger.frames(row.id)))
+        self._recovered = True
+
+    def step(self, timeout: float) -> None:
+        """Handle the worker's events (waiting up to ``timeout`` seconds), then move jobs on."""
+        events = self._pool.poll(timeout)
+        now = time.monotonic()
+        try:
+            if not self._recovered:
+                self.recover()
+            for event in events:
+                self._handle(event, now)
+            self._write_steps(now)
+            self._finish_ended()
+            for job in list(self._running.values()):
+                self._guarded(job.row, lambda job=job: self._advance(job))
+            self._start_jobs(now)
+            self._admit(now)
+        except EnvironmentFault as fault:
+            self._faults.report(str(fault), now)
+        except OSError as error:
+            if error.errno not in ENVIRONMENT_ERRNOS:
+                raise
+            self._faults.report(f"{error.filename or 'disk'}: {error.strerror}", now)
+        self._rest(now)
+
+    def stop(self, grace: float) -> None:
+        """Stop the worker; running jobs go on from their staged frames at the next start."""
+        self._pool.stop(grace)
+        for job in self._running.values():
+            self._ledger.set_state(job.id, JobState.QUEUED)
+        self._running.clear()
+
+    # Events
+
+    def _handle(self, event: PoolEvent, now: float) -> None:
+        if isinstance(event, ModelLoaded):
+            self._model_loaded(event.info)
+        elif isinstance(event, ModelFailed):
+            self._loading = None
+            self._faults.report_model(event.name, f"{event.reason} {event.advice}".strip(), now)
+        elif isinstance(event, WorkerDied):
+            self._worker_died(event)
+        elif (job := self._running.get(event.job)) is not None:
+            self._job_event(job, event, now)
+
+    def _job_event(
+        self,
+        job: RunningJob,
+        event: StepDone | FrameStaged | FrameRefused | AnimationStaged | AnimationFailed
+        | WorkerFault,
+        now: float,
+    ) -> None:  # fmt: skip
+        if isinstance(event, StepDone):
+            self._steps[event.job, event.index] = event.step
+        elif isinstance(event, FrameStaged):
+            job.painting.discard(event.index)
+            self._steps.pop((event.job, event.index), None)
+            self._ledger.set_frame(job.id, event.index, FrameState.STAGED)
+            self._ledger.clear_attempts(job.id)
+            self._faults.succeeded()
+        elif isinstance(event, FrameRefused):
+            job.painting.discard(event.index)
+            job.refused[event.index] = event.reason
+            self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
+            log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
+        elif isinstance(event, AnimationStaged):
+            job.assembling = None
+        elif isinstance(event, AnimationFailed):
+            job.assembling = None
+            job.assembled = True
+            log.error("job %s: its GIF could not be made: %s", job.id, event.reason)
+            job.notes.append(f"The GIF could not be made: {event.reason}")
+        else:
+            job.painting.discard(event.index)
+            job.to_paint.insert(0, event.index)
+            self._faults.report(event.message, now)
+
+    def _model_loaded(self, info: ModelInfo) -> None:
+        self._loading = None
+        self._faults.clear_model(info.name)
+        self._ledger.set_facts(model=info.name, device=f"{info.device} {info.dtype}")
+
+    def _worker_died(self, event: WorkerDied) -> None:
+        """Jobs that were in the worker are suspects; one that was there alone is to blame."""
+        self._loading = None
+        inside = sorted({job for job, _ in event.frames} | set(event.assembling))
+        log.error("the worker died (%s) with %s in it", event.exit, inside or "nothing")
+        for job in list(self._running.values()):
+            del self._running[job.id]
+            if job.id not in inside:
+                self._ledger.set_state(job.id, JobState.QUEUED)
+            elif len(inside) > 1:
+                self._ledger.set_suspect(job.id, True)
+                self._ledger.set_state(job.id, JobState.QUEUED)
+            else:
+                self._count_crash(job, event.exit)
+
+    def _count_crash(self, job: RunningJob, how: str) -> None:
+        attempts = self._ledger.count_attempt(job.id)
+        if attempts < self._config.limits.max_attempts:
+            self._ledger.set_suspect(job.id, True)
+            self._ledger.set_state(job.id, JobState.QUEUED)
+            return
+        reason = (
+            f"The worker died {attempts} times while it painted this picture alone ({how}).\n"
+            "Try another size or model; the log of img2imgd says more."
+        )
+        self._end(job.row, JobState.FAILED, reason)
+
+    # Jobs
+
+    def _start_jobs(self, now: float) -> None:
+        """Start queued jobs, oldest first, while the window has room for their frames."""
+        if self._faults.holding(now) or self._loading is not None:
+            return
+        for row in self._ledger.jobs_in(JobState.QUEUED, limit=WINDOW):
+            if self._frames_open() >= WINDOW:
+                return
+            alone = row.suspect or any(job.row.suspect for job in self._running.values())
+            if alone and self._running:
+                return
+            if not self._guarded(row, lambda row=row: self._start(row, now)):
+                return
+
+    def _guarded(self, row: JobRow, act: Callable[[], T]) -> T | None:
+        """The edge around one job: what goes wrong inside it fails it and no other."""
+        try:
+            return act()
+        except (EnvironmentFault, OSError):
+            raise  # blames the machine, or is told apart from what does by the caller
+        except Exception as error:
+            log.exception("job %s failed by a fault of img2imgd itself", row.id)
+            self._end(row, JobState.FAILED, f"img2imgd itself failed on it: {error!r}")
+            return None
+
+    def _start(self, row: JobRow, now: float) -> bool:
+        """Start one job; False when no further one may be started before something happens."""
+        request = row.spec.request
+        assert request is not None
+        if self._faults.holding_model(request.model, now):
+            return True  # its model is not to be had just now; others may run
+        loaded = self._pool.loaded
+        if loaded is None or loaded.name != request.model:
+            if not self._running:
+                self._loading = request.model
+                self._pool.load(model_spec(self._config, request.model))
+            return False
+        self._check_room()
+        try:
+            prepared = self._prepare(row, loaded)
+        except PictureError as error:
+            self._end(row, JobState.FAILED, str(error))
+            return True
+        job = RunningJob.begin(row, self._config.outbox, prepared)
+        with self._ledger.transaction():
+            self._ledger.set_state(row.id, JobState.RUNNING)
+            for frame in job.frames:
+                if frame.painted_by == frame.index and frame.index not in job.to_paint:
+                    self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
+        self._running[row.id] = job
+        log.info("job %s started: %d frames to paint", row.id, len(job.to_paint))
+        return True
+
+    def _prepare(self, row: JobRow, model: ModelInfo) -> Path:
+        """Have the reader make the plain RGB picture of the output's size."""
+        request = row.spec.request
+        assert request is not None
+        target = self._prepared(row)
+        size = request.size or self._config.models[model.name].size or model.native_size
+        source = target.parent / "in" / row.spec.subject.name
+        self._reader.prepare(source, target, SizeRule(size, request.fit, model.multiple))
+        return target
+
+    def _prepared(self, row: JobRow) -> Path:
+        return Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
+
+    def _check_room(self) -> None:
+        needed = self._config.limits.min_free_gb * 1e9
+        free = filesystems.free_bytes(self._config.outbox)
+        if free < needed:
+            raise EnvironmentFault(
+                f"Only {free / 1e9:.1f} GB are free for the outbox; "
+                f"limits.min_free_gb asks for {needed / 1e9:g}."
+            )
+
+    def _admit(self, now: float) -> None:
+        """Give the worker frames of the running jobs, oldest job first."""
+        if self._faults.holding(now):
+            return
+        room = WINDOW - len(self._pool.admitted)
+        for job in self._running.values():
+            while room > 0 and job.to_paint:
+                index = job.to_paint.pop(0)
+                job.painting.add(index)
+                self._pool.admit(job.task(index), job.staged_path(index))
+                room -= 1
+
+    def _advance(self, job: RunningJob) -> None:
+        """Move on a job whose frames are painted: copies, GIFs, publishing."""
+        if not job.painted or job.assembling is not None:
+            return
+        if not job.assembled:
+            states = job.copy_equal_frames()
+            with self._ledger.transaction():
+                for index, state in states.items():
+                    self._ledger.set_frame(job.id, index, state, job.refused.get(index, ""))
+            if len(job.refused) == len(job.frames):
+                self._end(job.row, JobState.FAILED, _reasons(job.refused))
+                return
+            animations = job.animations_to_make()
+            if animations:
+                self._assemble(job, *animations[0])
+                return
+            job.assembled = True
+        self._ledger.set_state(job.id, JobState.PUBLISHING)
+        self._publish(job)
+
+    def _assemble(self, job: RunningJob, target: Path, frames: Sequence[Path]) -> None:
+        gif = job.request.gif
+        assert gif is not None
+        job.assembling = target
+        self._pool.assemble(
+            job.id, frames, target,
+            duration_ms=gif.duration, loop=gif.loop, pingpong=gif.pingpong,
+        )  # fmt: skip
+
+    def _publish(self, job: RunningJob) -> None:
+        """One rename into the outbox; a name that is staged no more was published before."""
+        spec, outputs = job.row.spec, job.outputs
+        reserved = f"{outputs.folder}/{outputs.name}" if outputs.folder else outputs.name
+        published = job.row.published or reserved
+        if job.staging.is_staged(outputs.name):
+            published = self._rename_into_outbox(job)
+        self._ledger.set_published(job.id, published)
+        reason = "\n".join([*job.notes, *spec.notes, *_partly(job.refused)])
+        log.info("job %s published %s", job.id, published)
+        self._end(job.row, JobState.DONE, reason)
+
+    def _rename_into_outbox(self, job: RunningJob) -> str:
+        """Publish under the reserved name, or the next one where a foreign file has taken it."""
+        staged, folder = job.outputs.name, job.outputs.folder
+        while True:
+            name = job.staging.free_name(staged, folder)
+            if name != staged:  # committed first, so that a crash after the rename knows the name
+                self._ledger.set_published(job.id, f"{folder}/{name}" if folder else name)
+            try:
+                return job.staging.publish(staged, name, folder)
+            except FileExistsError:
+                continue
+
+    def _end(self, row: JobRow, state: JobState, reason: str) -> None:
+        self._running.pop(row.id, None)
+        self._pool.cancel(row.id)
+        self._archive.end(row, state, reason)
+
+    def _finish_ended(self) -> None:
+        """Archive what was refused at claim, and what a fault kept from being archived."""
+        for row in self._ledger.unarchived():
+            self._archive.finish(row)
+
+    # Upkeep
+
+    def _frames_open(self) -> int:
+        return sum(len(job.to_paint) + len(job.painting) for job in self._running.values())
+
+    def _write_steps(self, now: float) -> None:
+        if self._steps and now - self._steps_written >= _PROGRESS_SECONDS:
+            self._ledger.set_steps(self._steps)
+            self._steps.clear()
+            self._steps_written = now
+
+    def _rest(self, now: float) -> None:
+        """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
+        if self._running or self._loading or not self._pool.running:
+            self._idle_since = None
+            return
+        if self._idle_since is None:
+            self._idle_since = now
+        elif now - self._idle_since >= (self._config.engine.idle_unload or math.inf):
+            log.info("idle for %.0f s: the worker is let go", now - self._idle_since)
+            self._pool.stop(5)
+            self._reader.close()
+            self._idle_since = None
+
+
+def _reasons(refused: dict[int, str]) -> str:
+    return "\n".join(dict.fromkeys(refused.values()))
+
+
+def _partly(refused: dict[int, str]) -> list[str]:
+    if not refused:
+        return []
+    frames = ", ".join(str(index) for index in sorted(refused))
+    return [f"Frames {frames} could not be painted: {_reasons(refused)}"]

@@ -1,0 +1,69 @@
+"""Faults of the environment: work pauses, says what it waits for, and resumes by itself."""
+
+from __future__ import annotations
+
+import logging
+
+from img2imgd.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE = 2.0  # seconds; doubled with every failure in a row
+_LONGEST_PAUSE = 60.0
+
+
+class Faults:
+    """What the dispatcher waits for: the disk or device as a whole, or single models."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._until = 0.0
+        self._pause = 0.0
+        self._models: dict[str, tuple[float, float]] = {}
+        self.since: float | None = None
+
+    def report(self, what: str, now: float) -> None:
+        """Everything pauses: a full disk, a lost device."""
+        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._until = now + self._pause
+        self._say(what, self._pause, now)
+
+    def report_model(self, name: str, what: str, now: float) -> None:
+        """Jobs of one model pause; those of others go on."""
+        _, pause = self._models.get(name, (0.0, 0.0))
+        pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._models[name] = (now + pause, pause)
+        self._say(f"Model {name}: {what}", pause, now)
+
+    def clear_model(self, name: str) -> None:
+        """A model was loaded: what was wrong with it, and in general, is over."""
+        self._models.pop(name, None)
+        self._clear()
+
+    def holding(self, now: float) -> bool:
+        """True while everything pauses."""
+        if self._until and now >= self._until:
+            self._until = 0.0  # try again; what fails again pauses longer
+        return bool(self._until)
+
+    def holding_model(self, name: str, now: float) -> bool:
+        """True while one model is not to be tried again."""
+        until, _ = self._models.get(name, (0.0, 0.0))
+        return now < until
+
+    def succeeded(self) -> None:
+        """Something was written: a general fault is over."""
+        self._pause = 0.0
+        if not self._models:
+            self._clear()
+
+    def _clear(self) -> None:
+        if self.since is not None:
+            self.since = None
+            self._ledger.set_facts(waits_for="")
+
+    def _say(self, what: str, pause: float, now: float) -> None:
+        log.warning("%s Trying again in %.0f s.", what, pause)
+        if self.since is None:
+            self.since = now
+        self._ledger.set_facts(waits_for=what)

@@ -1,0 +1,183 @@
+"""File operations that hold through a crash or a power loss, and never replace what is there.
+
+The rule, measured on ext4 by simulated power loss: file fsync, rename, folder fsync leaves a whole
+file under its name; leave one out and an empty file or no file may be found after the crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import shutil
+import stat
+from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# What renameat2(RENAME_NOREPLACE) answers where the filesystem does not know the flag.
+_FLAG_UNKNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+_LINK_UNKNOWN = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+# Faults that blame the machine, not the file: work pauses and resumes by itself.
+ENVIRONMENT_ERRNOS = frozenset(
+    {
+        errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO,
+        errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM,
+        errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT,
+    }
+)  # fmt: skip
+
+
+def fsync_path(path: Path) -> None:
+    """Flush a file's or a folder's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network filesystems cannot fsync a folder; there the rename itself is the promise.
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and its parents, each made durable in its parent."""
+    if path.is_dir():
+        return
+    make_folders(path.parent)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+        fsync_path(path.parent)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename a file or folder within a filesystem, refusing to replace anything.
+
+    Raises:
+        FileExistsError: something has the target's name already.
+        OSError: as rename(2); EXDEV when the two are on different filesystems.
+    """
+    failed = _libc.renameat2(
+        _AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE
+    )
+    if not failed:
+        return
+    number = ctypes.get_errno()
+    if number not in _FLAG_UNKNOWN:
+        raise OSError(number, os.strerror(number), str(source), None, str(target))
+    _rename_new_without_flag(source, target)
+
+
+def _rename_new_without_flag(source: Path, target: Path) -> None:
+    """``rename_new`` for filesystems such as NFS and some of FUSE's, which know no flags."""
+    if stat.S_ISREG(source.lstat().st_mode):
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _LINK_UNKNOWN:
+                raise
+        else:
+            source.unlink()
+            return
+    # No flags and no links (or a folder): look first. The gap is the best such a filesystem gives.
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    source.rename(target)
+
+
+def move_new(source: Path, target: Path) -> None:
+    """Move a file durably, replacing nothing; across filesystems by copy, fsync, rename, unlink.
+
+    The folder of the target must exist. At every instant one whole copy stands.
+    """
+    try:
+        rename_new(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _move_across(source, target)
+    fsync_path(target.parent)
+    fsync_path(source.parent)
+
+
+def _move_across(source: Path, target: Path) -> None:
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+    else:
+        copy_new(source, target)
+    source.unlink()
+
+
+def copy_new(source: Path, target: Path) -> None:
+    """Copy a regular file durably to a name that must be free."""
+    half = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    descriptor = open_regular(source)
+    try:
+        with os.fdopen(descriptor, "rb") as reading, half.open("wb") as writing:
+            shutil.copyfileobj(reading, writing, 1 << 20)
+            writing.flush()
+            os.fsync(writing.fileno())
+        shutil.copystat(source, half, follow_symlinks=False)
+        rename_new(half, target)
+    finally:
+        half.unlink(missing_ok=True)
+    fsync_path(target.parent)
+
+
+def write_file(target: Path, data: bytes) -> None:
+    """Write a small file whole and durably, replacing an older one of the same name."""
+    half = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    try:
+        with half.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    fsync_path(target.parent)
+
+
+def open_regular(path: Path) -> int:
+    """Open a plain file for reading: no symlink is followed, no FIFO or device is waited for.
+
+    Raises:
+        OSError: as open(2); ELOOP for a symlink, EINVAL for anything that is no plain file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return descriptor
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Read a plain file, at most ``max_bytes + 1`` bytes of it, so that a cap can be told."""
+    with os.fdopen(open_regular(path), "rb") as file:
+        return file.read(max_bytes + 1)
+
+
+def has_writer(path: Path) -> bool:
+    """True while a local process holds the file open for writing.
+
+    Asked by a read lease, which the kernel grants only without writers (fcntl(2), "Leases"). Where
+    leases cannot be had (foreign owner, network filesystem) the answer is False.
+    """
+    try:
+        descriptor = open_regular(path)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,1 @@
+"""What turns frames into images. Importing this package imports no torch: see ``factory``."""

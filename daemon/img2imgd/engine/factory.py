@@ -1,0 +1,42 @@
+"""Makes an engine by name, importing torch only for the backend that needs it."""
+
+from __future__ import annotations
+
+import os
+
+from img2imgd.engine.fake import FakeEngine
+from img2imgd.engine.protocol import Engine
+from img2imgd.errors import UsageError
+
+BACKENDS = ("diffusers", "fake")
+
+
+def create_engine(backend: str, *, offline: bool = False) -> Engine:
+    """Make the engine ``backend``; called in the worker process only, at its first model.
+
+    ``offline`` keeps the Hugging Face libraries from the network altogether. The fake engine takes
+    its seconds per step from ``IMG2IMGD_FAKE_STEP_SECONDS``, and kills its own process when a
+    prompt holds ``IMG2IMGD_FAKE_POISON``.
+
+    Raises:
+        UsageError: there is no such backend.
+    """
+    if backend == "fake":
+        return FakeEngine(
+            step_seconds=float(os.environ.get("IMG2IMGD_FAKE_STEP_SECONDS", "0")),
+            poison=os.environ.get("IMG2IMGD_FAKE_POISON", ""),
+        )
+    if backend == "diffusers":
+        _set_up_hub(offline=offline)
+        from img2imgd.engine.pipelines import PipelineEngine
+
+        return PipelineEngine()
+    raise UsageError(f"There is no engine {backend!r}.", f"It is one of: {', '.join(BACKENDS)}.")
+
+
+def _set_up_hub(*, offline: bool) -> None:
+    """Settings that the Hugging Face libraries read once, when they are imported."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,0 +1,171 @@
+"""What the rest of the program knows of an engine. No torch here: the supervisor imports this.
+
+An engine lives in the worker process. It is told frames by :meth:`Engine.admit`, does its smallest
+unit of work in :meth:`Engine.step`, and reports through events. A stepper runs one denoising step
+for many frames; the plain pipelines run one call for one frame and report steps from within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from img2imgd.errors import EnvironmentFault
+
+
+class ModelUnavailable(EnvironmentFault):
+    """A model that cannot be loaded now: files missing or damaged, hub not reached, no memory.
+
+    The message says what was looked for and what was wrong with it, the advice what to do.
+    """
+
+
+@dataclass(frozen=True)
+class LoraSpec:
+    """A LoRA of a model: local file or hub id, and its weight."""
+
+    source: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model to load: a row of the config's models table, with paths made absolute.
+
+    ``source`` is a local diffusers folder, a single ``.safetensors`` file or a hub id. With
+    ``safety_checker``, a checker that the model's repository has is kept; a frame that it flags is
+    refused, never published black.
+    """
+
+    name: str
+    source: str
+    scheduler: str = "euler"
+    config: str | None = None
+    revision: str | None = None
+    variant: str | None = None
+    vae: str | None = None
+    loras: tuple[LoraSpec, ...] = ()
+    offline: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    offload: str = "none"
+    safety_checker: bool = False
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a loaded model tells: its native side in pixels, and the multiple sizes must have."""
+
+    name: str
+    native_size: int
+    multiple: int
+    device: str
+    dtype: str
+    pipeline: str
+
+
+@dataclass(frozen=True)
+class FrameTask:
+    """One frame to paint. ``image`` is a plain RGB picture whose size is that of the output.
+
+    ``negative_prompt`` has no effect where ``guidance_scale`` is 1 or less. Denoising
+    starts at index ``steps - effective_steps`` of the scheduler's timesteps.
+    The engine draws noise from a CPU generator with ``seed``, so that a seed means the same on
+    every device.
+    """
+
+    job: str
+    index: int
+    image: Path
+    prompt: str
+    negative_prompt: str
+    seed: int
+    strength: float
+    guidance_scale: float
+    steps: int
+    effective_steps: int
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A frame has run ``step`` of ``steps`` denoising steps."""
+
+    job: str
+    index: int
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class FramePainted:
+    """A frame is finished; ``pixels`` is H×W×3 uint8 RGB bytes, rows from the top."""
+
+    job: str
+    index: int
+    width: int
+    height: int
+    pixels: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class FrameRefused:
+    """A frame that cannot be painted; ``reason`` is for a person."""
+
+    job: str
+    index: int
+    reason: str
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class FrameGivenBack:
+    """A frame the environment kept from being painted: device gone, input not readable.
+
+    The frame is not to blame. ``engine_lost`` says that the engine can paint nothing more and its
+    process must be started anew (a CUDA context never recovers from such an error).
+    """
+
+    job: str
+    index: int
+    reason: str
+    engine_lost: bool = False
+
+
+EngineEvent = StepDone | FramePainted | FrameRefused | FrameGivenBack
+
+
+class Engine(Protocol):
+    """Turns frames into images. One model at a time; loading another replaces it.
+
+    An engine belongs to one thread. ``cancel`` may be called from within ``report``, while a step
+    runs; every other call comes between steps.
+    """
+
+    def load(self, model: ModelSpec) -> ModelInfo:
+        """Load a model and free the one before.
+
+        Raises:
+            ModelUnavailable: files are missing, the hub is not reached, the format is unknown.
+        """
+        ...
+
+    def admit(self, task: FrameTask) -> None:
+        """Take a frame of the loaded model; painted in order of admission unless policy differs."""
+        ...
+
+    def step(self, report: Callable[[EngineEvent], None]) -> None:
+        """Do the smallest unit of work, reporting events as they happen; nothing when idle."""
+        ...
+
+    def cancel(self, job: str) -> None:
+        """Give up a job's frames; one that runs stops at the end of its denoising step.
+
+        No event of the job follows. A frame admitted later, even of the same job, is painted.
+        """
+        ...
+
+    def idle(self) -> bool:
+        """True when no admitted frame is left."""
+        ...

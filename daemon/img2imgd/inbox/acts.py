@@ -1,0 +1,260 @@
+"""Carrying out decisions: from "claim these" to drops with their requests, and their claims."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from img2imgd import durable
+from img2imgd.config import Config, InboxConfig
+from img2imgd.errors import DocumentError, PictureError
+from img2imgd.inbox.claim import Claims, Drop, Input
+from img2imgd.inbox.drops import Drops, FolderDefaults
+from img2imgd.inbox.late import find_served, late_inputs
+from img2imgd.inbox.scan import Found
+from img2imgd.ledger import Ledger
+from img2imgd.outputs.reasons import reason_name, write_reason
+from img2imgd.pairing.decide import Claim, Late, Reject, Wait
+from img2imgd.request import RequestKeys, sidecar_text, parse_infotext
+from img2imgd.settle import Signature
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Sidecar:
+    """A claimed sidecar: its file, and its keys or what is wrong with it."""
+
+    file: Found
+    keys: RequestKeys | DocumentError
+
+
+class Acts:
+    """Carries out the decisions for one inbox.
+
+    ``restart(rel)`` makes a file settle anew; ``infotext(path)`` reads a picture's parameters.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        inbox: InboxConfig,
+        ledger: Ledger,
+        drops: Drops,
+        claims: Claims,
+        infotext: Callable[[Path], str | None],
+        restart: Callable[[str], None],
+    ) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._ledger = ledger
+        self._drops = drops
+        self._claims = claims
+        self._infotext = infotext
+        self._restart = restart
+        self._found: dict[str, Found] = {}
+        self._served: dict[str, tuple[Signature, Signature | None]] = {}
+        self._embedded: dict[str, tuple[Signature, RequestKeys | None]] = {}
+        self._ledger_lost = False
+        self._known: set[str] = set()
+
+    def begin(self, *, ledger_lost: bool) -> None:
+        """After recovery; without its ledger, keep mode counts what lies there now as served."""
+        self._ledger_lost = ledger_lost and self._inbox.mode == "keep"
+
+    def begin_scan(self, found: Sequence[Found]) -> None:
+        """Take the files of a new scan."""
+        self._found = {file.rel: file for file in found}
+        if self._ledger_lost:
+            self._known = set(self._found)
+            self._ledger_lost = False
+        for memory in (self._served, self._embedded):
+            for gone in memory.keys() - self._found.keys():
+                del memory[gone]
+
+    def has_prompt(self, folder: str, name: str, defaults: FolderDefaults) -> bool:
+        """True when a picture needs no sidecar."""
+        if self._drops.has_prompt(defaults):
+            return True
+        embedded = self._embedded_keys(self._file(folder, name))
+        return embedded is not None and bool(embedded.prompt)
+
+    def act(
+        self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
+    ) -> list[Wait]:
+        """Carry out one decision; returns the files that must wait after all."""
+        if isinstance(decision, Claim):
+            return self._claim(decision, folder, defaults)
+        if isinstance(decision, Late):
+            return self._late(decision, folder, defaults)
+        return self._reject(decision, folder)
+
+    def _claim(self, claim: Claim, folder: str, defaults: FolderDefaults) -> list[Wait]:
+        names = [*claim.pictures, *filter(None, [claim.sidecar]), *claim.also]
+        busy = [name for name in names if self._is_busy(self._file(folder, name))]
+        if busy:
+            return [Wait(name, "is still held open by a program that writes it") for name in busy]
+        sidecar = self._sidecar(folder, claim.sidecar)
+        pictures = [self._file(folder, name) for name in claim.pictures]
+        if self._inbox.mode == "keep":
+            pictures = [file for file in pictures if self._is_new(file, sidecar)]
+            if not pictures:
+                return []
+        shared = sidecar is not None and len(pictures) > 1 and self._inbox.mode == "move"
+        drops = [
+            self._drop(file, sidecar, defaults, shared=shared, also=claim.also if i == 0 else ())
+            for i, file in enumerate(pictures)
+        ]
+        whole = self._input("sidecar", sidecar.file) if sidecar and shared else None
+        self._claims.claim(drops, whole)
+        if claim.missing and sidecar is not None:
+            self._report_missing(sidecar.file, claim.missing)
+        return []
+
+    def _drop(
+        self,
+        file: Found,
+        sidecar: _Sidecar | None,
+        defaults: FolderDefaults,
+        *,
+        shared: bool,
+        also: Iterable[str],
+    ) -> Drop:
+        inputs = [self._input("picture", file)]
+        if sidecar is not None and not shared:
+            inputs.append(self._input("sidecar", sidecar.file))
+        elif sidecar is not None and isinstance(sidecar.keys, RequestKeys):
+            inputs.append(self._own_copy(file, sidecar.file, sidecar.keys))
+        inputs.extend(self._input("also", self._file(file.folder, name)) for name in also)
+        digest = self._digest(file, sidecar) if self._inbox.mode == "keep" else ""
+        drop = Drop(file.rel, tuple(inputs), None, digest=digest)
+        return self._with_request(drop, file.name, sidecar, self._embedded_keys(file), defaults)
+
+    def _with_request(
+        self,
+        drop: Drop,
+        name: str,
+        sidecar: _Sidecar | None,
+        embedded: RequestKeys | None,
+        defaults: FolderDefaults,
+    ) -> Drop:
+        """Settle a drop's request, or record why it has none."""
+        if sidecar is not None and isinstance(sidecar.keys, DocumentError):
+            return replace(drop, error=str(sidecar.keys))
+        layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
+        if embedded is not None and sidecar is None:
+            layers.append(embedded)
+        try:
+            label = sidecar.file.name if sidecar else name
+            return replace(drop, request=self._drops.request(_shown(label), layers, defaults))
+        except DocumentError as error:
+            return replace(drop, error=str(error))
+
+    def _late(self, late: Late, folder: str, defaults: FolderDefaults) -> list[Wait]:
+        """A sidecar alone: a new job on the picture it belongs to, if that was served lately."""
+        file = self._file(folder, late.sidecar)
+        if self._inbox.mode == "keep":
+            return [Wait(file.name, "has no picture", for_a_person=True)]
+        since = time.time() - self._inbox.late_sidecar
+        row = find_served(self._ledger, str(self._inbox.path), file.rel, since)
+        if row is not None and not row.archived:
+            return [Wait(file.name, "waits until its picture has been served", 1.0)]
+        if row is not None and (picture := late_inputs(row)) is not None:
+            sidecar = _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
+            drop = Drop(row.spec.rel, (picture, self._input("sidecar", file)), None)
+            self._claims.claim([self._with_request(drop, file.name, sidecar, None, defaults)])
+            if picture.how == "move":
+                reason = picture.path.with_name(reason_name(picture.path.name))
+                reason.unlink(missing_ok=True)
+            return []
+        if not late.orphan:
+            return [Wait(file.name, "waits for its picture", self._inbox.rescan)]
+        what = "No picture of that name came, and none was served lately."
+        advice = "Put this file and its picture into the inbox together."
+        return self._reject(Reject(file.name, what, advice), folder)
+
+    def _reject(self, reject: Reject, folder: str) -> list[Wait]:
+        file = self._file(folder, reject.name)
+        text = f"{reject.reason}\n{reject.advice}"
+        self._claims.claim([Drop(file.rel, (self._input("picture", file),), None, error=text)])
+        return []
+
+    def _report_missing(self, sidecar: Found, missing: Sequence[str]) -> None:
+        target = self._config.failed / sidecar.folder / reason_name(sidecar.name)
+        durable.make_folders(target.parent)
+        names = ", ".join(missing)
+        what = f"These pictures, which it lists, did not come: {names}. The others were served."
+        write_reason(target, _shown(sidecar.name), what)
+
+    def _is_busy(self, file: Found) -> bool:
+        if not durable.has_writer(self._inbox.path / file.rel):
+            return False
+        self._restart(file.rel)
+        return True
+
+    def _is_new(self, file: Found, sidecar: _Sidecar | None) -> bool:
+        """Keep mode: whether this content of picture and sidecar was not served last."""
+        looks = (file.signature, sidecar.file.signature if sidecar else None)
+        if self._served.get(file.rel) == looks:
+            return False
+        digest = self._digest(file, sidecar)
+        if file.rel in self._known:
+            self._known.discard(file.rel)
+            self._ledger.set_served(str(self._inbox.path), file.rel, digest)
+        self._served[file.rel] = looks
+        return self._ledger.served(str(self._inbox.path), file.rel) != digest
+
+    def _digest(self, file: Found, sidecar: _Sidecar | None) -> str:
+        digest = hashlib.blake2b(digest_size=20)
+        for part in (file, sidecar.file if sidecar else None):
+            if part is not None:
+                with os.fdopen(durable.open_regular(self._inbox.path / part.rel), "rb") as data:
+                    digest.update(hashlib.file_digest(data, "blake2b").digest())
+        return digest.hexdigest()
+
+    def _embedded_keys(self, file: Found) -> RequestKeys | None:
+        """The picture's own generation parameters, where the inbox says to read them."""
+        if not self._inbox.read_metadata:
+            return None
+        known = self._embedded.get(file.rel)
+        if known is None or known[0] != file.signature:
+            known = (file.signature, self._read_embedded(file))
+            self._embedded[file.rel] = known
+        return known[1]
+
+    def _read_embedded(self, file: Found) -> RequestKeys | None:
+        try:
+            text = self._infotext(self._inbox.path / file.rel)
+            return parse_infotext(text, _shown(file.name)).keys if text else None
+        except (PictureError, DocumentError) as error:
+            log.info("%s: its embedded parameters are not used: %s", file.rel, error)
+            return None
+
+    def _own_copy(self, file: Found, sidecar: Found, keys: RequestKeys) -> Input:
+        """Each job of a shared sidecar keeps its keys, as the sidecar of this picture alone."""
+        content = sidecar_text(keys).encode()
+        copy = self._input("sidecar", sidecar)
+        return replace(copy, how="copy", name=f"{file.name}.yaml", content=content)
+
+    def _input(self, role: str, file: Found) -> Input:
+        how = "copy" if self._inbox.mode == "keep" else "move"
+        return Input(role, self._inbox.path / file.rel, file.signature, how)
+
+    def _sidecar(self, folder: str, name: str | None) -> _Sidecar | None:
+        if name is None:
+            return None
+        file = self._file(folder, name)
+        return _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
+
+    def _file(self, folder: str, name: str) -> Found:
+        return self._found[f"{folder}/{name}" if folder else name]
+
+
+def _shown(name: str) -> str:
+    """A file name as text for people, whatever bytes it has."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

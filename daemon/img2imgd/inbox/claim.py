@@ -1,0 +1,261 @@
+"""The claim protocol: files leave the inbox for the spool so that a crash anywhere loses nothing.
+
+Order (each step durable before the next): spool folder with ``job.json`` → ledger row ``claiming``
+with the output names reserved → rename of picture, then sidecar → fsync of both folders → check
+that what was taken is what was seen → ledger row ``queued``. A crash in between is repaired by
+:mod:`img2imgd.inbox.recover`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from img2imgd import durable
+from img2imgd.config import Config, InboxConfig
+from img2imgd.inbox.watch import SPOOL
+from img2imgd.job import JobState, new_job_id, plan_frames
+from img2imgd.ledger import BundleRow, FileEntry, JobSpec, Ledger, Outputs
+from img2imgd.outputs.names import first_free, folder_name, frame_names
+from img2imgd.pairing.kinds import fold, split_suffix
+from img2imgd.request import Request
+from img2imgd.settle import Signature
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to take: where it is, and how it looked when it was decided on.
+
+    ``content`` replaces the file's own for a copy: each job of a shared sidecar gets its keys.
+    """
+
+    role: str
+    path: Path
+    signature: Signature
+    how: str
+    name: str = ""
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A drop ready to be claimed: ``rel`` is its path in the inbox; a request or an error."""
+
+    rel: str
+    inputs: tuple[Input, ...]
+    request: Request | None
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+
+
+class ChangedMeanwhile(Exception):
+    """A file changed while it was being claimed; it goes back to waiting."""
+
+
+class Claims:
+    """Claims drops of one inbox."""
+
+    def __init__(self, config: Config, inbox: InboxConfig, ledger: Ledger) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._ledger = ledger
+        self.spool = inbox.path / SPOOL
+
+    def claim(self, drops: Sequence[Drop], shared: Input | None = None) -> bool:
+        """Claim drops together; ``shared`` is a sidecar that serves all of them.
+
+        Returns False when a file changed meanwhile: everything is back where it was.
+        """
+        bundle = f"{new_job_id()}-sidecar" if shared is not None else None
+        specs: list[JobSpec] = []
+        with self._ledger.transaction():
+            for drop in drops:
+                specs.append(self._record(drop, bundle))
+            if bundle is not None and shared is not None:
+                self._ledger.add_bundle(
+                    BundleRow(
+                        bundle, str(self._inbox.path), self._rel(shared.path), shared.path.name,
+                        shared.signature.inode,
+                    )
+                )  # fmt: skip
+        try:
+            for spec, drop in zip(specs, drops, strict=True):
+                self._take(spec, drop)
+            if bundle is not None and shared is not None:
+                self._take_shared(bundle, shared)
+        except (ChangedMeanwhile, FileNotFoundError) as error:
+            log.info("%s changed while it was claimed; it waits again", error)
+            self._give_back(specs, bundle)
+            return False
+        with self._ledger.transaction():
+            for spec in specs:
+                self._enter(spec)
+        return True
+
+    def undo(self, spec: JobSpec) -> None:
+        """Return a job's files to where they came from, replacing nothing, and forget the job."""
+        folder = self.spool / spec.id / "in"
+        for entry in spec.files:
+            taken = folder / entry.name
+            if entry.how == "move" and os.path.lexists(taken):
+                put_back(taken, Path(entry.source))
+        shutil.rmtree(self.spool / spec.id, ignore_errors=True)
+        self._ledger.drop_job(spec.id)
+
+    def complete(self, spec: JobSpec) -> bool:
+        """Finish a claim that a crash cut short, if every file had been taken whole."""
+        folder = self.spool / spec.id / "in"
+        if not all(_is_whole(folder / entry.name, entry) for entry in spec.files):
+            return False
+        self._enter(spec)
+        return True
+
+    def _give_back(self, specs: Sequence[JobSpec], bundle: str | None) -> None:
+        for spec in specs:
+            self.undo(spec)
+        if bundle is not None:
+            self._ledger.end_bundle(bundle)
+            shutil.rmtree(self.spool / bundle, ignore_errors=True)
+
+    def _record(self, drop: Drop, bundle: str | None) -> JobSpec:
+        """Make the spool folder, reserve names, write ``job.json`` and the ledger row."""
+        job = new_job_id()
+        files: list[FileEntry] = []
+        for item in drop.inputs:
+            taken = {entry.name for entry in files}
+            name = first_free(item.name or item.path.name, taken.__contains__)
+            size = item.signature.size if item.content is None else len(item.content)
+            files.append(
+                FileEntry(
+                    role=item.role,  # pyright: ignore[reportArgumentType]
+                    name=name,
+                    source=str(item.path),
+                    how=item.how,  # pyright: ignore[reportArgumentType]
+                    inode=item.signature.inode,
+                    size=size,
+                    mtime_ns=item.signature.mtime_ns,
+                )
+            )
+        spec = JobSpec(
+            id=job, inbox=str(self._inbox.path), rel=drop.rel, mode=self._inbox.mode,
+            files=tuple(files), request=drop.request,
+            outputs=self._reserve(job, drop) if drop.request else None,
+            error=drop.error, notes=drop.notes, bundle=bundle, digest=drop.digest,
+        )  # fmt: skip
+        durable.make_folders(self.spool / job / "in")
+        durable.write_file(self.spool / job / "job.json", spec.to_json().encode("ascii"))
+        frames = plan_frames(drop.request) if drop.request else ()
+        self._ledger.add_job(
+            spec, JobState.CLAIMING, [(frame.index, frame.effective_steps) for frame in frames]
+        )
+        return spec
+
+    def _reserve(self, job: str, drop: Drop) -> Outputs:
+        """Reserve the job's names in the outbox, counting past reserved and existing ones."""
+        request = drop.request
+        assert request is not None
+        folder, _, file = drop.rel.rpartition("/")
+        stem = split_suffix(file)[0]
+        template, suffix = self._config.outputs.name, ".png"
+        frames = plan_frames(request)
+        names = frame_names(template, suffix, job, stem, request.prompt, frames)
+        single = len(frames) == 1
+        wanted = (
+            names[0] if single else folder_name(template, job, stem, request.prompt, frames[0])
+        )
+        outbox = self._config.outbox
+
+        def is_taken(name: str) -> bool:
+            path = f"{folder}/{name}" if folder else name
+            if os.path.lexists(outbox / path):
+                return True
+            return not self._ledger.reserve(str(outbox), fold(path), job)
+
+        name = first_free(wanted, is_taken)
+        return Outputs(_writable(folder), name, (name,) if single else names)
+
+    def _take(self, spec: JobSpec, drop: Drop) -> None:
+        """Bring the inputs into the spool and check that they are what was seen."""
+        folder = self.spool / spec.id / "in"
+        sources: set[Path] = set()
+        for entry, item in zip(spec.files, drop.inputs, strict=True):
+            target = folder / entry.name
+            if item.content is not None:
+                durable.write_file(target, item.content)
+            elif entry.how == "copy":
+                _copy_unchanged(item, target)
+            else:
+                durable.rename_new(item.path, target)
+                sources.add(item.path.parent)
+        for changed in (folder, *sources):
+            durable.fsync_path(changed)
+        for entry in spec.files:
+            if not _is_whole(folder / entry.name, entry):
+                raise ChangedMeanwhile(entry.name)
+
+    def _take_shared(self, bundle: str, shared: Input) -> None:
+        durable.make_folders(self.spool / bundle)
+        target = self.spool / bundle / shared.path.name
+        durable.move_new(shared.path, target)
+        if not Signature.of(target.lstat()).same_content(shared.signature):
+            put_back(target, shared.path)
+            raise ChangedMeanwhile(shared.path.name)
+
+    def _enter(self, spec: JobSpec) -> None:
+        """The claim holds: the job may be served, or is failed at once with its error."""
+        state = JobState.FAILED if spec.error else JobState.QUEUED
+        if spec.mode == "keep":
+            for older in self._ledger.queued_for(spec.inbox, spec.rel):
+                log.info("job %s replaced by a newer save of %s", older.id, spec.rel)
+                self._ledger.set_state(older.id, JobState.REPLACED)
+            self._ledger.set_served(spec.inbox, spec.rel, spec.digest)
+        self._ledger.set_state(spec.id, state, spec.error or None)
+        log.info("job %s claimed %s%s", spec.id, spec.rel, " (refused)" if spec.error else "")
+
+    def _rel(self, path: Path) -> str:
+        return str(path.relative_to(self._inbox.path))
+
+
+def put_back(taken: Path, home: Path) -> None:
+    """Return a file to its folder under its name, or the next free one if that is taken."""
+    durable.make_folders(home.parent)
+    name = home.name
+    while True:
+        name = first_free(name, lambda free: os.path.lexists(home.with_name(free)))
+        with contextlib.suppress(FileExistsError):
+            durable.move_new(taken, home.with_name(name))
+            return
+
+
+def _copy_unchanged(item: Input, target: Path) -> None:
+    """Copy a file that somebody may be saving: its stat must be the same before and after."""
+    durable.copy_new(item.path, target)
+    if not Signature.of(item.path.lstat()).same_content(item.signature):
+        raise ChangedMeanwhile(item.path.name)
+
+
+def _is_whole(path: Path, entry: FileEntry) -> bool:
+    """True when the spool holds the file as it was recorded; a copy has an inode of its own."""
+    try:
+        found = Signature.of(path.lstat())
+    except FileNotFoundError:
+        return False
+    if entry.how == "copy":
+        return found.size == entry.size
+    recorded = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
+    return found.same_content(recorded) and not durable.has_writer(path)
+
+
+def _writable(folder: str) -> str:
+    """A mirrored folder's name for the outbox: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(folder).decode("utf-8", "replace")
+
+

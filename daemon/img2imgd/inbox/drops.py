@@ -1,0 +1,109 @@
+"""What a drop asks for: its sidecar, its folder's defaults and the config's, as one request."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from img2imgd import durable
+from img2imgd.config import Config, InboxConfig
+from img2imgd.errors import DocumentError, Problem
+from img2imgd.pairing.kinds import DEFAULTS_NAME
+from img2imgd.request import Request, RequestKeys, read_defaults, read_sidecar, resolve
+from img2imgd.settle import Signature
+
+MAX_SIDECAR_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class FolderDefaults:
+    """The ``_defaults.yaml`` files that hold for a folder, nearest first, or why they cannot."""
+
+    layers: tuple[RequestKeys, ...] = ()
+    broken: DocumentError | None = None
+    where: str = ""
+
+
+class Drops:
+    """Reads sidecars and defaults of one inbox; remembers what it read while files are unchanged."""
+
+    def __init__(self, config: Config, inbox: InboxConfig) -> None:
+        self._config = config
+        self._inbox = inbox
+        self._read: dict[str, tuple[Signature, RequestKeys | DocumentError]] = {}
+
+    def sidecar(self, rel: str, signature: Signature) -> RequestKeys | DocumentError:
+        """A sidecar's keys, or all that is wrong with it."""
+        return self._cached(rel, signature, read_sidecar)
+
+    def defaults(self, folder: str, found: dict[str, Signature]) -> FolderDefaults:
+        """The defaults for a folder; ``found`` are the signatures of all ``_defaults.yaml`` seen."""
+        layers: list[RequestKeys] = []
+        while True:
+            rel = f"{folder}/{DEFAULTS_NAME}" if folder else DEFAULTS_NAME
+            signature = found.get(rel)
+            if signature is not None:
+                keys = self._cached(rel, signature, read_defaults)
+                if isinstance(keys, DocumentError):
+                    return FolderDefaults(broken=keys, where=rel)
+                layers.append(keys)
+            if not folder:
+                return FolderDefaults(tuple(layers))
+            folder = folder.rpartition("/")[0]
+
+    def request(
+        self, name: str, layers: Sequence[RequestKeys], folder: FolderDefaults
+    ) -> Request:
+        """The request of a drop; ``layers`` are its own keys, strongest first.
+
+        Raises:
+            DocumentError: it cannot be served as asked.
+        """
+        return resolve(
+            [*layers, *folder.layers, self._inbox.defaults, self._config.defaults],
+            default_model=self._config.model,
+            models=self._config.models,
+            draw_seed=lambda: secrets.randbelow(2**32),
+            max_frames=self._config.limits.max_frames,
+            name=name,
+        )
+
+    def has_prompt(self, folder: FolderDefaults) -> bool:
+        """True when pictures of a folder have a prompt without any sidecar."""
+        layers = (*folder.layers, self._inbox.defaults, self._config.defaults)
+        return any(layer.prompt and layer.prompt.strip() for layer in layers)
+
+    def forget_missing(self, present: set[str]) -> None:
+        """Forget what was read of files that are gone."""
+        for gone in self._read.keys() - present:
+            del self._read[gone]
+
+    def _cached(
+        self, rel: str, signature: Signature, read: Callable[[str, bytes], RequestKeys]
+    ) -> RequestKeys | DocumentError:
+        known = self._read.get(rel)
+        if known is not None and known[0] == signature:
+            return known[1]
+        result = _read(self._inbox.path / rel, read)
+        self._read[rel] = (signature, result)
+        return result
+
+
+def _read(path: Path, read: Callable[[str, bytes], RequestKeys]) -> RequestKeys | DocumentError:
+    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    try:
+        return read(name, durable.read_regular(path, MAX_SIDECAR_BYTES))
+    except DocumentError as error:
+        return error
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM):
+            raise
+        problem = Problem(
+            "img2imgd is not allowed to read this file.",
+            advice="Make it readable for the user that img2imgd runs as.",
+        )
+        return DocumentError(name, [problem])

@@ -1,0 +1,226 @@
+"""One inbox: scan, settle, pair, act. ``step`` is the unit; a thread only repeats it."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from img2imgd.config import Config, InboxConfig
+from img2imgd.errors import EnvironmentFault
+from img2imgd.inbox.acts import Acts
+from img2imgd.inbox.claim import Claims
+from img2imgd.inbox.drops import Drops, FolderDefaults
+from img2imgd.inbox.notes import DefaultsNotes
+from img2imgd.inbox.recover import adopt_spool, repair_claims
+from img2imgd.inbox.scan import Found, scan
+from img2imgd.inbox.watch import SPOOL
+from img2imgd.ledger import Ledger
+from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
+from img2imgd.pairing.kinds import Kind
+from img2imgd.request import RequestKeys
+from img2imgd.settle import Settling, Signature
+
+log = logging.getLogger(__name__)
+
+_SOON = 0.05  # seconds: never look again sooner, whatever a rule says
+
+
+class Inbox:
+    """Turns what lies in one inbox into jobs of the ledger.
+
+    ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
+    partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
+    parameters in the reader process.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        inbox: InboxConfig,
+        ledger: Ledger,
+        infotext: Callable[[Path], str | None],
+        *,
+        drain: bool = False,
+    ) -> None:
+        self._inbox = inbox
+        self._ledger = ledger
+        self._drain = drain
+        self._first: frozenset[str] | None = None
+        self._settling = Settling(inbox.settle)
+        self._drops = Drops(config, inbox)
+        self._claims = Claims(config, inbox, ledger)
+        self._acts = Acts(
+            config, inbox, ledger, self._drops, self._claims, infotext, self._restart
+        )
+        self._now = 0.0
+        self._defaults_seen: dict[str, Signature] = {}
+        self._notes = DefaultsNotes(config.failed)
+        self._waiting: dict[str, str] | None = None
+        self._recovered = False
+        self.drained = False
+
+    def recover(self) -> None:
+        """Repair what an earlier process left: once at start, before the first scan."""
+        self._claims.spool.mkdir(mode=0o700, exist_ok=True)
+        adopt_spool(self._inbox.path, self._claims, self._ledger)
+        repair_claims(self._inbox.path, self._claims, self._ledger)
+        self._acts.begin(ledger_lost=self._ledger_is_new())
+        self._recovered = True
+
+    def step(self, now: float) -> float:
+        """Scan once and act on what may be acted on; returns seconds until the next look.
+
+        Raises:
+            EnvironmentFault: the inbox is unavailable; nothing was decided.
+        """
+        self._now = now
+        if not self._inbox.path.is_dir():
+            raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.")
+        if not self._recovered:
+            self.recover()
+        found = self._scan()
+        next_look = self._inbox.rescan
+        open_waits = False
+        waiting: dict[str, str] = {}
+        for folder, files in _by_folder(found).items():
+            entries = [self._entry(file, now) for file in files]
+            unsettled = [self._until_settled(e) for e in entries if e.settled is None and not e.empty]
+            next_look = min([next_look, *unsettled])
+            for wait in self._serve(folder, entries, now):
+                rel = f"{folder}/{wait.name}" if folder else wait.name
+                waiting[rel] = wait.why
+                open_waits = open_waits or not wait.for_a_person
+                if wait.seconds is not None:
+                    next_look = min(next_look, max(wait.seconds, _SOON))
+        self._remember(waiting)
+        self.drained = not open_waits
+        return next_look
+
+    def _scan(self) -> list[Found]:
+        found = scan(self._inbox.path, recursive=self._inbox.recursive)
+        if self._drain:
+            if self._first is None:
+                self._first = frozenset(file.rel for file in found)
+            found = [file for file in found if file.rel in self._first]
+        present = {file.rel for file in found}
+        self._settling.keep_only(present)
+        self._drops.forget_missing(present)
+        self._acts.begin_scan(found)
+        self._defaults_seen = {
+            file.rel: file.signature for file in found if file.kind is Kind.DEFAULTS
+        }
+        return found
+
+    def _serve(self, folder: str, entries: list[Entry], now: float) -> list[Wait]:
+        """Act on one folder's files; returns those that stay, with the reason."""
+        held = self._held(folder, now)
+        if isinstance(held, str):
+            return [
+                Wait(entry.name, held, for_a_person=True)
+                for entry in entries
+                if entry.kind in (Kind.PICTURE, Kind.SIDECAR)
+            ]
+        waits: list[Wait] = []
+        decisions = decide(
+            entries, self._rules(), lambda name: self._acts.has_prompt(folder, name, held)
+        )
+        for decision in decisions:
+            if isinstance(decision, Wait):
+                waits.append(decision)
+                continue
+            waits.extend(self._act(decision, folder, held))
+        return waits
+
+    def _act(
+        self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
+    ) -> list[Wait]:
+        """Carry out one decision; a fault of one file never stops the others."""
+        try:
+            return self._acts.act(decision, folder, defaults)
+        except FileNotFoundError:
+            return []  # taken away under our hands; the next scan knows
+        except OSError as error:
+            names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
+            log.warning("inbox %s: %s: %s", self._inbox.path, names[0], error)
+            why = f"could not be taken: {error.strerror or error}"
+            return [Wait(name, why, self._inbox.rescan) for name in names]
+
+    def _entry(self, file: Found, now: float) -> Entry:
+        unchanged = self._settling.observe(file.rel, file.signature, now)
+        empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
+        settled = unchanged - self._inbox.settle
+        at_rest = settled >= 0 and not empty
+        images = None
+        if at_rest and file.kind is Kind.SIDECAR:
+            keys = self._drops.sidecar(file.rel, file.signature)
+            images = keys.images if isinstance(keys, RequestKeys) else None
+        return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
+
+    def _held(self, folder: str, now: float) -> FolderDefaults | str:
+        """The folder's defaults, or why its files are held until those are mended."""
+        for rel, signature in self._defaults_seen.items():
+            home = rel.rpartition("/")[0]
+            if home and folder != home and not folder.startswith(f"{home}/"):
+                continue
+            if self._settling.observe(rel, signature, now) < self._inbox.settle:
+                return f"waits until {rel} is whole"
+        defaults = self._drops.defaults(folder, self._defaults_seen)
+        if defaults.broken is None:
+            return defaults
+        self._notes.write(defaults.where, str(defaults.broken))
+        return f"is held: {defaults.where} cannot be used. {defaults.broken}"
+
+    def _restart(self, rel: str) -> None:
+        self._settling.restart(rel, self._now)
+
+    def _until_settled(self, entry: Entry) -> float:
+        """Seconds until an unsettled file may be settled, a little more so that it is."""
+        return max(self._inbox.settle - entry.unchanged, 0.0) + _SOON / 5
+
+    def _rules(self) -> Rules:
+        inbox = self._inbox
+        return Rules(
+            pair_wait=0 if self._drain else inbox.pair_wait,
+            orphan_after=0 if self._drain else inbox.orphan_after,
+            empty_after=max(inbox.settle, 0 if self._drain else inbox.orphan_after),
+            keep=inbox.mode == "keep",
+        )
+
+    def _remember(self, waiting: dict[str, str]) -> None:
+        self._notes.keep_only(self._broken_now())
+        if waiting != self._waiting:
+            self._ledger.set_waiting(str(self._inbox.path), waiting)
+            self._waiting = waiting
+
+    def _broken_now(self) -> set[str]:
+        return {
+            rel
+            for rel in self._defaults_seen
+            if self._drops.defaults(rel.rpartition("/")[0], self._defaults_seen).broken is not None
+        }
+
+    def _ledger_is_new(self) -> bool:
+        """True when the inbox was served before by a ledger that is no more."""
+        marker = self._inbox.path / SPOOL / "ledger"
+        known = self._ledger.facts().get("ledger_id", "")
+        try:
+            before = marker.read_text("ascii")
+        except FileNotFoundError:
+            before = ""
+        if before != known:
+            marker.write_text(known, "ascii")
+        return bool(before) and before != known
+
+
+def _name_of(decision: Late | Reject) -> str:
+    return decision.sidecar if isinstance(decision, Late) else decision.name
+
+
+
+def _by_folder(found: list[Found]) -> dict[str, list[Found]]:
+    folders: dict[str, list[Found]] = defaultdict(list)
+    for file in found:
+        folders[file.folder].append(file)
+    return folders

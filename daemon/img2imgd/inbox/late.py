@@ -1,0 +1,40 @@
+"""Late sidecars: which served picture a sidecar that came alone belongs to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from img2imgd.inbox.claim import Input
+from img2imgd.ledger import JobRow, Ledger
+from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
+from img2imgd.settle import Signature
+
+
+def find_served(ledger: Ledger, inbox: str, sidecar: str, since: float) -> JobRow | None:
+    """The newest job of the picture that ``sidecar`` names (``cat.yaml``, ``cat.png.yaml``)."""
+    stem = split_suffix(sidecar)[0]
+    if split_suffix(stem)[1] in PICTURE_SUFFIXES:
+        exact = ledger.newest_for(inbox, stem, stem_only=False, since=since)
+        if exact is not None:
+            return exact
+    row = ledger.newest_for(inbox, stem, stem_only=True, since=since)
+    is_picture = row is not None and split_suffix(row.spec.rel)[1] in PICTURE_SUFFIXES
+    return row if is_picture else None
+
+
+def late_inputs(row: JobRow) -> Input | None:
+    """The archived picture of a job as an input: a copy from done, the file itself from failed."""
+    if not row.archive:
+        return None
+    archive = json.loads(row.archive)
+    name = archive["names"].get(row.spec.subject.name)
+    if name is None:
+        return None
+    path = Path(archive["folder"]) / name
+    try:
+        signature = Signature.of(path.lstat())
+    except FileNotFoundError:
+        return None
+    how = "move" if archive["kind"] == "failed" else "copy"
+    return Input("picture", path, signature, how, name=row.spec.subject.name)

@@ -1,0 +1,112 @@
+"""Jobs and frames: one picture × one request, and the images it becomes."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from img2imgd.request import Request
+
+
+class JobState(StrEnum):
+    """Where a job stands; ``docs/operations.md`` draws the transitions."""
+
+    CLAIMING = "claiming"  # the row is committed, its files are being moved to the spool
+    QUEUED = "queued"
+    RUNNING = "running"
+    PUBLISHING = "publishing"  # every frame is staged; outputs are moving to the outbox
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REPLACED = "replaced"  # keep mode: a newer save of the picture took its place
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing more will be made for the job."""
+        return self in ENDED
+
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.REPLACED})
+
+
+class FrameState(StrEnum):
+    """Where a frame stands."""
+
+    WAITING = "waiting"
+    STAGED = "staged"  # whole and on disk in the outbox's staging folder
+    PUBLISHED = "published"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One output image: a point of (style, variation, sweep axes).
+
+    ``steps`` is what was asked, ``effective_steps`` what runs: ``int(steps * strength)``, at least
+    one. ``painted_by`` is the index of the first frame with the same pixels (its own, usually).
+    """
+
+    index: int
+    style: str
+    variation: int
+    prompt: str
+    seed: int
+    strength: float
+    guidance_scale: float
+    steps: int
+    effective_steps: int
+    painted_by: int
+
+
+def new_job_id(now: datetime | None = None) -> str:
+    """A unique id that sorts by time of claim: ``20261122T221957-3f9a2c41``."""
+    moment = now or datetime.now(UTC)
+    return f"{moment:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def effective_steps(steps: int, strength: float) -> int:
+    """Steps that img2img really runs: diffusers' ``int(steps * strength)``, never fewer than one."""
+    return max(1, min(int(steps * strength), steps))
+
+
+def plan_frames(request: Request) -> tuple[Frame, ...]:
+    """All frames of a request in their order: style, variation, then the sweep axes.
+
+    Variation ``v`` has seed ``seed + v`` (modulo 2**32); styles share seeds. Frames that would run
+    the same steps of the same prompt, seed and guidance point to the first of them.
+    """
+    axes = list(request.sweep.items())
+    points = list(itertools.product(*(values for _, values in axes)))
+    painted: dict[tuple[object, ...], int] = {}
+    frames: list[Frame] = []
+    for style in request.styles or ("",):
+        for variation in range(request.n):
+            for point in points:
+                at = dict(zip((name for name, _ in axes), point, strict=True))
+                frame = _frame(request, style, variation, at, index=len(frames))
+                same = (frame.prompt, frame.seed, frame.guidance_scale, frame.steps,
+                        frame.effective_steps)  # fmt: skip
+                frames.append(replace(frame, painted_by=painted.setdefault(same, frame.index)))
+    return tuple(frames)
+
+
+def _frame(
+    request: Request, style: str, variation: int, at: dict[str, float], index: int
+) -> Frame:
+    steps = int(at.get("steps", request.steps))
+    strength = at.get("strength", request.strength)
+    return Frame(
+        index=index,
+        style=style,
+        variation=variation,
+        prompt=request.prompt_with(style),
+        seed=(int(at.get("seed", request.seed)) + variation) % 2**32,
+        strength=strength,
+        guidance_scale=at.get("guidance_scale", request.guidance_scale),
+        steps=steps,
+        effective_steps=effective_steps(steps, strength),
+        painted_by=index,
+    )

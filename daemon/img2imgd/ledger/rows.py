@@ -1,0 +1,140 @@
+"""The ledger's rows as frozen values, and the job file that repeats a job's row in its spool."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from img2imgd.job import FrameState, JobState
+from img2imgd.request import Request
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """An input of a job; it lies in the spool as ``JOB/in/NAME``.
+
+    ``source`` is the absolute path it was taken from. ``how`` is ``move`` for a rename, ``copy``
+    where the original stays elsewhere (keep mode, a shared sidecar, a picture from done).
+    """
+
+    role: Literal["picture", "sidecar", "also"]
+    name: str
+    source: str
+    how: Literal["move", "copy"]
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The names reserved for a job, relative to the outbox.
+
+    ``folder`` mirrors the inbox's subfolder; ``name`` is the file, or the folder of a job with
+    several frames, that one rename publishes; ``frames`` are the files' names inside it.
+    """
+
+    folder: str
+    name: str
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """All that must be known to serve a job again from its spool folder alone."""
+
+    id: str
+    inbox: str
+    rel: str
+    mode: Literal["move", "keep"]
+    files: tuple[FileEntry, ...]
+    request: Request | None
+    outputs: Outputs | None
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    bundle: str | None = None
+    digest: str = ""
+
+    @property
+    def subject(self) -> FileEntry:
+        """The file the job is about: its picture, or whatever was set aside."""
+        return self.files[0]
+
+    def to_json(self) -> str:
+        """JSON in ASCII: names that are no valid UTF-8 survive as escaped surrogates."""
+        plain = {**asdict(self), "request": None}
+        if self.request is not None:
+            plain["request"] = json.loads(self.request.to_json())
+        return json.dumps(plain, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> JobSpec:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError, KeyError, TypeError: the text is no job file of this version.
+        """
+        plain: dict[str, Any] = json.loads(text)
+        outputs, request = plain["outputs"], plain["request"]
+        plain["files"] = tuple(FileEntry(**entry) for entry in plain["files"])
+        plain["notes"] = tuple(plain["notes"])
+        if outputs is not None:
+            plain["outputs"] = Outputs(**{**outputs, "frames": tuple(outputs["frames"])})
+        if request is not None:
+            plain["request"] = Request.from_json(json.dumps(request))
+        return cls(**plain)
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """A job as the ledger knows it. Times are seconds since 1970."""
+
+    spec: JobSpec
+    state: JobState
+    claimed_at: float
+    started_at: float | None
+    ended_at: float | None
+    attempts: int
+    suspect: bool
+    reason: str
+    published: str
+    archive: str
+    archived: bool
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.spec.id
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """A frame as the ledger knows it; ``step`` of ``steps`` have run."""
+
+    job: str
+    index: int
+    state: FrameState
+    step: int
+    steps: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BundleRow:
+    """A sidecar that serves several jobs; it lies in the spool under ``id`` until the last ends."""
+
+    id: str
+    inbox: str
+    rel: str
+    name: str
+    inode: int
+
+
+def stem_of(rel: str) -> bytes:
+    """A picture's path without its suffix, as the ledger keys it."""
+    folder, _, name = rel.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    return os.fsencode(f"{folder}/{stem}" if folder else stem)

@@ -1,0 +1,77 @@
+"""The ledger's tables. ``VERSION`` is kept in SQLite's user_version."""
+
+from __future__ import annotations
+
+VERSION = 1
+
+# rel and stem are BLOBs: file names are bytes on Linux, and may be no valid UTF-8.
+TABLES = """
+CREATE TABLE jobs(
+  id         TEXT PRIMARY KEY,
+  inbox      TEXT NOT NULL,
+  rel        BLOB NOT NULL,             -- the picture, relative to the inbox
+  stem       BLOB NOT NULL,             -- rel without its suffix: late sidecars look here
+  state      TEXT NOT NULL,
+  spec       TEXT NOT NULL,             -- JobSpec as JSON, the same as spool/ID/job.json
+  claimed_at REAL NOT NULL,             -- seconds since 1970, as all times here
+  started_at REAL,
+  ended_at   REAL,
+  attempts   INTEGER NOT NULL DEFAULT 0,
+  suspect    INTEGER NOT NULL DEFAULT 0,
+  reason     TEXT NOT NULL DEFAULT '',  -- why it failed, or what was noteworthy
+  published  TEXT NOT NULL DEFAULT '',  -- path below the outbox, once it is there
+  archive    TEXT NOT NULL DEFAULT '',  -- JSON: where each input goes; written before it moves
+  archived   INTEGER NOT NULL DEFAULT 0,
+  bundle     TEXT
+) STRICT;
+CREATE INDEX jobs_by_state ON jobs(state, id);
+CREATE INDEX jobs_by_stem ON jobs(inbox, stem);
+CREATE INDEX jobs_unarchived ON jobs(id) WHERE archived = 0;
+
+CREATE TABLE frames(
+  job    TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  idx    INTEGER NOT NULL,
+  state  TEXT NOT NULL,
+  step   INTEGER NOT NULL DEFAULT 0,
+  steps  INTEGER NOT NULL,
+  name   TEXT NOT NULL,
+  reason TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY(job, idx)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reserved(                  -- output names that are taken, folded (NFC, caseless)
+  outbox TEXT NOT NULL,
+  name   TEXT NOT NULL,
+  job    TEXT NOT NULL,
+  PRIMARY KEY(outbox, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reserved_by_job ON reserved(job);
+
+CREATE TABLE bundles(                   -- a sidecar that serves several jobs
+  id    TEXT PRIMARY KEY,
+  inbox TEXT NOT NULL,
+  rel   BLOB NOT NULL,
+  name  TEXT NOT NULL,
+  inode INTEGER NOT NULL,
+  ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE served(                    -- keep mode: the content last served for a path
+  inbox  TEXT NOT NULL,
+  rel    BLOB NOT NULL,
+  digest TEXT NOT NULL,
+  PRIMARY KEY(inbox, rel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE waiting(                   -- what lies in an inbox and why, as of the last scan
+  inbox TEXT NOT NULL,
+  rel   BLOB NOT NULL,
+  why   TEXT NOT NULL,
+  PRIMARY KEY(inbox, rel)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE facts(                     -- the daemon's own state: pid, what it waits for, model
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""

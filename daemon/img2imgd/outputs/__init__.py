@@ -1,0 +1,1 @@
+"""What leaves the program: names, staged pictures, animations, sheets and reason files."""

@@ -1,0 +1,1 @@
+"""Which file of an inbox belongs to which: pure decisions over plain values."""

@@ -1,0 +1,307 @@
+"""What to do with each file of one inbox folder, from what a scan saw. No file is touched here.
+
+The rules are those of ``docs/sidecar.md`` ("Which sidecar belongs to which picture"): a sidecar in
+either order, precedence by name, lists and globs, late sidecars, orphans.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from img2imgd.pairing.kinds import (
+    PICTURE_SUFFIXES,
+    SIDECAR_SUFFIXES,
+    Kind,
+    fold,
+    split_suffix,
+    stem_of_unfinished,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a folder as the last scan saw it. Times are seconds.
+
+    ``unchanged`` is how long it has been so; ``settled`` how long it has been settled, None while
+    it is not. ``images`` are the names and globs that a settled sidecar lists, None for the usual
+    sidecar without a list.
+    """
+
+    name: str
+    kind: Kind
+    unchanged: float
+    settled: float | None
+    images: tuple[str, ...] | None = None
+    empty: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The pairing times of an inbox, in seconds, and whether originals stay in it.
+
+    A file that is still empty after ``empty_after`` is given up; until then it is a placeholder.
+    """
+
+    pair_wait: float
+    orphan_after: float
+    empty_after: float
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Take these pictures, a job each. ``also`` are sidecars that lost by precedence and go along.
+
+    ``missing`` are names that the sidecar lists and nobody dropped.
+    """
+
+    pictures: tuple[str, ...]
+    sidecar: str | None = None
+    also: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Late:
+    """A sidecar whose picture is not here: it may belong to a picture served before.
+
+    ``orphan`` is True when it has waited long enough to be given up if no such picture is known.
+    """
+
+    sidecar: str
+    orphan: bool
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Set this file aside with a reason."""
+
+    name: str
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Leave this file for now; ``seconds`` until it is worth looking again.
+
+    ``for_a_person`` is True when time alone will not help: somebody must add or mend a file.
+    """
+
+    name: str
+    why: str
+    seconds: float | None = None
+    for_a_person: bool = False
+
+
+Decision = Claim | Late | Reject | Wait
+
+
+def decide(
+    entries: Sequence[Entry], rules: Rules, has_prompt: Callable[[str], bool]
+) -> list[Decision]:
+    """Decide on every picture, sidecar and foreign file of one folder.
+
+    ``has_prompt(picture)`` tells whether a picture without a sidecar has a prompt from elsewhere
+    (folder defaults, config, its own metadata); it is asked of settled pictures only.
+    """
+    pairing = _Folder(entries, rules, has_prompt)
+    return [*pairing.pictures(), *pairing.lone_sidecars(), *pairing.others()]
+
+
+class _Folder:
+    """One pass over a folder; holds the look-ups the rules need."""
+
+    def __init__(
+        self, entries: Sequence[Entry], rules: Rules, has_prompt: Callable[[str], bool]
+    ) -> None:
+        self.rules = rules
+        self.has_prompt = has_prompt
+        self.entries = {entry.name: entry for entry in entries}
+        self.picture_entries = [e for e in entries if e.kind is Kind.PICTURE]
+        sidecars = [e for e in entries if e.kind is Kind.SIDECAR]
+        self.lists = [e for e in sidecars if e.images is not None]
+        self.plain = {e.name for e in sidecars if e.images is None}
+        self.folded = {fold(name): name for name in sorted(self.plain, reverse=True)}
+        self.used: set[str] = set()  # sidecars that some picture here points to
+
+    def pictures(self) -> Iterable[Decision]:
+        """Group the pictures by their sidecar and decide on each group."""
+        groups: dict[str, list[Entry]] = defaultdict(list)
+        alone: list[Entry] = []
+        losers: dict[str, set[str]] = defaultdict(set)
+        for picture in self.picture_entries:
+            found = self._sidecars_of(picture.name)
+            if found:
+                groups[found[0]].append(picture)
+                losers[found[0]].update(found[1:])
+            else:
+                alone.append(picture)
+        winners = set(groups)
+        alone = yield from self._listed(alone)
+        for sidecar, members in groups.items():
+            also = sorted(name for name in losers[sidecar] - winners)
+            self.used.update((sidecar, *also))
+            yield from self._group(sidecar, members, also)
+        for picture in alone:
+            yield self._alone(picture)
+
+    def lone_sidecars(self) -> Iterable[Decision]:
+        """Decide on sidecars that no picture here points to."""
+        unfinished = {
+            fold(stem_of_unfinished(e.name))
+            for e in self.entries.values()
+            if e.kind is Kind.UNFINISHED
+        }
+        for name in sorted(self.plain - self.used):
+            entry = self.entries[name]
+            if entry.settled is None:
+                yield self._unsettled(entry)
+            elif fold(_picture_stem(name)) in unfinished:
+                yield Wait(name, "its picture is still being written")
+            elif entry.settled < self.rules.pair_wait:
+                rest = self.rules.pair_wait - entry.settled
+                yield Wait(name, "waits for its picture", rest)
+            else:
+                yield Late(name, orphan=entry.settled >= self.rules.orphan_after)
+
+    def others(self) -> Iterable[Decision]:
+        """Decide on files that are neither; in keep mode they are none of our business."""
+        if self.rules.keep:
+            return
+        for entry in self.entries.values():
+            if entry.kind is Kind.OTHER:
+                yield self._unsettled(entry) if entry.settled is None else _foreign(entry.name)
+            elif entry.kind is Kind.SPECIAL and entry.settled is not None:
+                yield Reject(
+                    entry.name,
+                    "It is not a plain file but a link, a pipe or a device; those are not read.",
+                    "Copy the picture itself into the inbox.",
+                )
+
+    def _sidecars_of(self, picture: str) -> list[str]:
+        """The plain sidecars for a picture, best first: by exact case, then without case."""
+        stem = split_suffix(picture)[0]
+        names = [f"{base}{suffix}" for base in (picture, stem) for suffix in SIDECAR_SUFFIXES]
+        exact = [name for name in names if name in self.plain]
+        loose = [self.folded[fold(name)] for name in names if fold(name) in self.folded]
+        return list(dict.fromkeys(exact + loose))
+
+    def _group(self, sidecar: str, members: list[Entry], also: Sequence[str]) -> Iterable[Decision]:
+        waiting = [e for e in (*members, self.entries[sidecar]) if e.settled is None]
+        if not waiting:
+            yield Claim(tuple(e.name for e in members), sidecar, tuple(also))
+            return
+        for entry in waiting:
+            yield self._unsettled(entry)
+        names = ", ".join(entry.name for entry in waiting)
+        for entry in members:
+            if entry.settled is not None:
+                yield Wait(entry.name, f"waits until {names} is whole")
+
+    def _listed(self, alone: list[Entry]) -> Iterable[Decision]:
+        """Decide on lists; the generator's value is the pictures that no list names."""
+        free = {entry.name: entry for entry in alone}
+        for sidecar in self.lists:
+            self.used.add(sidecar.name)
+            literal, missing, patterns = self._expand(sidecar, free)
+            matched = [n for n in free if any(fnmatchcase(fold(n), fold(p)) for p in patterns)]
+            members = [free.pop(n) for n in dict.fromkeys([*literal, *matched])]
+            yield from self._list(sidecar, members, missing, bool(patterns))
+        return list(free.values())
+
+    def _expand(
+        self, sidecar: Entry, free: dict[str, Entry]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Names of the list that are here, that are missing, and its globs."""
+        by_fold = {fold(name): name for name in free}
+        everywhere = {fold(e.name) for e in self.picture_entries}
+        literal: list[str] = []
+        missing: list[str] = []
+        patterns: list[str] = []
+        for item in sidecar.images or ():
+            if any(sign in item for sign in "*?["):
+                patterns.append(item)
+            elif item in free or fold(item) in by_fold:
+                literal.append(item if item in free else by_fold[fold(item)])
+            elif fold(item) not in everywhere:  # one that is here has a sidecar of its own
+                missing.append(item)
+        return literal, missing, patterns
+
+    def _list(
+        self, sidecar: Entry, members: list[Entry], missing: list[str], globbed: bool
+    ) -> Iterable[Decision]:
+        names = tuple(entry.name for entry in members)
+        unsettled = [e for e in members if e.settled is None]
+        if unsettled:
+            yield from (self._unsettled(entry) for entry in unsettled)
+            return
+        since = sidecar.settled or 0.0
+        quiet = min((e.settled or 0.0 for e in (*members, sidecar)), default=0.0)
+        if missing or not members:
+            if since < self.rules.orphan_after:
+                what = ", ".join(missing) or "a picture that its pattern matches"
+                yield Wait(sidecar.name, f"waits for {what}", self.rules.orphan_after - since)
+            elif members:
+                yield Claim(names, sidecar.name, missing=tuple(missing))
+            else:
+                yield _list_without_pictures(sidecar.name, missing)
+        elif globbed and quiet < self.rules.pair_wait:
+            rest = self.rules.pair_wait - quiet
+            yield Wait(sidecar.name, "waits for more pictures of its pattern", rest)
+        else:
+            yield Claim(names, sidecar.name)
+
+    def _alone(self, picture: Entry) -> Decision:
+        if picture.settled is None:
+            return self._unsettled(picture)
+        if self.has_prompt(picture.name):
+            if picture.settled >= self.rules.pair_wait:
+                return Claim((picture.name,))
+            rest = self.rules.pair_wait - picture.settled
+            return Wait(picture.name, "waits a moment for a sidecar", rest)
+        stem = split_suffix(picture.name)[0]
+        if self.rules.keep or picture.settled < self.rules.orphan_after:
+            rest = None if self.rules.keep else self.rules.orphan_after - picture.settled
+            why = f"has no prompt yet: add {stem}.yaml beside it"
+            return Wait(picture.name, why, rest, for_a_person=self.rules.keep)
+        return Reject(
+            picture.name,
+            "There was no prompt for this picture: no sidecar came, and the folder has no default.",
+            f"Put the picture back into the inbox together with a file {stem}.yaml that says, for "
+            "example,\n\n    prompt: a cottage by a lake at sunset\n\nor give the folder a "
+            "_defaults.yaml with a prompt.",
+        )
+
+    def _unsettled(self, entry: Entry) -> Decision:
+        if entry.empty and entry.unchanged >= self.rules.empty_after and not self.rules.keep:
+            return Reject(entry.name, "The file is empty.", "Copy it into the inbox once more.")
+        return Wait(entry.name, "is empty" if entry.empty else "is still being written")
+
+
+def _picture_stem(sidecar: str) -> str:
+    """``cat.yaml`` and ``cat.png.yaml`` → ``cat``."""
+    stem = split_suffix(sidecar)[0]
+    inner, suffix = split_suffix(stem)
+    return inner if suffix in PICTURE_SUFFIXES else stem
+
+
+def _foreign(name: str) -> Reject:
+    formats = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
+    return Reject(
+        name,
+        "It is neither a picture nor a sidecar, judging by its name.",
+        f"Pictures end in {formats}; sidecars in yaml, yml or txt.",
+    )
+
+
+def _list_without_pictures(sidecar: str, missing: list[str]) -> Reject:
+    what = ", ".join(missing) if missing else "no file of the folder matches its pattern"
+    return Reject(
+        sidecar,
+        f"None of the pictures it lists came: {what}.",
+        "Put the pictures and this file into the same inbox folder, then it is served.",
+    )

@@ -1,0 +1,82 @@
+"""What a file in an inbox is, by its name alone: picture, sidecar, defaults, unfinished, or other."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import Enum
+from fnmatch import fnmatchcase
+
+DEFAULTS_NAME = "_defaults.yaml"
+REASON_SUFFIX = ".reason.txt"
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
+     ".ppm", ".pgm", ".pnm"}
+)  # fmt: skip
+SIDECAR_SUFFIXES = (".yaml", ".yml", ".txt")  # in order of precedence
+
+# Files that programs write before or beside the real one; never read, never moved.
+_UNFINISHED = (
+    ".*", "*~", "~$*", "*~syncthing~*", "*.tmp", "*.temp", "*.part", "*.partial", "*.filepart",
+    "*.crdownload", "*.download", "*.sw?", "*-autosave.kra",
+)  # fmt: skip
+_LITTER = ("thumbs.db", "desktop.ini", "ehthumbs.db", f"*{REASON_SUFFIX}")
+_IGNORED_FOLDERS = (
+    ".*", "@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information",
+)  # fmt: skip
+
+
+class Kind(Enum):
+    """What a name says a file is."""
+
+    PICTURE = "picture"
+    SIDECAR = "sidecar"
+    DEFAULTS = "defaults"
+    UNFINISHED = "unfinished"
+    IGNORED = "ignored"
+    SPECIAL = "special"  # no plain file: symlink, FIFO, socket, device
+    OTHER = "other"
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of a plain file by its name (without folder)."""
+    folded = name.casefold()
+    if folded == DEFAULTS_NAME:
+        return Kind.DEFAULTS
+    if any(fnmatchcase(folded, pattern) for pattern in _LITTER):
+        return Kind.IGNORED
+    if any(fnmatchcase(folded, pattern) for pattern in _UNFINISHED):
+        return Kind.UNFINISHED
+    suffix = split_suffix(folded)[1]
+    if suffix in PICTURE_SUFFIXES:
+        return Kind.PICTURE
+    if suffix in SIDECAR_SUFFIXES:
+        return Kind.SIDECAR
+    return Kind.OTHER
+
+
+def folder_is_ignored(name: str) -> bool:
+    """True for folders that hold other programs' own files (``.stfolder``, ``@eaDir``, …)."""
+    return any(fnmatchcase(name.casefold(), pattern) for pattern in _IGNORED_FOLDERS)
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """``cat.tar.PNG`` → (``cat.tar``, ``.png``); a name without a dot has an empty suffix."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, f".{suffix.casefold()}") if dot and stem else (name, "")
+
+
+def fold(name: str) -> str:
+    """One spelling for names that a case-insensitive share or macOS (NFD) would call the same."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+_TEMPORARY_HINTS = re.compile(r"^[.~$]+(lock\.)?|(\.(tmp|temp|part|partial|filepart|crdownload|"
+                              r"download|sw\w)|~|\.[0-9a-z]{6})$", re.IGNORECASE)  # fmt: skip
+
+
+def stem_of_unfinished(name: str) -> str:
+    """The stem a temporary name is probably for: ``.cat.png.aB3dE6`` and ``cat.png.part`` → cat."""
+    bare = _TEMPORARY_HINTS.sub("", _TEMPORARY_HINTS.sub("", name))
+    stem, suffix = split_suffix(bare)
+    return stem if suffix in PICTURE_SUFFIXES or suffix in SIDECAR_SUFFIXES else bare

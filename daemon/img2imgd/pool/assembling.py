@@ -1,0 +1,50 @@
+"""Makes GIFs in a thread of the worker, so that denoising goes on meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from img2imgd.outputs.animation import write_gif
+from img2imgd.pool.messages import AnimationFailed, AnimationStaged, Assemble, JobGivenUp, PoolEvent
+
+log = logging.getLogger(__name__)
+
+
+class Assembler:
+    """One thread that makes one GIF after the other; ``send`` must be safe to call from it."""
+
+    def __init__(self, send: Callable[[PoolEvent], None]) -> None:
+        self._send = send
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="assembling")
+        self._begun: defaultdict[str, list[Future[None]]] = defaultdict(list)
+
+    def start(self, order: Assemble) -> None:
+        """Make the GIF after those that wait; AnimationStaged or AnimationFailed follows."""
+        futures = [future for future in self._begun[order.job] if not future.done()]
+        self._begun[order.job] = [*futures, self._thread.submit(self._assemble, order)]
+
+    def cancel(self, job: str) -> None:
+        """Drop the job's waiting GIFs; once one that is being made is done, say JobGivenUp."""
+        running = [future for future in self._begun.pop(job, []) if not future.cancel()]
+        if running:
+            running[-1].add_done_callback(lambda _: self._send(JobGivenUp(job)))
+        else:
+            self._send(JobGivenUp(job))
+
+    def _assemble(self, order: Assemble) -> None:
+        try:
+            write_gif(
+                order.frames,
+                order.target,
+                duration_ms=order.duration_ms,
+                loop=order.loop,
+                pingpong=order.pingpong,
+            )
+        except Exception as error:
+            log.exception("animation failed job=%s target=%s", order.job, order.target)
+            self._send(AnimationFailed(order.job, order.target, f"{order.target.name}: {error}"))
+        else:
+            self._send(AnimationStaged(order.job, order.target))

@@ -1,0 +1,156 @@
+"""What supervisor and worker say to each other, as plain values through a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelInfo, ModelSpec, StepDone
+
+__all__ = [
+    "Admit",
+    "AnimationFailed",
+    "AnimationStaged",
+    "Assemble",
+    "Cancel",
+    "FrameRefused",
+    "FrameStaged",
+    "JobGivenUp",
+    "Load",
+    "ModelFailed",
+    "ModelLoaded",
+    "Order",
+    "PoolEvent",
+    "StepDone",
+    "Stop",
+    "WorkerDied",
+    "WorkerFault",
+]
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load a model once every admitted frame is painted; answered by ModelLoaded or ModelFailed."""
+
+    model: ModelSpec
+
+
+@dataclass(frozen=True)
+class Admit:
+    """Paint a frame and write it, durably, as a PNG at ``staged``."""
+
+    task: FrameTask
+    staged: Path
+
+
+@dataclass(frozen=True)
+class Assemble:
+    """Make a GIF of ``frames`` at ``target`` beside the painting; ``loop`` 0 is for ever."""
+
+    job: str
+    frames: tuple[Path, ...]
+    target: Path
+    duration_ms: int
+    loop: int
+    pingpong: bool
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Give up whatever of the job is admitted or assembling; answered by JobGivenUp."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End at the next step."""
+
+
+Order = Load | Admit | Assemble | Cancel | Stop
+
+
+@dataclass(frozen=True)
+class ModelLoaded:
+    """The model is there; frames can be admitted."""
+
+    info: ModelInfo
+
+
+@dataclass(frozen=True)
+class ModelFailed:
+    """The model ``name`` could not be loaded, and none is loaded now."""
+
+    name: str
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class FrameStaged:
+    """The frame is whole and on disk at the path it was admitted with."""
+
+    job: str
+    index: int
+
+
+@dataclass(frozen=True)
+class AnimationStaged:
+    """The GIF is whole and on disk at ``target``."""
+
+    job: str
+    target: Path
+
+
+@dataclass(frozen=True)
+class AnimationFailed:
+    """The GIF could not be made; the frames are untouched."""
+
+    job: str
+    target: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobGivenUp:
+    """Answer to a cancel: no file of the job is written, and no event of it comes, after this."""
+
+    job: str
+
+
+@dataclass(frozen=True)
+class WorkerFault:
+    """The environment kept a frame from being painted or written. It is given back, not blamed."""
+
+    job: str
+    index: int
+    message: str
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """The worker process ended unasked, or could not be started.
+
+    ``exit`` is for a person ("killed by SIGKILL"). ``frames`` were admitted and neither staged nor
+    refused; ``assembling`` are the (job, target) of unfinished GIFs; ``loading`` names a model that
+    was being loaded.
+    """
+
+    exit: str
+    frames: frozenset[tuple[str, int]]
+    assembling: frozenset[tuple[str, Path]]
+    loading: str | None
+
+
+PoolEvent = (
+    ModelLoaded
+    | ModelFailed
+    | StepDone
+    | FrameStaged
+    | FrameRefused
+    | AnimationStaged
+    | AnimationFailed
+    | JobGivenUp
+    | WorkerFault
+    | WorkerDied
+)

@@ -1,0 +1,214 @@
+"""Starting, asking and watching over the reader's child process.
+
+The child is a fresh interpreter that imports Pillow and the reader, and nothing of this process:
+neither torch nor the program that was started. A picture can take it down; the next one gets a new
+child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import img2imgd
+from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
+
+_LARGEST_ANSWER = 4_000_000  # bytes
+_START_TIMEOUT = 60.0  # seconds; a cold disk under load takes its time
+_END_TIMEOUT = 5.0  # seconds that a killed process may take to be gone
+# Somebody stops the program, or the machine: the picture is not to blame.
+_STOPPED = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
+_EASIER = "Save it again as PNG, or make it smaller, and put that into the inbox."
+
+
+@dataclass(frozen=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    connection: Connection
+
+
+class ReaderProcess:
+    """The reader as seen from outside: asks a child process, which starts at the first question.
+
+    Safe to use from several threads, which wait for each other. ``timeout`` is in seconds of the
+    clock for one question; the limits hold a cap on computing time as well. :meth:`close` frees
+    the child's memory; a later question starts a new one.
+    """
+
+    def __init__(self, limits: ReaderLimits | None = None, timeout: float = 60.0) -> None:
+        self._limits = limits or ReaderLimits()
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self._last_used = time.monotonic()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None while there is none."""
+        child = self._child
+        return child.process.pid if child else None
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long ago the last question was answered."""
+        return time.monotonic() - self._last_used
+
+    def inspect(self, path: Path) -> PictureInfo:
+        """What a picture's header tells.
+
+        Raises:
+            PictureError: it cannot be read, or reading it crashed or took too much time or memory.
+            EnvironmentFault: the storage fails, or the child could not be started or was stopped.
+        """
+        return PictureInfo(**self._ask(path, {"do": "inspect"}))
+
+    def prepare(self, path: Path, target: Path, rule: SizeRule) -> Prepared:
+        """Write a plain RGB PNG of a picture at ``target``; errors as :meth:`inspect`."""
+        answer = self._ask(path, {"do": "prepare", "target": os.fspath(target), **asdict(rule)})
+        return Prepared(answer["width"], answer["height"], tuple(answer["notes"]))
+
+    def close(self) -> None:
+        """End the child process, if there is one."""
+        with self._lock:
+            self._end()
+
+    def _ask(self, path: Path, question: Mapping[str, object]) -> dict[str, Any]:
+        request = json.dumps({"path": os.fspath(path), **question}).encode()
+        with self._lock:
+            child = self._send(request)
+            try:
+                if not child.connection.poll(self._timeout):
+                    raise self._too_slow(path)
+                answer = json.loads(child.connection.recv_bytes(_LARGEST_ANSWER))
+            except (EOFError, OSError):
+                raise self._died(path) from None
+            finally:
+                self._last_used = time.monotonic()
+            return self._result(path, answer)
+
+    def _send(self, request: bytes) -> _Child:
+        """Hand a request to the child; one that died since the last question is replaced."""
+        if self._child is not None:
+            try:
+                self._child.connection.send_bytes(request)
+            except OSError:
+                self._end()
+            else:
+                return self._child
+        self._child = child = self._start()
+        child.connection.send_bytes(request)
+        return child
+
+    def _start(self) -> _Child:
+        ours, theirs = socket.socketpair()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "img2imgd.reader.process", str(theirs.fileno()),
+                 json.dumps(asdict(self._limits))],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=_environment(),
+            )  # fmt: skip
+        except OSError as fault:
+            ours.close()
+            raise EnvironmentFault(
+                f"The reader process cannot be started: {fault.strerror}.",
+                "See what the machine lacks (memory, processes), it is tried again by itself.",
+            ) from fault
+        finally:
+            theirs.close()
+        child = _Child(process, Connection(ours.detach()))
+        try:
+            ready = child.connection.poll(_START_TIMEOUT) and child.connection.recv_bytes(100)
+        except (EOFError, OSError):
+            ready = False
+        if not ready:
+            status = _end_child(child)
+            raise EnvironmentFault(
+                f"The reader process did not start (it ended with {status}).",
+                "The log holds its last words; `img2imgd doctor` checks the installation.",
+            )
+        return child
+
+    def _end(self) -> int | None:
+        child, self._child = self._child, None
+        return _end_child(child) if child else None
+
+    def _too_slow(self, path: Path) -> PictureError | EnvironmentFault:
+        if self._end() is None:
+            return EnvironmentFault(
+                f"Reading {path} hangs: its storage does not answer.",
+                "Look at the disk or share it lies on.",
+            )
+        return PictureError(f"Reading {shown(path)} took more than {self._timeout:g} s.", _EASIER)
+
+    def _died(self, path: Path) -> PictureError | EnvironmentFault:
+        status = self._end()
+        if status is not None and -status in _STOPPED:
+            return EnvironmentFault(f"The reader was stopped while it read {shown(path)}.")
+        if status == -signal.SIGXCPU:
+            return PictureError(
+                f"Reading {shown(path)} took more than"
+                f" {self._limits.cpu_seconds} s of computing time.",
+                _EASIER,
+            )
+        how = signal.Signals(-status).name if status and status < 0 else f"status {status}"
+        return PictureError(f"Reading {shown(path)} crashed the reader ({how}).", _EASIER)
+
+    def _result(self, path: Path, answer: Mapping[str, Any]) -> dict[str, Any]:
+        match answer.get("error"):
+            case None:
+                return answer["ok"]
+            case "picture":
+                raise PictureError(answer["message"], answer["advice"])
+            case "environment":
+                raise EnvironmentFault(answer["message"], answer["advice"])
+            case "memory":
+                self._end()  # its memory may be in pieces
+                raise PictureError(
+                    f"Reading {shown(path)} needs more than {self._limits.memory_mb:,} MB"
+                    " of memory.",
+                    "Make it smaller, and put that into the inbox.",
+                )
+            case _:
+                self._end()
+                raise PictureError(
+                    f"{shown(path)} cannot be read ({answer.get('message')}).", _EASIER
+                )
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, with the package importable and a frugal allocator."""
+    root = str(Path(img2imgd.__file__).resolve().parent.parent)
+    others = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([root, others] if others else [root]),
+        "MALLOC_ARENA_MAX": "1",
+    }
+
+
+def _end_child(child: _Child) -> int | None:
+    """Close the socket and see the process off: its exit status, None if it will not die."""
+    child.connection.close()
+    try:
+        return child.process.wait(_END_TIMEOUT / 10)
+    except subprocess.TimeoutExpired:
+        child.process.kill()
+    try:
+        return child.process.wait(_END_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return None

@@ -1,0 +1,204 @@
+"""The worker process: holds the engine, stages the frames it paints, obeys the supervisor's pipe.
+
+A thread reads the pipe, so that the worker dies at once when the supervisor is gone, even in the
+middle of a long step. The main thread paints; between steps it looks at what was read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections import deque
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+from img2imgd import log as package_log
+from img2imgd.engine.factory import create_engine
+from img2imgd.engine.protocol import (
+    Engine,
+    EngineEvent,
+    FrameGivenBack,
+    FramePainted,
+    FrameRefused,
+    ModelSpec,
+    StepDone,
+)
+from img2imgd.errors import Img2imgdError
+from img2imgd.outputs.encode import write_png
+from img2imgd.pool.assembling import Assembler
+from img2imgd.pool.messages import (
+    Admit,
+    Assemble,
+    Cancel,
+    FrameStaged,
+    Load,
+    ModelFailed,
+    ModelLoaded,
+    Order,
+    PoolEvent,
+    Stop,
+    WorkerFault,
+)
+
+log = logging.getLogger(__name__)
+
+EXIT_ORPHANED = 70
+EXIT_ENGINE_LOST = 71
+
+Pipe: TypeAlias = "Connection[PoolEvent, Order]"
+
+
+def main(pipe: Pipe, backend: str, offline: bool, log_level: str) -> NoReturn:
+    """Serve the supervisor at the other end of ``pipe`` until it says stop or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor to act on
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    os.dup2(sys.stderr.fileno(), 1)  # the supervisor's stdout is for its answers alone
+    package_log.configure(log_level)
+    Worker(pipe, backend, offline=offline).run()
+
+
+class Worker:
+    """The loop of the process: take orders, run one step, report."""
+
+    def __init__(self, pipe: Pipe, backend: str, *, offline: bool) -> None:
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        self._backend = backend
+        self._offline = offline
+        self._engine: Engine | None = None
+        self._model_loaded = False
+        self._read: queue.SimpleQueue[Order] = queue.SimpleQueue()
+        self._orders: deque[Load | Admit] = deque()
+        self._staged: dict[tuple[str, int], Path] = {}
+        self._assembler = Assembler(self._send)
+
+    def run(self) -> NoReturn:
+        """Work until told to stop."""
+        threading.Thread(target=self._read_pipe, name="pipe", daemon=True).start()
+        while True:
+            self._take(wait=not self._orders and self._idle())
+            self._obey()
+            if self._engine is not None:
+                self._engine.step(self._report)
+
+    def _idle(self) -> bool:
+        return self._engine is None or self._engine.idle()
+
+    def _read_pipe(self) -> None:
+        while True:
+            try:
+                order = self._pipe.recv()
+            except (EOFError, OSError):
+                os._exit(EXIT_ORPHANED)
+            self._read.put(order)
+
+    def _send(self, event: PoolEvent) -> None:
+        with self._sending:
+            try:
+                self._pipe.send(event)
+            except OSError:
+                os._exit(EXIT_ORPHANED)
+
+    def _take(self, *, wait: bool) -> None:
+        """Sort what has been read: some orders act at once, others wait for the end of the step."""
+        while wait or not self._read.empty():
+            order = self._read.get()
+            wait = False
+            match order:
+                case Stop():
+                    sys.exit(0)
+                case Cancel():
+                    self._give_up(order.job)
+                case Assemble():
+                    self._assembler.start(order)
+                case Load() | Admit():
+                    self._orders.append(order)
+
+    def _obey(self) -> None:
+        """Carry out the waiting orders in turn, as far as a model to load needs no patience."""
+        while self._orders:
+            match self._orders[0]:
+                case Load(model):
+                    if not self._idle():
+                        return
+                    self._load(model)
+                case Admit() as order:
+                    self._admit(order)
+            self._orders.popleft()
+
+    def _load(self, model: ModelSpec) -> None:
+        self._model_loaded = False
+        try:
+            if self._engine is None:
+                self._engine = create_engine(self._backend, offline=self._offline)
+            info = self._engine.load(model)
+        except Img2imgdError as error:
+            self._send(ModelFailed(model.name, error.message, error.advice))
+        except Exception as error:
+            log.exception("model not loaded model=%s source=%s", model.name, model.source)
+            reason = f"Model {model.name}: {type(error).__name__}: {error}"
+            self._send(ModelFailed(model.name, reason, "The log has the details."))
+        else:
+            self._model_loaded = True
+            self._send(ModelLoaded(info))
+
+    def _admit(self, order: Admit) -> None:
+        task = order.task
+        if self._engine is None or not self._model_loaded:
+            self._send(WorkerFault(task.job, task.index, "No model is loaded."))
+            return
+        self._staged[task.job, task.index] = order.staged
+        self._engine.admit(task)
+
+    def _give_up(self, job: str) -> None:
+        self._orders = deque(
+            order for order in self._orders if isinstance(order, Load) or order.task.job != job
+        )
+        for frame in [frame for frame in self._staged if frame[0] == job]:
+            del self._staged[frame]
+        if self._engine is not None:
+            self._engine.cancel(job)
+        self._assembler.cancel(job)
+
+    def _report(self, event: EngineEvent) -> None:
+        """Pass on what the engine says; called from within its step."""
+        match event:
+            case StepDone():
+                self._send(event)
+                self._take(wait=False)
+            case FramePainted():
+                self._stage(event)
+            case FrameRefused():
+                self._staged.pop((event.job, event.index), None)
+                self._send(event)
+            case FrameGivenBack():
+                self._staged.pop((event.job, event.index), None)
+                self._send(WorkerFault(event.job, event.index, event.reason))
+                if event.engine_lost:
+                    self._end_without_engine(event.reason)
+
+    def _stage(self, painted: FramePainted) -> None:
+        staged = self._staged.pop((painted.job, painted.index), None)
+        if staged is None:
+            return  # given up
+        try:
+            write_png(staged, painted.width, painted.height, painted.pixels)
+        except OSError as error:
+            log.warning("frame not staged job=%s frame=%d: %s", painted.job, painted.index, error)
+            reason = f"{staged} could not be written: {error.strerror or error}"
+            self._send(WorkerFault(painted.job, painted.index, reason))
+        else:
+            self._send(FrameStaged(painted.job, painted.index))
+
+    def _end_without_engine(self, reason: str) -> NoReturn:
+        """Give every frame back and end: the next process may find the device in order."""
+        log.error("engine lost: %s", reason)
+        waiting = [order.task for order in self._orders if isinstance(order, Admit)]
+        for job, index in [*self._staged, *((task.job, task.index) for task in waiting)]:
+            self._send(WorkerFault(job, index, reason))
+        sys.exit(EXIT_ENGINE_LOST)

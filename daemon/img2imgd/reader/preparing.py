@@ -1,0 +1,176 @@
+"""The two things asked of a picture: what its header tells, and a plain RGB copy of some size."""
+
+from __future__ import annotations
+
+import io
+from math import ceil
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, ImageFile, ImageOps
+
+from img2imgd.durable import write_file
+from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.colours import to_rgb
+from img2imgd.reader.geometry import Placement, TooNarrowError, place
+from img2imgd.reader.infotext import find_infotext
+from img2imgd.reader.opening import check_whole, opened
+from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
+from img2imgd.reader.wholeness import has_zero_tail
+
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+_NOTED_LOSS = 0.05  # of the picture, cut off by rounding: more than nobody would see
+_SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
+_UNPACKED = ("BMP", "TIFF", "PPM")  # no decoder can tell missing zeros from black
+
+
+def inspect(path: Path, limits: ReaderLimits) -> PictureInfo:
+    """What a picture is, from its header; a PNG is read to its end, for text behind its pixels.
+
+    Raises:
+        PictureError: it cannot be read; the message says why.
+        EnvironmentFault: the storage under it fails.
+    """
+    with opened(path, limits) as (image, _):
+        if image.format == "PNG":
+            image.load()
+        width, height = _size_seen(image)
+        return PictureInfo(
+            width=width,
+            height=height,
+            format=_format(image),
+            frames=_frames(image),
+            mode=image.mode,
+            infotext=find_infotext(image),
+        )
+
+
+def prepare(path: Path, target: Path, rule: SizeRule, limits: ReaderLimits) -> Prepared:
+    """Write a plain 8-bit RGB PNG of a picture at ``target``, of the size that the rule says.
+
+    It is upright, in sRGB, on white, and carries no metadata; ``target`` appears when it is whole
+    and on disk, and replaces an older file of its name.
+
+    Raises:
+        PictureError: it cannot be read or used at that size; the message says why.
+        EnvironmentFault: the target's disk, or the storage under the picture, fails.
+    """
+    with opened(path, limits) as (image, file):
+        check_whole(path, file, _format(image))
+        placement = _placement(path, image, rule, limits)
+        notes = _container_notes(image, file)
+        seen = _size_seen(image)
+        upright = _load_upright(image, placement, notes)
+        rgb, colour_notes = to_rgb(upright)
+        result = _resized(rgb, placement, seen)
+    _write(result, target)
+    notes += colour_notes
+    if not isinstance(rule.size, tuple):
+        notes += _loss_note(placement)
+    return Prepared(*result.size, notes=tuple(notes))
+
+
+def _format(image: ImageFile.ImageFile) -> str:
+    # A JPEG with an embedded preview or gain map is still that JPEG.
+    return "JPEG" if image.format == "MPO" else (image.format or "")
+
+
+def _frames(image: ImageFile.ImageFile) -> int:
+    return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+
+
+def _size_seen(image: ImageFile.ImageFile) -> tuple[int, int]:
+    """Width and height after the EXIF orientation."""
+    width, height = image.size
+    if image.format == "TIFF":
+        return width, height  # Pillow turns a TIFF upright itself
+    try:
+        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    except Exception:  # noqa: BLE001 - broken EXIF makes Pillow raise anything; it is no loss here
+        sideways = False
+    return (height, width) if sideways else (width, height)
+
+
+def _container_notes(image: ImageFile.ImageFile, file: BinaryIO) -> list[str]:
+    notes: list[str] = []
+    if (frames := _frames(image)) > 1:
+        notes.append(f"The first of its {frames} frames was used.")
+    if image.format in _UNPACKED and has_zero_tail(file):
+        notes.append("The file ends in zeros: if a part of the picture is missing, copy it again.")
+    return notes
+
+
+def _placement(
+    path: Path, image: ImageFile.ImageFile, rule: SizeRule, limits: ReaderLimits
+) -> Placement:
+    width, height = _size_seen(image)
+    try:
+        placement = place(width, height, rule)
+    except TooNarrowError as narrow:
+        raise PictureError(
+            f"{shown(path)} is {width}×{height}, too long and narrow: {narrow}.",
+            "Crop it, or ask for `size: [width, height]` with `fit: contain`.",
+        ) from None
+    if placement.size[0] * placement.size[1] > limits.max_pixels:
+        raise PictureError(
+            f"{shown(path)} would become {placement.size[0]}×{placement.size[1]},"
+            f" more than the {limits.max_pixels:,} pixels allowed here.",
+            "Ask for a smaller `size`, or raise `limits: max_pixels` in the config.",
+        )
+    return placement
+
+
+def _load_upright(
+    image: ImageFile.ImageFile, placement: Placement, notes: list[str]
+) -> Image.Image:
+    """All pixels of the first frame, turned upright; a JPEG's perhaps at a half to an eighth."""
+    if _format(image) == "JPEG":
+        # The decoder may leave out detail that a much smaller result cannot show.
+        left, top, right, bottom = placement.box
+        scale = max(placement.inner[0] / (right - left), placement.inner[1] / (bottom - top))
+        share = min(1.0, scale * _SHRINK_FIRST)
+        image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - the pixels are whole; only the EXIF data is not
+        notes.append("Its EXIF data is broken, so it may lie on its side.")
+        return image
+
+
+def _resized(image: Image.Image, placement: Placement, seen: tuple[int, int]) -> Image.Image:
+    """``image`` cropped, resized and padded; the box of ``placement`` counts in ``seen`` pixels."""
+    across, down = image.width / seen[0], image.height / seen[1]
+    left, top, right, bottom = placement.box
+    box = (left * across, top * down, min(right * across, image.width),
+           min(bottom * down, image.height))  # fmt: skip
+    inner = image.resize(
+        placement.inner, Image.Resampling.LANCZOS, box=box, reducing_gap=_SHRINK_FIRST
+    )
+    if placement.inner == placement.size:
+        return inner
+    paper = Image.new("RGB", placement.size, "white")
+    (width, height), (wide, high) = placement.size, placement.inner
+    paper.paste(inner, ((width - wide) // 2, (height - high) // 2))
+    return paper
+
+
+def _loss_note(placement: Placement) -> list[str]:
+    lost = 1 - placement.kept
+    if lost < _NOTED_LOSS:
+        return []
+    width, height = placement.size
+    return [f"{lost:.0%} of it was cut off at the edges, to make it {width}×{height}."]
+
+
+def _write(image: Image.Image, target: Path) -> None:
+    image.info = {}
+    encoded = io.BytesIO()
+    image.save(encoded, "PNG", compress_level=1)
+    try:
+        write_file(target, encoded.getvalue())
+    except OSError as fault:
+        raise EnvironmentFault(
+            f"{target} cannot be written: {fault.strerror or fault}.",
+            "Look at the space and the rights on that disk.",
+        ) from fault

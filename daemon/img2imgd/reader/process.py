@@ -1,0 +1,104 @@
+"""The reader's child process: takes requests from a socket, answers each, ends with its parent.
+
+Messages are JSON, so that a picture which takes this process over still gives its parent nothing
+but text. ``img2imgd.pool.reading`` starts it as ``python -m img2imgd.reader.process SOCKET LIMITS``
+and holds the other end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.preparing import inspect, prepare
+from img2imgd.reader.protocol import Fit, PictureInfo, Prepared, ReaderLimits, SizeRule
+
+_OPEN_FILES = 64
+_READY = b'{"ready": true}'
+
+
+def main(arguments: list[str]) -> None:
+    """Serve requests until the parent's end of the socket closes."""
+    connection = Connection(int(arguments[0]))
+    limits = ReaderLimits(**json.loads(arguments[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets Ctrl-C too, and decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _confine(limits)
+    _mute_libraries()
+    try:
+        connection.send_bytes(_READY)
+        while True:
+            request = json.loads(connection.recv_bytes())
+            _grant_time(limits.cpu_seconds)
+            connection.send_bytes(json.dumps(_answer(request, limits)).encode())
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _confine(limits: ReaderLimits) -> None:
+    # A prepared PNG never has more bytes than this; whatever else is written is an accident.
+    largest = 4 * limits.max_pixels + 1_000_000
+    for kind, most in (
+        (resource.RLIMIT_AS, limits.memory_mb * 1_000_000),
+        (resource.RLIMIT_FSIZE, largest),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(kind)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def _grant_time(seconds: int) -> None:
+    """Allow so much more computing from now on; then SIGXCPU ends the process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    until = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    until = until if hard == resource.RLIM_INFINITY else min(until, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
+
+
+def _mute_libraries() -> None:
+    """C libraries print what they think of a damaged picture; the answer says it already."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stderr.fileno())
+    os.close(nowhere)
+
+
+def _answer(request: Mapping[str, Any], limits: ReaderLimits) -> Mapping[str, object]:
+    try:
+        return {"ok": asdict(_serve(request, limits))}
+    except PictureError as fault:
+        return {"error": "picture", "message": fault.message, "advice": fault.advice}
+    except EnvironmentFault as fault:
+        return {"error": "environment", "message": fault.message, "advice": fault.advice}
+    except MemoryError:
+        return {"error": "memory"}
+    except Exception as fault:  # noqa: BLE001 - the edge of one file: the next is served all the same
+        return {"error": "internal", "message": f"{type(fault).__name__}: {fault}"}
+
+
+def _serve(request: Mapping[str, Any], limits: ReaderLimits) -> PictureInfo | Prepared:
+    path = Path(request["path"])
+    if request["do"] == "inspect":
+        return inspect(path, limits)
+    sizes: list[int] | int | Literal["keep"] = request["size"]
+    rule = SizeRule(
+        size=(sizes[0], sizes[1]) if isinstance(sizes, list) else sizes,
+        fit=cast("Fit", request["fit"]),
+        multiple=request["multiple"],
+    )
+    return prepare(path, Path(request["target"]), rule, limits)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

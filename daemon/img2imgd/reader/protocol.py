@@ -1,0 +1,67 @@
+"""What the rest of the program knows of the reader. No Pillow here: the supervisor imports this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Fit = Literal["cover", "contain", "stretch"]
+
+
+@dataclass(frozen=True)
+class ReaderLimits:
+    """What a picture may cost: file size, pixels after decoding, memory and computing time.
+
+    ``memory_mb`` caps the address space of the child process; a picture of ``max_pixels`` needs
+    about 16 bytes a pixel while it is turned, composited and converted. ``cpu_seconds`` is for one
+    request.
+    """
+
+    max_file_mb: int = 200
+    max_pixels: int = 100_000_000
+    memory_mb: int = 4096
+    cpu_seconds: int = 60
+
+
+@dataclass(frozen=True)
+class SizeRule:
+    """How large the prepared picture becomes, in pixels; every side is a multiple of ``multiple``.
+
+    ``size`` is the longest side (aspect kept), a pair (width, height), or ``keep``. ``fit`` says
+    what a pair does with another aspect: crop to the centre, pad with white, or stretch.
+    """
+
+    size: int | tuple[int, int] | Literal["keep"]
+    fit: Fit = "cover"
+    multiple: int = 64
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """What a picture's header tells. Sides in pixels, as seen (after the EXIF orientation).
+
+    ``mode`` is Pillow's word for the pixels (``RGB``, ``P``, ``I;16`` …); ``infotext`` the
+    generation parameters in A1111's form, if the picture carries any.
+    """
+
+    width: int
+    height: int
+    format: str
+    frames: int
+    mode: str
+    infotext: str | None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture made ready: sides in pixels, and what a person should know about the way there."""
+
+    width: int
+    height: int
+    notes: tuple[str, ...]
+
+
+def shown(path: Path) -> str:
+    """A file's name for a message: newlines, control characters and broken bytes are escaped."""
+    return path.name if path.name.isprintable() else ascii(path.name)

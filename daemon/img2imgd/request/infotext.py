@@ -1,0 +1,105 @@
+"""Generation parameters as AUTOMATIC1111's web UI writes them, in pictures and ``.txt`` files.
+
+PROMPT, a line ``Negative prompt: …``, and a last line ``Steps: 50, Sampler: Euler, CFG scale: 9,
+Seed: 187, Size: 768x768, …``. Values with commas or colons are quoted as JSON strings.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from img2imgd.document import Document, Path, validate
+from img2imgd.document.scalars import read_scalar
+from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.keys import RequestKeys
+
+NEGATIVE = "Negative prompt:"
+MIN_PAIRS = 3
+"""A last line with fewer pairs belongs to the prompt; "a: b" happens in prompts too."""
+
+_UNDERSTOOD = {
+    "Steps": "steps",
+    "CFG scale": "guidance_scale",
+    "Seed": "seed",
+    "Size": "size",
+    "Denoising strength": "strength",
+}
+_TELLING = frozenset({*_UNDERSTOOD, "Sampler", "Model", "Model hash"})
+_PAIR = re.compile(r"\s*(\w[\w \-/]{0,60}):\s*(.*?)\s*", re.DOTALL)
+_PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|")+')
+
+
+@dataclass(frozen=True)
+class Infotext:
+    """What the text asks for, and the parameters in it that have no meaning here."""
+
+    keys: RequestKeys
+    ignored: tuple[str, ...] = ()
+
+
+def parse_infotext(text: str, name: str = "parameters") -> Infotext:
+    """Read infotext; a text without a parameter line is a prompt.
+
+    Raises:
+        DocumentError: a parameter that is understood has a value that cannot be used.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")
+    pairs = _pairs(lines[-1])
+    is_parameters = len(pairs) >= MIN_PAIRS and not _TELLING.isdisjoint(pairs)
+    data: dict[str, Any] = _prompts(lines[:-1] if is_parameters else lines)
+    where: dict[Path, int] = {("prompt",): 1}
+    where |= {(key,): len(lines) for key in _UNDERSTOOD.values()}
+    ignored: list[str] = []
+    for key, value in pairs.items() if is_parameters else ():
+        target = _UNDERSTOOD.get(key)
+        if target is None:
+            ignored.append(key)
+        elif not (target == "seed" and value.strip() == "-1"):  # -1: a random one, please
+            data[target] = _value(target, value, name, len(lines))
+    keys = validate(Document(name, data, where), RequestKeys)
+    return Infotext(keys, tuple(ignored))
+
+
+def _prompts(lines: list[str]) -> dict[str, Any]:
+    """The prompt and, from the line that begins ``Negative prompt:`` on, the negative prompt."""
+    at = next((i for i, line in enumerate(lines) if line.startswith(NEGATIVE)), len(lines))
+    prompt = "\n".join(lines[:at]).strip()
+    data: dict[str, Any] = {"prompt": prompt} if prompt else {}
+    if at < len(lines):
+        negative = [lines[at][len(NEGATIVE) :], *lines[at + 1 :]]
+        data["negative_prompt"] = "\n".join(negative).strip()
+    return data
+
+
+def _pairs(line: str) -> dict[str, str]:
+    """``key: value`` pairs between commas; a part that is no pair makes the line a text."""
+    pairs: dict[str, str] = {}
+    for part in _PARTS.findall(line):
+        pair = _PAIR.fullmatch(part)
+        if not pair:
+            return pairs
+        pairs[pair[1]] = _unquoted(pair[2])
+    return pairs
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    try:
+        text = json.loads(value)
+    except ValueError:
+        return value
+    return text if isinstance(text, str) else value
+
+
+def _value(target: str, text: str, name: str, line: int) -> object:
+    sides = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text.strip())
+    if target == "size" and sides:
+        return [int(sides[1]), int(sides[2])]
+    try:
+        return read_scalar(text.strip())
+    except ValueError as error:
+        raise DocumentError(name, [Problem(str(error), line=line, key=target)]) from None

@@ -1,0 +1,151 @@
+"""Layers of keys to one request: the last checks, which need the config's models and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from img2imgd.document import nearest
+from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.gif import GifKeys, GifSettings
+from img2imgd.request.keys import BUILT_IN, RequestKeys
+from img2imgd.request.settled import Request
+from img2imgd.request.sweep import count_values, expand
+
+T = TypeVar("T")
+
+_COUNTABLE = 10**12
+
+
+def resolve(
+    layers: Sequence[RequestKeys],
+    *,
+    default_model: str,
+    models: Collection[str],
+    draw_seed: Callable[[], int],
+    max_frames: int,
+    name: str,
+    gif: GifSettings | None = None,
+    line: Callable[[tuple[str | int, ...]], int] | None = None,
+) -> Request:
+    """Merge the layers (strongest first; the built-in defaults come last by themselves).
+
+    ``name`` is the file to name in errors, ``line`` finds a key's line in the strongest layer, and
+    ``gif`` is the timing where a request says nothing. A seed is drawn only where none was given.
+
+    Raises:
+        DocumentError: no prompt, an unknown model, or more frames than allowed; all at once.
+    """
+    keys = merge(layers)
+    model = keys.model or default_model
+    lines = line or _no_line
+    problems = [
+        problem
+        for problem in (
+            _prompt_problem(keys),
+            _model_problem(model, models, lines),
+            _frames_problem(keys, max_frames, lines),
+        )
+        if problem
+    ]
+    if problems:
+        raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
+    return _settle(keys, model, draw_seed, gif or GifSettings())
+
+
+def _no_line(_path: tuple[str | int, ...]) -> int:
+    return 0
+
+
+def merge(layers: Sequence[RequestKeys]) -> RequestKeys:
+    """All layers as one, strongest first, over the built-in defaults."""
+    merged = BUILT_IN
+    for layer in reversed(layers):
+        merged = layer.over(merged)
+    return merged
+
+
+def _settle(
+    keys: RequestKeys, model: str, draw_seed: Callable[[], int], timing: GifSettings
+) -> Request:
+    axes = keys.sweep.axes() if keys.sweep else {}
+    sweep = {axis: expand(axis, values) for axis, values in axes.items()}
+    swept = sweep.get("seed")
+    drawn = keys.seed is None and swept is None
+    given = int(swept[0]) if swept else keys.seed
+    if isinstance(keys.gif, GifKeys):
+        timing = timing.model_copy(update=keys.gif.model_dump(exclude_none=True))
+    styles = tuple(" ".join(style.split()) for style in keys.style or ())
+    return Request(
+        prompt=(keys.prompt or "").strip(),
+        negative_prompt=" ".join((keys.negative_prompt or "").split()),
+        styles=() if styles == ("",) else styles,
+        strength=_set(keys.strength),
+        guidance_scale=_set(keys.guidance_scale),
+        steps=_set(keys.steps),
+        seed=draw_seed() if given is None else given,
+        n=_set(keys.n),
+        size=keys.size,
+        fit=_set(keys.fit),
+        model=model,
+        sweep=sweep,
+        gif=None if keys.gif is False else timing,
+        gif_asked=bool(keys.gif),
+        sheet=keys.sheet,
+        seed_drawn=drawn,
+    )
+
+
+def _set(value: T | None) -> T:
+    """A value that the built-in layer guarantees."""
+    if value is None:
+        raise AssertionError("the built-in defaults leave this key open")
+    return value
+
+
+def _prompt_problem(keys: RequestKeys) -> Problem | None:
+    if keys.prompt and keys.prompt.strip():
+        return None
+    return Problem(
+        "no prompt was given, here or in the folder's defaults.",
+        key="prompt",
+        advice="Write one, for example `prompt: a cottage by a lake at sunset`.",
+    )
+
+
+def _model_problem(
+    model: str, models: Collection[str], line: Callable[[tuple[str | int, ...]], int]
+) -> Problem | None:
+    if model in models:
+        return None
+    near = nearest(model, models)
+    known = ", ".join(sorted(models))
+    return Problem(
+        f"the config has no model “{model[:60]}”.",
+        line=line(("model",)),
+        key="model",
+        advice=f"Did you mean `{near}`?" if near else f"It has: {known}.",
+    )
+
+
+def _frames_problem(
+    keys: RequestKeys, max_frames: int, line: Callable[[tuple[str | int, ...]], int]
+) -> Problem | None:
+    axes = keys.sweep.axes() if keys.sweep else {}
+    factors = [count_values(axis, values) for axis, values in axes.items()]
+    factors += [max(1, len(keys.style or ())), keys.n or 1]
+    frames = 1
+    for factor in factors:
+        frames *= factor
+    if frames <= max_frames:
+        return None
+    told = f"{frames:,}" if frames < _COUNTABLE else "more than a million million"
+    product = " × ".join(f"{factor:,}" for factor in factors if 1 < factor < _COUNTABLE)
+    sum_of = f" ({product})" if " × " in product and frames < _COUNTABLE else ""
+    key = "sweep" if axes else "n"
+    return Problem(
+        f"this asks for {told} frames{sum_of}; at most {max_frames:,} are allowed.",
+        line=line((key,)),
+        key=key,
+        advice="Take larger steps, fewer styles or variations, or raise limits.max_frames.",
+    )

@@ -1,0 +1,78 @@
+"""A request with nothing left open: what a job is frozen with, in ``job.json`` and the ledger."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.gif import GifSettings
+
+
+class Request(BaseModel):
+    """What to make of one picture. ``sweep`` maps each axis to its values, outermost axis first.
+
+    ``size`` None means the model's native size. ``gif`` is None when switched off, else the timing
+    to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
+    ``sheet`` None leaves that to the config. ``seed_drawn`` tells a drawn seed from a given one.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    prompt: str
+    negative_prompt: str
+    styles: tuple[str, ...] = ()
+    strength: float
+    guidance_scale: float
+    steps: int
+    seed: int
+    n: int = 1
+    size: int | tuple[int, int] | Literal["keep"] | None = None
+    fit: Literal["cover", "contain", "stretch"] = "cover"
+    model: str
+    sweep: dict[str, tuple[int | float, ...]] = {}
+    gif: GifSettings | None = GifSettings()
+    gif_asked: bool = False
+    sheet: bool | None = None
+    seed_drawn: bool = False
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames the job has: styles × variations × the values of every axis."""
+        count = max(1, len(self.styles)) * self.n
+        for values in self.sweep.values():
+            count *= len(values)
+        return count
+
+    @property
+    def wants_gif(self) -> bool:
+        """True if asked for and there are several frames; unasked, for a sweep along one axis."""
+        if self.gif is None or self.frame_count < 2:
+            return False
+        return self.gif_asked or [len(values) > 1 for values in self.sweep.values()] == [True]
+
+    def prompt_with(self, style: str) -> str:
+        """The prompt in one line, with " by STYLE" at its end unless the style is empty."""
+        prompt, style = " ".join(self.prompt.split()), " ".join(style.split())
+        return f"{prompt} by {style}" if style else prompt
+
+    def to_json(self) -> str:
+        """JSON text that :meth:`from_json` reads back to an equal request."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Request:
+        """A request from :meth:`to_json`; keys it does not know are passed over.
+
+        Raises:
+            DocumentError: the text is no request.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            problems = [
+                Problem(fault["msg"], key=".".join(str(part) for part in fault["loc"]))
+                for fault in error.errors(include_url=False)
+            ]
+            raise DocumentError("request", problems) from None

@@ -1,0 +1,62 @@
+"""Sidecar files: YAML by ``.yaml`` and ``.yml``, infotext or a plain prompt by ``.txt``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from img2imgd.document import Document, decode_text, read_yaml, validate
+from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.infotext import parse_infotext
+from img2imgd.request.keys import DefaultKeys, RequestKeys
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A sidecar as read: its keys, what deserves a second look, and parameters passed over."""
+
+    keys: RequestKeys
+    warnings: tuple[Problem, ...] = ()
+    ignored: tuple[str, ...] = ()
+    document: Document | None = field(default=None, repr=False)
+
+    def line(self, path: tuple[str | int, ...]) -> int:
+        """Line of a key, for errors found later; 0 in a ``.txt``."""
+        return self.document.line(path) if self.document else 0
+
+
+def parse_sidecar(name: str, data: bytes) -> Sidecar:
+    """Read a sidecar with its warnings.
+
+    Raises:
+        DocumentError: with every problem, each with line, key and what to do.
+    """
+    suffix = name.lower().rpartition(".")[2]
+    if suffix == "txt":
+        infotext = parse_infotext(decode_text(name, data), name)
+        return Sidecar(infotext.keys, ignored=infotext.ignored)
+    if suffix not in ("yaml", "yml"):
+        advice = "Name it NAME.yaml, NAME.yml or NAME.txt, after the picture NAME.png."
+        raise DocumentError(name, [Problem("this is not the name of a sidecar.", advice=advice)])
+    document = read_yaml(name, data)
+    return Sidecar(validate(document, RequestKeys), document.warnings, document=document)
+
+
+def read_sidecar(name: str, data: bytes) -> RequestKeys:
+    """The keys of a sidecar; see :func:`parse_sidecar`."""
+    return parse_sidecar(name, data).keys
+
+
+def read_defaults(name: str, data: bytes) -> RequestKeys:
+    """The keys of a ``_defaults.yaml``: those of a sidecar, without ``images``.
+
+    Raises:
+        DocumentError: with every problem, each with line, key and what to do.
+    """
+    return validate(read_yaml(name, data), DefaultKeys)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the sidecar, for editors that complete and check YAML."""
+    schema = RequestKeys.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Sidecar"}

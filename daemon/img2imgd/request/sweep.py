@@ -1,0 +1,171 @@
+"""Sweep axes: how they are written, how many values they have, and the values, decimal-exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import (
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from img2imgd.document import Settings, refuse
+
+WHOLE = frozenset({"steps", "seed"})
+"""Axes whose values are whole numbers."""
+
+_SNAP = Decimal("0.01")
+"""A step that misses the end by less than this share of itself was rounded (0.1667 for 1/6)."""
+
+_PLACES = Decimal("0.000001")
+"""Values that a count divides into are rounded to this; nobody reads more digits off a sheet."""
+
+# Axis -> lowest, highest, whether the lowest itself is allowed. The same limits as the plain keys.
+_LIMITS = {
+    "strength": (0.0, 1.0, False),
+    "guidance_scale": (0.0, 50.0, True),
+    "steps": (1.0, 1000.0, True),
+    "seed": (0.0, 2.0**32 - 1, True),
+}
+
+
+class Axis(Settings):
+    """Values from ``from`` to ``to``, either every ``step`` or ``count`` of them."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "start": "from", "begin": "from", "min": "from", "end": "to", "stop": "to", "max": "to",
+        "by": "step", "steps": "step", "n": "count", "num": "count",
+    }  # fmt: skip
+
+    start: float = Field(alias="from")
+    to: float
+    step: float | None = None
+    count: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_step_and_count(self) -> Axis:
+        if (self.step is None) == (self.count is None):
+            raise refuse("needs either step or count.", "Write {from: 0.1, to: 0.9, step: 0.1}, "
+                         "or {from: 0.1, to: 0.9, count: 9}, or a list.")  # fmt: skip
+        if self.step == 0:
+            raise refuse("a step of 0 never arrives.")
+        if self.count == 1 and self.start != self.to:
+            raise refuse("a count of 1 cannot reach from one end to the other.")
+        return self
+
+
+def _form(value: Any) -> str:
+    return "list" if isinstance(value, list | tuple) else "range"
+
+
+AxisKeys = Annotated[
+    Annotated[Axis, Tag("range")] | Annotated[tuple[float, ...], Field(strict=False), Tag("list")],
+    Discriminator(_form),
+]
+
+
+class SweepKeys(Settings):
+    """The axes of a sweep, outermost first as written; several axes make a grid."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "cfg": "guidance_scale", "cfg_scale": "guidance_scale", "scale": "guidance_scale",
+        "guidance": "guidance_scale", "denoise": "strength", "denoising_strength": "strength",
+        "num_inference_steps": "steps",
+    }  # fmt: skip
+
+    strength: AxisKeys | None = None
+    guidance_scale: AxisKeys | None = None
+    steps: AxisKeys | None = None
+    seed: AxisKeys | None = None
+    _order: tuple[str, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_order(cls, value: Any, handler: ModelWrapValidatorHandler[SweepKeys]) -> Any:
+        keys = handler(value)
+        if isinstance(value, dict):
+            keys._order = tuple(  # noqa: SLF001 - its own class; the model itself is frozen
+                cast("dict[str, object]", value)
+            )
+        return keys
+
+    @field_validator("strength", "guidance_scale", "steps", "seed")
+    @classmethod
+    def _within_limits(cls, axis: Axis | tuple[float, ...] | None, info: Any) -> Any:
+        if axis is None:
+            return axis
+        low, high, closed = _LIMITS[info.field_name]
+        if axis == ():
+            raise refuse("an empty list has no values.", "Leave the axis out.")
+        given = axis if isinstance(axis, tuple) else (axis.start, axis.to)
+        for value in given:
+            if not (low <= value <= high) or (value == low and not closed):
+                least = "at least" if closed else "more than"
+                raise refuse(f"values must be {least} {low:.10g} and at most {high:.10g}; "
+                             f"found {value:.10g}.")  # fmt: skip
+        steps = () if isinstance(axis, tuple) else (axis.step or 0,)
+        if info.field_name in WHOLE and any(value % 1 for value in (*given, *steps)):
+            raise refuse("values must be whole numbers.")
+        return axis
+
+    def axes(self) -> dict[str, Axis | tuple[float, ...]]:
+        """The axes given, in the order they were written."""
+        return {name: axis for name in self._order if (axis := getattr(self, name)) is not None}
+
+
+def count_values(name: str, axis: Axis | tuple[float, ...]) -> int:
+    """How many values an axis has, without making them."""
+    if isinstance(axis, tuple):
+        return len(axis)
+    if axis.count is not None:
+        return axis.count
+    return _strides(name, axis)[0] + 1
+
+
+def expand(name: str, axis: Axis | tuple[float, ...]) -> tuple[int | float, ...]:
+    """All values of an axis; sums are decimal, so 0.05 + 30 × 0.03 is 0.95 and not beside it."""
+    if isinstance(axis, tuple):
+        return tuple(_exact(name, _decimal(value)) for value in axis)
+    start, end = _decimal(axis.start), _decimal(axis.to)
+    if axis.count is not None:
+        return _divide(name, start, end, axis.count)
+    strides, reaches_end = _strides(name, axis)
+    step = abs(_decimal(axis.step or 0.0)) * (1 if end >= start else -1)
+    values = [start + step * stride for stride in range(strides + 1)]
+    if reaches_end:
+        values[-1] = end
+    return tuple(_exact(name, value) for value in values)
+
+
+def _strides(name: str, axis: Axis) -> tuple[int, bool]:
+    """Strides from start to end, and whether the last one lands on the end itself."""
+    exact = abs((_decimal(axis.to) - _decimal(axis.start)) / _decimal(axis.step or 0.0))
+    near = exact.to_integral_value(ROUND_HALF_EVEN)
+    tolerance = Decimal(0) if name in WHOLE else _SNAP
+    if abs(exact - near) <= tolerance:
+        return int(near), True
+    return int(exact), False
+
+
+def _divide(name: str, start: Decimal, end: Decimal, count: int) -> tuple[int | float, ...]:
+    parts = max(count - 1, 1)
+    places = Decimal(1) if name in WHOLE else _PLACES
+    inner = [(start + (end - start) * part / parts).quantize(places) for part in range(count)]
+    inner[0], inner[-1] = start, end
+    return tuple(_exact(name, value) for value in inner)
+
+
+def _decimal(value: float) -> Decimal:
+    """The decimal that was written: Python's repr is the shortest that reads as this float."""
+    return Decimal(repr(value))
+
+
+def _exact(name: str, value: Decimal) -> int | float:
+    return int(value) if name in WHOLE else float(value)

@@ -1,0 +1,5 @@
+"""What the daemon is doing, read from the ledger alone, whether it runs or not."""
+
+from img2imgd.status.report import JobReport, Report, make_report
+
+__all__ = ["JobReport", "Report", "make_report"]
