@@ -1,4 +1,4 @@
-"""Every error a person can meet: what is wrong, where, what to do, and the exit code it ends with."""
+"""Every error a person can meet: what is wrong, where, what to do, and its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of filesystem a folder lies on: whether events and SQLite's WAL can be trusted there."""
+"""What kind of filesystem a folder lies on: whether events and SQLite's WAL work there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _REMOTE = {
 class _Statfs(ctypes.Structure):
     """struct statfs of Linux; only the type is read, the rest is room."""
 
-    _fields_ = [("f_type", ctypes.c_long), ("rest", ctypes.c_char * 512)]  # noqa: RUF012
+    _fields_ = [("f_type", ctypes.c_long), ("rest", ctypes.c_char * 512)]
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

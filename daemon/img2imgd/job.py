@@ -68,7 +68,7 @@ def new_job_id(now: datetime | None = None) -> str:
 
 
 def effective_steps(steps: int, strength: float) -> int:
-    """Steps that img2img really runs: diffusers' ``int(steps * strength)``, never fewer than one."""
+    """Steps that img2img really runs: ``int(steps * strength)``, never fewer than one."""
     return max(1, min(int(steps * strength), steps))
 
 
@@ -93,9 +93,7 @@ def plan_frames(request: Request) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def _frame(
-    request: Request, style: str, variation: int, at: dict[str, float], index: int
-) -> Frame:
+def _frame(request: Request, style: str, variation: int, at: dict[str, float], index: int) -> Frame:
     steps = int(at.get("steps", request.steps))
     strength = at.get("strength", request.strength)
     return Frame(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -77,7 +78,7 @@ class Daemon:
     def _start(self) -> None:
         limits = self.config.limits
         reader = ReaderProcess(
-            ReaderLimits(max_file_mb=limits.max_file_mb, max_pixels=limits.max_pixels)
+            ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)
         )
         self._reader = reader
         self.dispatch = DispatchLoop(self.config, self.ledger_path, reader)
@@ -109,7 +110,7 @@ class Daemon:
         log.info("stopped")
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> Generator[None]:
         """SIGTERM and SIGINT set a flag, nothing more; the former handlers come back after."""
 
         def handle(number: int, _frame: FrameType | None) -> None:

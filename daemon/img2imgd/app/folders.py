@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def _make(folder: Path, mode: int = 0o777) -> None:
 
 
 @contextmanager
-def held(config: Config) -> Iterator[None]:
+def held(config: Config) -> Generator[None]:
     """Hold every inbox, the outbox and the state folder against a second daemon.
 
     Raises:
@@ -59,7 +59,7 @@ def held(config: Config) -> Iterator[None]:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def _lock(folder: Path) -> Generator[None]:
     path = folder / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

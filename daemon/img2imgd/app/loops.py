@@ -93,7 +93,7 @@ class InboxLoop(threading.Thread):
         return delay
 
     def _arm(self) -> None:
-        """Watch the folder that has the inbox's name now; it may have been replaced or remounted."""
+        """Watch the folder that has the inbox's name now; it may have been replaced."""
         try:
             status = self._inbox.path.stat()
         except OSError:
@@ -110,7 +110,6 @@ class InboxLoop(threading.Thread):
         )
         self._watch.start()
         self._watched = (status.st_dev, status.st_ino)
-
 
 
 class DispatchLoop(threading.Thread):

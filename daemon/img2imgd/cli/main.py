@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from img2imgd import __version__
@@ -60,15 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"img2imgd {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_serving(commands)
-    _add_documents(commands)
+    _add_serving(commands.add_parser)
+    _add_documents(commands.add_parser)
     return parser
 
 
-def _add_serving(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser("run", help="the daemon, in the foreground")
+def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
+    run = add("run", help="the daemon, in the foreground")
     _add_config(run)
-    once = commands.add_parser("once", help="serve what is in the inboxes now, then exit")
+    once = add("once", help="serve what is in the inboxes now, then exit")
     _add_config(once)
     once.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS",
@@ -79,22 +79,22 @@ def _add_serving(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
             "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"],
             help="what the log on stderr tells (default: INFO)",
         )  # fmt: skip
-    demo = commands.add_parser("demo", help="draw sample sketches and serve them: see it work")
+    demo = add("demo", help="draw sample sketches and serve them: see it work")
     demo.add_argument("folder", nargs="?", type=Path, default=Path("img2imgd-demo"), metavar="DIR")
-    status = commands.add_parser("status", help="queue, running job, last results, failures")
+    status = add("status", help="queue, running job, last results, failures")
     _add_config(status)
     status.add_argument("--json", action="store_true", help="for programs")
 
 
-def _add_documents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    init = commands.add_parser("init", help="write a commented config and make the folders")
+def _add_documents(add: Callable[..., argparse.ArgumentParser]) -> None:
+    init = add("init", help="write a commented config and make the folders")
     init.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="default: ~/img2imgd")
-    check = commands.add_parser(
+    check = add(
         "check", help="check sidecars or a config: all errors at once, and what would be made"
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _add_config(check)
-    schema = commands.add_parser("schema", help="JSON Schema of a sidecar or the config")
+    schema = add("schema", help="JSON Schema of a sidecar or the config")
     schema.add_argument("what", choices=["sidecar", "config"])
 
 

@@ -15,9 +15,11 @@ from img2imgd.config.sections import (
     StatusConfig,
 )
 from img2imgd.config.settled import Config, InboxConfig
+from img2imgd.config.values import NAME_FIELDS
 
 __all__ = [
     "DEMO_MODEL",
+    "NAME_FIELDS",
     "SCHEDULERS",
     "Config",
     "ConfigKeys",

@@ -10,7 +10,7 @@ from img2imgd.config.folders import absolute, absolute_model, home, overlaps, st
 from img2imgd.config.keys import ConfigKeys, InboxKeys
 from img2imgd.config.sections import DEMO_MODEL
 from img2imgd.config.settled import PROFILES, Config, InboxConfig, demo_table
-from img2imgd.document import Document, nearest, read_yaml, validate
+from img2imgd.document import Document, nearest, read_yaml, shortened, validate
 from img2imgd.document import Path as KeyPath
 from img2imgd.errors import DocumentError, Problem, UsageError
 from img2imgd.request import BUILT_IN, RequestKeys
@@ -151,4 +151,6 @@ def _unknown_model(name: str, key: KeyPath, models: Collection[str], line: int) 
     near = nearest(name, models)
     advice = f"Did you mean `{near}`?" if near else f"It has: {', '.join(sorted(models))}."
     dotted = ".".join(str(part) for part in key)
-    return Problem(f"the models table has no “{name}”.", line=line, key=dotted, advice=advice)
+    return Problem(
+        f"the models table has no “{shortened(name)}”.", line=line, key=dotted, advice=advice
+    )

@@ -18,8 +18,8 @@ DEMO_MODEL = "demo"
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 
 SchedulerName = Literal[
-    "euler", "euler_a", "ddim", "ddpm", "heun", "dpm2", "lms", "pndm", "dpmpp_2m", "dpmpp_sde",
-    "unipc", "lcm",
+    "euler", "euler_a", "ddim", "ddpm", "heun", "lms", "pndm", "unipc", "lcm", "dpm++_2m",
+    "dpm++_2m_karras", "own",
 ]  # fmt: skip
 SCHEDULERS: tuple[str, ...] = get_args(SchedulerName)
 
@@ -54,7 +54,9 @@ class ModelConfig(Settings):
     }  # fmt: skip
 
     source: Source = Field(description="A diffusers folder, a .safetensors file, or a hub id.")
-    scheduler: SchedulerName = Field(default="euler", description="How noise is taken away.")
+    scheduler: SchedulerName = Field(
+        default="euler", description="How noise is taken away; own: as the model says."
+    )
     size: Annotated[int, Field(ge=64, le=8192)] | None = Field(
         default=None, description="Longest side where a request names none; null: the model's own."
     )

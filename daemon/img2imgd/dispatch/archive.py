@@ -1,4 +1,4 @@
-"""The end of a job: its inputs go to done or failed under free names, with a reason if there is one.
+"""The end of a job: its inputs go to done or failed under free names, with a reason file.
 
 The names are committed to the ledger before anything moves, so that a crash in the middle is
 finished by doing the rest. ``~2`` before the extension is given to all files of a job alike.
@@ -6,7 +6,6 @@ finished by doing the rest. ``~2`` before the extension is given to all files of
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 from img2imgd import durable
 from img2imgd.config import Config
 from img2imgd.job import JobState
-from img2imgd.ledger import JobRow, JobSpec, Ledger
+from img2imgd.ledger import ArchivePlan, JobRow, JobSpec, Ledger
 from img2imgd.outputs.names import first_free
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.outputs.staging import STAGING, Staging
@@ -35,7 +34,7 @@ class Archive:
     def end(self, row: JobRow, state: JobState, reason: str = "") -> None:
         """End a job: commit its state and where its inputs go, then move them."""
         plan = self._plan(row.spec, state)
-        self._ledger.set_archive(row.id, json.dumps(plan), state, reason)
+        self._ledger.set_archive(row.id, plan, state, reason)
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
         ended = self._ledger.job(row.id)
         if ended is not None:
@@ -43,18 +42,19 @@ class Archive:
 
     def finish(self, row: JobRow) -> None:
         """Move the inputs of an ended job, as far as they have not been moved yet."""
-        plan = json.loads(row.archive) if row.archive else self._plan(row.spec, row.state)
-        if not row.archive:  # refused at claim: the plan is made now, and committed like any other
-            self._ledger.set_archive(row.id, json.dumps(plan), row.state, row.reason)
-        folder = Path(plan["folder"])
+        plan = row.archive
+        if plan is None:  # refused at claim: the plan is made now, and committed like any other
+            plan = self._plan(row.spec, row.state)
+            self._ledger.set_archive(row.id, plan, row.state, row.reason)
+        folder = Path(plan.folder)
         spool = Path(row.spec.inbox) / STAGING / row.id
-        if plan["reason"]:
+        if plan.reason:
             durable.make_folders(folder)
             advice = _AGAIN if row.spec.mode == "move" else ""
             what = os.fsencode(row.spec.subject.name).decode("utf-8", "backslashreplace")
             text = "\n\n".join(filter(None, [row.reason, advice]))
-            write_reason(folder / plan["reason"], what, text, row.id)
-        for name, archived in plan["names"].items():
+            write_reason(folder / plan.reason, what, text, row.id)
+        for name, archived in plan.names.items():
             self._move(spool / "in" / name, folder, archived)
         shutil.rmtree(spool, ignore_errors=True)
         Staging(self._config.outbox, row.id).discard()
@@ -62,8 +62,7 @@ class Archive:
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle)
 
-    def _plan(self, spec: JobSpec, state: JobState) -> dict[str, object]:
-        """Where each input goes: ``names`` maps spool names to names in ``folder``."""
+    def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)
         root = self._config.failed if failed else self._config.done
         folder = root / spec.rel.rpartition("/")[0]
@@ -75,12 +74,12 @@ class Archive:
         names = [entry.name for entry in spec.files if entry.name not in stay]
         reason = reason_name(spec.subject.name) if failed else ""
         archived = _free_together(folder, [*names, *filter(None, [reason])])
-        return {
-            "kind": "failed" if failed else "done",
-            "folder": str(folder),
-            "names": dict(zip(names, archived, strict=False)),
-            "reason": archived[-1] if reason else "",
-        }
+        return ArchivePlan(
+            kind="failed" if failed else "done",
+            folder=str(folder),
+            names=dict(zip(names, archived, strict=False)),
+            reason=archived[-1] if reason else "",
+        )
 
     def _move(self, taken: Path, folder: Path, name: str) -> None:
         if not os.path.lexists(taken):

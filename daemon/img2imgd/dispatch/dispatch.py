@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.models import model_spec
+from img2imgd.dispatch.publishing import Publishing
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.engine.protocol import FrameRefused, ModelInfo, StepDone
@@ -29,6 +30,7 @@ from img2imgd.pool.messages import (
     AnimationFailed,
     AnimationStaged,
     FrameStaged,
+    JobGivenUp,
     ModelFailed,
     ModelLoaded,
     PoolEvent,
@@ -42,6 +44,10 @@ from img2imgd.reader.protocol import SizeRule
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+JobEvent = (
+    StepDone | FrameStaged | FrameRefused | AnimationStaged | AnimationFailed | JobGivenUp
+    | WorkerFault
+)  # fmt: skip
 
 WINDOW = 16  # frames admitted to the worker at a time, over all jobs
 _PROGRESS_SECONDS = 0.25  # steps reach the ledger this often
@@ -58,6 +64,7 @@ class Dispatch:
         self._pool = pool
         self._reader = reader
         self._archive = Archive(config, ledger)
+        self._publishing = Publishing(ledger, pool, self._archive)
         self._running: dict[str, RunningJob] = {}
         self._loading: str | None = None
         self._faults = Faults(ledger)
@@ -81,7 +88,8 @@ class Dispatch:
         for row in self._ledger.jobs_in(JobState.RUNNING):
             self._ledger.set_state(row.id, JobState.QUEUED)
         for row in self._ledger.jobs_in(JobState.PUBLISHING):
-            self._publish(RunningJob.resume(row, self._config.outbox, self._ledger.frames(row.id)))
+            frames = self._ledger.frames(row.id)
+            self._publishing.publish(RunningJob.resume(row, self._config.outbox, frames))
         self._recovered = True
 
     def step(self, timeout: float) -> None:
@@ -96,7 +104,8 @@ class Dispatch:
             self._write_steps(now)
             self._finish_ended()
             for job in list(self._running.values()):
-                self._guarded(job.row, lambda job=job: self._advance(job))
+                if job.painted and job.assembling is None and not self._faults.holding(now):
+                    self._guarded(job.row, lambda job=job: self._advance(job))
             self._start_jobs(now)
             self._admit(now)
         except EnvironmentFault as fault:
@@ -123,17 +132,11 @@ class Dispatch:
             self._loading = None
             self._faults.report_model(event.name, f"{event.reason} {event.advice}".strip(), now)
         elif isinstance(event, WorkerDied):
-            self._worker_died(event)
+            self._worker_died(event, now)
         elif (job := self._running.get(event.job)) is not None:
             self._job_event(job, event, now)
 
-    def _job_event(
-        self,
-        job: RunningJob,
-        event: StepDone | FrameStaged | FrameRefused | AnimationStaged | AnimationFailed
-        | WorkerFault,
-        now: float,
-    ) -> None:  # fmt: skip
+    def _job_event(self, job: RunningJob, event: JobEvent, now: float) -> None:
         if isinstance(event, StepDone):
             self._steps[event.job, event.index] = event.step
         elif isinstance(event, FrameStaged):
@@ -147,27 +150,33 @@ class Dispatch:
             job.refused[event.index] = event.reason
             self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
             log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
+        elif isinstance(event, WorkerFault):
+            job.painting.discard(event.index)
+            job.to_paint.insert(0, event.index)
+            self._faults.report(event.message, now)
         elif isinstance(event, AnimationStaged):
             job.assembling = None
         elif isinstance(event, AnimationFailed):
             job.assembling = None
-            job.assembled = True
-            log.error("job %s: its GIF could not be made: %s", job.id, event.reason)
-            job.notes.append(f"The GIF could not be made: {event.reason}")
-        else:
-            job.painting.discard(event.index)
-            job.to_paint.insert(0, event.index)
-            self._faults.report(event.message, now)
+            if event.environment:
+                self._faults.report(event.reason, now)
+            else:
+                job.assembled = True
+                job.notes.append(f"The GIF could not be made: {event.reason}")
 
     def _model_loaded(self, info: ModelInfo) -> None:
         self._loading = None
         self._faults.clear_model(info.name)
         self._ledger.set_facts(model=info.name, device=f"{info.device} {info.dtype}")
 
-    def _worker_died(self, event: WorkerDied) -> None:
+    def _worker_died(self, event: WorkerDied, now: float) -> None:
         """Jobs that were in the worker are suspects; one that was there alone is to blame."""
         self._loading = None
-        inside = sorted({job for job, _ in event.frames} | set(event.assembling))
+        if event.loading is not None:
+            self._faults.report_model(
+                event.loading, f"the worker died loading it ({event.exit})", now
+            )
+        inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
         log.error("the worker died (%s) with %s in it", event.exit, inside or "nothing")
         for job in list(self._running.values()):
             del self._running[job.id]
@@ -219,8 +228,7 @@ class Dispatch:
 
     def _start(self, row: JobRow, now: float) -> bool:
         """Start one job; False when no further one may be started before something happens."""
-        request = row.spec.request
-        assert request is not None
+        request = row.spec.asked
         if self._faults.holding_model(request.model, now):
             return True  # its model is not to be had just now; others may run
         loaded = self._pool.loaded
@@ -247,8 +255,7 @@ class Dispatch:
 
     def _prepare(self, row: JobRow, model: ModelInfo) -> Path:
         """Have the reader make the plain RGB picture of the output's size."""
-        request = row.spec.request
-        assert request is not None
+        request = row.spec.asked
         target = self._prepared(row)
         size = request.size or self._config.models[model.name].size or model.native_size
         source = target.parent / "in" / row.spec.subject.name
@@ -280,57 +287,8 @@ class Dispatch:
                 room -= 1
 
     def _advance(self, job: RunningJob) -> None:
-        """Move on a job whose frames are painted: copies, GIFs, publishing."""
-        if not job.painted or job.assembling is not None:
-            return
-        if not job.assembled:
-            states = job.copy_equal_frames()
-            with self._ledger.transaction():
-                for index, state in states.items():
-                    self._ledger.set_frame(job.id, index, state, job.refused.get(index, ""))
-            if len(job.refused) == len(job.frames):
-                self._end(job.row, JobState.FAILED, _reasons(job.refused))
-                return
-            animations = job.animations_to_make()
-            if animations:
-                self._assemble(job, *animations[0])
-                return
-            job.assembled = True
-        self._ledger.set_state(job.id, JobState.PUBLISHING)
-        self._publish(job)
-
-    def _assemble(self, job: RunningJob, target: Path, frames: Sequence[Path]) -> None:
-        gif = job.request.gif
-        assert gif is not None
-        job.assembling = target
-        self._pool.assemble(
-            job.id, frames, target,
-            duration_ms=gif.duration, loop=gif.loop, pingpong=gif.pingpong,
-        )  # fmt: skip
-
-    def _publish(self, job: RunningJob) -> None:
-        """One rename into the outbox; a name that is staged no more was published before."""
-        spec, outputs = job.row.spec, job.outputs
-        reserved = f"{outputs.folder}/{outputs.name}" if outputs.folder else outputs.name
-        published = job.row.published or reserved
-        if job.staging.is_staged(outputs.name):
-            published = self._rename_into_outbox(job)
-        self._ledger.set_published(job.id, published)
-        reason = "\n".join([*job.notes, *spec.notes, *_partly(job.refused)])
-        log.info("job %s published %s", job.id, published)
-        self._end(job.row, JobState.DONE, reason)
-
-    def _rename_into_outbox(self, job: RunningJob) -> str:
-        """Publish under the reserved name, or the next one where a foreign file has taken it."""
-        staged, folder = job.outputs.name, job.outputs.folder
-        while True:
-            name = job.staging.free_name(staged, folder)
-            if name != staged:  # committed first, so that a crash after the rename knows the name
-                self._ledger.set_published(job.id, f"{folder}/{name}" if folder else name)
-            try:
-                return job.staging.publish(staged, name, folder)
-            except FileExistsError:
-                continue
+        if self._publishing.advance(job):
+            self._running.pop(job.id, None)
 
     def _end(self, row: JobRow, state: JobState, reason: str) -> None:
         self._running.pop(row.id, None)
@@ -365,14 +323,3 @@ class Dispatch:
             self._pool.stop(5)
             self._reader.close()
             self._idle_since = None
-
-
-def _reasons(refused: dict[int, str]) -> str:
-    return "\n".join(dict.fromkeys(refused.values()))
-
-
-def _partly(refused: dict[int, str]) -> list[str]:
-    if not refused:
-        return []
-    frames = ", ".join(str(index) for index in sorted(refused))
-    return [f"Frames {frames} could not be painted: {_reasons(refused)}"]

@@ -32,6 +32,7 @@ class RunningJob:
     notes: list[str] = field(default_factory=lambda: list[str]())
     assembling: Path | None = None
     assembled: bool = False
+    published: str = ""
 
     @classmethod
     def begin(cls, row: JobRow, outbox: Path, picture: Path) -> RunningJob:
@@ -49,14 +50,13 @@ class RunningJob:
     def resume(cls, row: JobRow, outbox: Path, frames: Sequence[FrameRow]) -> RunningJob:
         """Take up a job that was being published: nothing is to be painted, or made, any more."""
         job = cls._of(row, outbox, Path())
+        job.published = row.published
         job.refused = {f.index: f.reason for f in frames if f.state is FrameState.FAILED}
         return job
 
     @classmethod
     def _of(cls, row: JobRow, outbox: Path, picture: Path) -> RunningJob:
-        request, outputs = row.spec.request, row.spec.outputs
-        assert request is not None  # a job without one is failed at its claim
-        assert outputs is not None
+        request, outputs = row.spec.asked, row.spec.reserved
         staging = Staging(outbox, row.id)
         return cls(row, request, outputs, staging, picture, plan_frames(request), [])
 

@@ -13,6 +13,9 @@ MAX_BYTES = 65_536
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML 1.2 calls not printable (section 5.1): controls, lone surrogates, non-characters."""
 
+BREAKS_OF_YAML_1_1 = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " "})
+"""Ends of lines to PyYAML, ordinary characters in YAML 1.2: made spaces for ``str.translate``."""
+
 _SAVE_AS = "Save the file again as UTF-8 (most editors ask for the encoding under “Save as”)."
 
 

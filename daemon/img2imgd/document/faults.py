@@ -55,6 +55,14 @@ def syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     return Problem(f"this is not YAML: {known.problem}.", line=line, advice=_QUOTE)
 
 
+def escape_problem(text: str) -> Problem:
+    """Said when a \\U escape is beyond Unicode's last character, U+10FFFF."""
+    found = re.search(r"\\U(?!00(?:0|10))", text)
+    line = text.count("\n", 0, found.start()) + 1 if found else 0
+    return Problem("an escape in double quotes names no character there is.", line=line,
+                   advice="Write the character itself.")  # fmt: skip
+
+
 def top_level_problem(value: object, example: str) -> Problem:
     """Said when a document is a text or a list instead of keys with values."""
     missing_space = isinstance(value, str) and re.match(r"(\w+):(\S.*)", value)

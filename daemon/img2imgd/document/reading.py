@@ -10,8 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from img2imgd.document.encoding import FORBIDDEN, MAX_BYTES, decode_text
-from img2imgd.document.faults import COMMENT_LIKE, syntax_problem, top_level_problem
+from img2imgd.document.encoding import BREAKS_OF_YAML_1_1, FORBIDDEN, MAX_BYTES, decode_text
+from img2imgd.document.faults import (
+    COMMENT_LIKE,
+    escape_problem,
+    syntax_problem,
+    top_level_problem,
+)
 from img2imgd.document.scalars import Scalar, read_scalar
 from img2imgd.errors import DocumentError, Problem
 
@@ -20,12 +25,14 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 20
 MAX_NODES = 10_000
+MAX_KEY = 100
+MAX_PROBLEMS = 50
+"""So many are told of one document; more help nobody."""
 
 Path = tuple[str | int, ...]
 Parser = Callable[..., Iterator[Any]]
 Value = Scalar | list["Value"] | dict[str, "Value"]
 
-_YAML_1_1_BREAKS = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " "})
 _QUOTE_IT = "Put the whole text in quotes if it belongs to the text."
 
 
@@ -60,19 +67,19 @@ def read_yaml(
     Raises:
         DocumentError: with every problem that can be told apart.
     """
-    # YAML 1.2 takes these for ordinary characters; PyYAML would break the line.
-    text = decode_text(name, data, max_bytes=max_bytes).translate(_YAML_1_1_BREAKS)
+    text = decode_text(name, data, max_bytes=max_bytes).translate(BREAKS_OF_YAML_1_1)
     builder = _Builder(text)
     value = builder.build()
     if not builder.problems and value is not None and not isinstance(value, dict):
         builder.problems.append(top_level_problem(value, example))
     if builder.problems:
-        raise DocumentError(name, sorted(builder.problems, key=lambda problem: problem.line))
+        problems = sorted(builder.problems, key=lambda problem: problem.line)
+        raise DocumentError(name, problems[:MAX_PROBLEMS])
     tree = value if isinstance(value, dict) else {}
     return Document(name, tree, builder.lines, tuple(builder.warnings))
 
 
-class _Stop(Exception):  # noqa: N818 - ends the reading of one document, told in `problems`
+class _Stop(Exception):
     """The rest of the document cannot or need not be read."""
 
 
@@ -98,9 +105,8 @@ class _Builder:
             return None
         except yaml.MarkedYAMLError as error:
             self.problems.append(syntax_problem(error, self.text))
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            # ValueError, OverflowError: an escape such as "\UFFFFFFFF" names no character.
-            self.problems.append(Problem(f"this is not YAML: {error}."))
+        except (ValueError, OverflowError):  # from chr(), for an escape such as "\UFFFFFFFF"
+            self.problems.append(escape_problem(self.text))
         return None
 
     def _document(self, events: Iterator[Any]) -> Value:
@@ -187,7 +193,11 @@ class _Builder:
         if event.value == "<<" and event.style is None:
             self._problem(event, path, "`<<` merges mappings in YAML 1.1; that is not used here.",
                           "Write the keys out.")  # fmt: skip
-        return str(event.value)
+        key = str(event.value)
+        if not key.isprintable() or not 0 < len(key) <= MAX_KEY:
+            self._problem(event, path, "a key must be a word, followed by a colon.")
+            return ""
+        return key
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> Scalar:
         text = str(event.value)

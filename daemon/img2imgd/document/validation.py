@@ -8,14 +8,12 @@ from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import ValidationError
 
-from img2imgd.document.reading import Document, Path
+from img2imgd.document.reading import MAX_PROBLEMS, Document, Path
 from img2imgd.document.settings import Settings
 from img2imgd.document.wording import wording
 from img2imgd.errors import DocumentError, Problem
 
 Model = TypeVar("Model", bound=Settings)
-
-MAX_PROBLEMS = 50
 
 
 def validate(document: Document, model: type[Model]) -> Model:
@@ -46,12 +44,11 @@ def _problem(document: Document, model: type[Settings], fault: Any) -> Problem:
     path = _path_in(document.data, fault)
     line = document.line(path)
     key = ".".join(str(part) for part in path)
-    models = [model, *_models_along(model, path[:-1])]
+    around = _model_at(model, path[:-1])
     if fault["type"] == "extra_forbidden":
-        message, advice = _unknown_key(str(path[-1]), models[-1])
+        message, advice = _unknown_key(str(path[-1]), around)
     else:
-        bounds = _bounds(models[-1], path[-1] if path else "")
-        message, advice = wording(fault, bounds)
+        message, advice = wording(fault, _bounds(around, path[-1] if path else ""))
     return Problem(message, line=line, key=key, advice=advice)
 
 
@@ -84,19 +81,35 @@ def _unknown_key(word: str, model: type[Settings]) -> tuple[str, str]:
     return "there is no such key.", f"Valid here: {', '.join(known)}."
 
 
-def _models_along(model: type[Settings], path: Path) -> list[type[Settings]]:
-    """The models that the parts of a path lead through, outermost first."""
-    found: list[type[Settings]] = []
-    here: Any = model
+def _model_at(model: type[Settings], path: Path) -> type[Settings]:
+    """The model of the mapping at a path; the outermost one where it is no model's."""
+    here: list[Any] = [model]
     for part in path:
-        if isinstance(here, type) and issubclass(here, Settings):
-            here = _field(here, part)
-        inner = [kind for kind in _parts(here) if isinstance(kind, type)]
-        models = [kind for kind in inner if issubclass(kind, Settings)]
-        if models:
-            here = models[0]
-            found.append(models[0])
-    return found
+        here = [found for annotation in here for found in _inside(annotation, part)]
+    models = [found for annotation in here for found in _models_in(annotation)]
+    return models[0] if models else model
+
+
+def _inside(annotation: Any, part: str | int) -> list[Any]:
+    """What an annotation says of one of its fields, keys or items."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        field = _field(annotation, part)
+        return [] if field is None else [field]
+    inner = get_args(annotation)
+    if get_origin(annotation) in (list, tuple):
+        return [*inner]
+    if get_origin(annotation) is dict:
+        return [inner[1]]
+    return [found for choice in inner for found in _inside(choice, part)]
+
+
+def _models_in(annotation: Any) -> list[type[Settings]]:
+    """The models that a value itself may be, not those of its items."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    if get_origin(annotation) in (list, tuple, dict):
+        return []
+    return [model for choice in get_args(annotation) for model in _models_in(choice)]
 
 
 def _field(model: type[Settings], key: str | int) -> Any:

@@ -60,8 +60,14 @@ def found(value: object) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
-        return f"the text “{value if len(value) <= 40 else value[:39] + '…'}”"
+        return f"the text “{shortened(value)}”"
     return "a list" if isinstance(value, list | tuple) else "keys with values"
+
+
+def shortened(text: str) -> str:
+    """At most 40 characters of a text, on one line."""
+    line = " ".join(text[:200].split())
+    return line if len(line) <= 40 else line[:39] + "…"
 
 
 def _mending(kind: str, value: object) -> str:

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from img2imgd.engine.picture import open_picture
 from img2imgd.engine.protocol import (
     EngineEvent,
-    FrameGivenBack,
     FramePainted,
-    FrameRefused,
     FrameTask,
     ModelInfo,
     ModelSpec,
@@ -88,15 +87,11 @@ class FakeEngine:
         self._steps_done = 0
 
 
-def _paint(task: FrameTask) -> FramePainted | FrameRefused | FrameGivenBack:
+def _paint(task: FrameTask) -> EngineEvent:
     """Blend the picture with a colour drawn from the task; more strength, more of the colour."""
-    try:
-        with Image.open(task.image) as opened:
-            picture = opened.convert("RGB")
-    except OSError as error:
-        if error.errno is not None:
-            return FrameGivenBack(task.job, task.index, f"{task.image}: {error.strerror}")
-        return FrameRefused(task.job, task.index, f"{task.image.name} is no picture: {error}")
+    picture = open_picture(task)
+    if not isinstance(picture, Image.Image):
+        return picture
     said = repr((task.prompt, task.negative_prompt, task.seed, task.guidance_scale, task.steps))
     colour = hashlib.sha256(said.encode()).digest()
     tint = Image.new("RGB", picture.size, (colour[0], colour[1], colour[2]))

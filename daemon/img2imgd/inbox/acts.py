@@ -20,7 +20,7 @@ from img2imgd.inbox.scan import Found
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
-from img2imgd.request import RequestKeys, sidecar_text, parse_infotext
+from img2imgd.request import RequestKeys, parse_infotext, sidecar_text
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)

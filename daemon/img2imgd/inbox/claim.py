@@ -77,8 +77,7 @@ class Claims:
         bundle = f"{new_job_id()}-sidecar" if shared is not None else None
         specs: list[JobSpec] = []
         with self._ledger.transaction():
-            for drop in drops:
-                specs.append(self._record(drop, bundle))
+            specs.extend(self._record(drop, bundle) for drop in drops)
             if bundle is not None and shared is not None:
                 self._ledger.add_bundle(
                     BundleRow(
@@ -147,7 +146,7 @@ class Claims:
         spec = JobSpec(
             id=job, inbox=str(self._inbox.path), rel=drop.rel, mode=self._inbox.mode,
             files=tuple(files), request=drop.request,
-            outputs=self._reserve(job, drop) if drop.request else None,
+            outputs=self._reserve(job, drop.rel, drop.request) if drop.request else None,
             error=drop.error, notes=drop.notes, bundle=bundle, digest=drop.digest,
         )  # fmt: skip
         durable.make_folders(self.spool / job / "in")
@@ -158,19 +157,15 @@ class Claims:
         )
         return spec
 
-    def _reserve(self, job: str, drop: Drop) -> Outputs:
+    def _reserve(self, job: str, rel: str, request: Request) -> Outputs:
         """Reserve the job's names in the outbox, counting past reserved and existing ones."""
-        request = drop.request
-        assert request is not None
-        folder, _, file = drop.rel.rpartition("/")
+        folder, _, file = rel.rpartition("/")
         stem = split_suffix(file)[0]
         template, suffix = self._config.outputs.name, ".png"
         frames = plan_frames(request)
         names = frame_names(template, suffix, job, stem, request.prompt, frames)
         single = len(frames) == 1
-        wanted = (
-            names[0] if single else folder_name(template, job, stem, request.prompt, frames[0])
-        )
+        wanted = names[0] if single else folder_name(template, job, stem, request.prompt, frames[0])
         outbox = self._config.outbox
 
         def is_taken(name: str) -> bool:
@@ -257,5 +252,3 @@ def _is_whole(path: Path, entry: FileEntry) -> bool:
 def _writable(folder: str) -> str:
     """A mirrored folder's name for the outbox: bytes that are no UTF-8 are replaced."""
     return os.fsencode(folder).decode("utf-8", "replace")
-
-

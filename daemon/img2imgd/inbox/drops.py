@@ -29,7 +29,7 @@ class FolderDefaults:
 
 
 class Drops:
-    """Reads sidecars and defaults of one inbox; remembers what it read while files are unchanged."""
+    """Reads sidecars and defaults of one inbox, again only when they have changed."""
 
     def __init__(self, config: Config, inbox: InboxConfig) -> None:
         self._config = config
@@ -41,7 +41,7 @@ class Drops:
         return self._cached(rel, signature, read_sidecar)
 
     def defaults(self, folder: str, found: dict[str, Signature]) -> FolderDefaults:
-        """The defaults for a folder; ``found`` are the signatures of all ``_defaults.yaml`` seen."""
+        """The defaults for a folder; ``found`` are all ``_defaults.yaml`` seen."""
         layers: list[RequestKeys] = []
         while True:
             rel = f"{folder}/{DEFAULTS_NAME}" if folder else DEFAULTS_NAME
@@ -55,9 +55,7 @@ class Drops:
                 return FolderDefaults(tuple(layers))
             folder = folder.rpartition("/")[0]
 
-    def request(
-        self, name: str, layers: Sequence[RequestKeys], folder: FolderDefaults
-    ) -> Request:
+    def request(self, name: str, layers: Sequence[RequestKeys], folder: FolderDefaults) -> Request:
         """The request of a drop; ``layers`` are its own keys, strongest first.
 
         Raises:

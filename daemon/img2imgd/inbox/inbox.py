@@ -51,9 +51,7 @@ class Inbox:
         self._settling = Settling(inbox.settle)
         self._drops = Drops(config, inbox)
         self._claims = Claims(config, inbox, ledger)
-        self._acts = Acts(
-            config, inbox, ledger, self._drops, self._claims, infotext, self._restart
-        )
+        self._acts = Acts(config, inbox, ledger, self._drops, self._claims, infotext, self._restart)
         self._now = 0.0
         self._defaults_seen: dict[str, Signature] = {}
         self._notes = DefaultsNotes(config.failed)
@@ -86,7 +84,9 @@ class Inbox:
         waiting: dict[str, str] = {}
         for folder, files in _by_folder(found).items():
             entries = [self._entry(file, now) for file in files]
-            unsettled = [self._until_settled(e) for e in entries if e.settled is None and not e.empty]
+            unsettled = [
+                self._until_settled(e) for e in entries if e.settled is None and not e.empty
+            ]
             next_look = min([next_look, *unsettled])
             for wait in self._serve(folder, entries, now):
                 rel = f"{folder}/{wait.name}" if folder else wait.name
@@ -216,7 +216,6 @@ class Inbox:
 
 def _name_of(decision: Late | Reject) -> str:
     return decision.sidecar if isinstance(decision, Late) else decision.name
-
 
 
 def _by_folder(found: list[Found]) -> dict[str, list[Found]]:

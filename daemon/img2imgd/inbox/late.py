@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from img2imgd.inbox.claim import Input
@@ -25,16 +24,15 @@ def find_served(ledger: Ledger, inbox: str, sidecar: str, since: float) -> JobRo
 
 def late_inputs(row: JobRow) -> Input | None:
     """The archived picture of a job as an input: a copy from done, the file itself from failed."""
-    if not row.archive:
+    if row.archive is None:
         return None
-    archive = json.loads(row.archive)
-    name = archive["names"].get(row.spec.subject.name)
+    name = row.archive.names.get(row.spec.subject.name)
     if name is None:
         return None
-    path = Path(archive["folder"]) / name
+    path = Path(row.archive.folder) / name
     try:
         signature = Signature.of(path.lstat())
     except FileNotFoundError:
         return None
-    how = "move" if archive["kind"] == "failed" else "copy"
+    how = "move" if row.archive.kind == "failed" else "copy"
     return Input("picture", path, signature, how, name=row.spec.subject.name)

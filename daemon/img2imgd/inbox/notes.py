@@ -10,7 +10,7 @@ from img2imgd.outputs.reasons import reason_name, write_reason
 
 
 class DefaultsNotes:
-    """Reason files about ``_defaults.yaml`` files that cannot be used; gone when they are mended."""
+    """Reason files about ``_defaults.yaml`` files that cannot be used; gone when mended."""
 
     def __init__(self, failed: Path) -> None:
         self._failed = failed

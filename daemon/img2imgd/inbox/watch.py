@@ -75,13 +75,10 @@ class Watch(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Wake the scan, unless the event is of our own spool. Must never raise."""
-        parts = os.fsdecode(event.src_path).split(os.sep)
-        if SPOOL not in parts:
+        if SPOOL not in Path(os.fsdecode(event.src_path)).parts:
             self._wake()
 
     def _arm(self, observer: BaseObserver) -> None:
-        observer.schedule(
-            self, str(self._inbox), recursive=self._recursive, event_filter=_WAKING
-        )
+        observer.schedule(self, str(self._inbox), recursive=self._recursive, event_filter=_WAKING)
         observer.start()
         self._observer = observer

@@ -62,6 +62,28 @@ class JobSpec:
         """The file the job is about: its picture, or whatever was set aside."""
         return self.files[0]
 
+    @property
+    def asked(self) -> Request:
+        """The request of a job that runs.
+
+        Raises:
+            ValueError: the job was refused at its claim and has none.
+        """
+        if self.request is None:
+            raise ValueError(f"job {self.id} has no request")
+        return self.request
+
+    @property
+    def reserved(self) -> Outputs:
+        """The output names of a job that runs.
+
+        Raises:
+            ValueError: the job was refused at its claim and has none.
+        """
+        if self.outputs is None:
+            raise ValueError(f"job {self.id} has no outputs")
+        return self.outputs
+
     def to_json(self) -> str:
         """JSON in ASCII: names that are no valid UTF-8 survive as escaped surrogates."""
         plain = {**asdict(self), "request": None}
@@ -81,10 +103,34 @@ class JobSpec:
         plain["files"] = tuple(FileEntry(**entry) for entry in plain["files"])
         plain["notes"] = tuple(plain["notes"])
         if outputs is not None:
-            plain["outputs"] = Outputs(**{**outputs, "frames": tuple(outputs["frames"])})
+            frames = tuple(outputs["frames"])
+            plain["outputs"] = Outputs(outputs["folder"], outputs["name"], frames)
         if request is not None:
             plain["request"] = Request.from_json(json.dumps(request))
         return cls(**plain)
+
+
+@dataclass(frozen=True)
+class ArchivePlan:
+    """Where the inputs of an ended job go, committed before they move.
+
+    ``names`` maps names in the spool to names in ``folder`` (absolute, in done or failed);
+    ``reason`` is the reason file's name there, empty without one.
+    """
+
+    kind: Literal["done", "failed"]
+    folder: str
+    names: dict[str, str]
+    reason: str
+
+    def to_json(self) -> str:
+        """JSON in ASCII."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ArchivePlan:
+        """The inverse of :meth:`to_json`."""
+        return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -100,7 +146,7 @@ class JobRow:
     suspect: bool
     reason: str
     published: str
-    archive: str
+    archive: ArchivePlan | None
     archived: bool
 
     @property

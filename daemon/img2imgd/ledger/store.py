@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import ENDED, FrameState, JobState
 from img2imgd.ledger import schema
-from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, JobSpec, stem_of
+from img2imgd.ledger.rows import ArchivePlan, BundleRow, FrameRow, JobRow, JobSpec, stem_of
 
 _ENDED = tuple(state.value for state in ENDED)
 
@@ -67,7 +67,7 @@ class Ledger:
         self._sql.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """Several writes as one commit; nested use joins the outer one."""
         if self._sql.in_transaction:
             yield
@@ -116,7 +116,8 @@ class Ledger:
         with self.transaction():
             self._sql.execute(
                 "UPDATE jobs SET state=?, reason=coalesce(?, reason),"
-                " started_at=CASE WHEN ?='running' THEN coalesce(started_at, ?) ELSE started_at END,"
+                " started_at=CASE WHEN ?='running' THEN coalesce(started_at, ?)"
+                " ELSE started_at END,"
                 " ended_at=CASE WHEN ? THEN ? ELSE NULL END WHERE id=?",
                 (state.value, reason, state.value, now, state.ended, now, job),
             )
@@ -134,11 +135,11 @@ class Ledger:
                 "UPDATE frames SET state='published' WHERE job=? AND state='staged'", (job,)
             )
 
-    def set_archive(self, job: str, archive: str, state: JobState, reason: str) -> None:
+    def set_archive(self, job: str, plan: ArchivePlan, state: JobState, reason: str) -> None:
         """End a job and record where its inputs will go, in one commit, before they move."""
         with self.transaction():
             self.set_state(job, state, reason)
-            self._sql.execute("UPDATE jobs SET archive=? WHERE id=?", (archive, job))
+            self._sql.execute("UPDATE jobs SET archive=? WHERE id=?", (plan.to_json(), job))
 
     def set_archived(self, job: str) -> None:
         """All inputs of the job are in done or failed; its spool folder is gone."""
@@ -341,6 +342,6 @@ def _job_row(row: sqlite3.Row) -> JobRow:
         suspect=bool(row["suspect"]),
         reason=row["reason"],
         published=row["published"],
-        archive=row["archive"],
+        archive=ArchivePlan.from_json(row["archive"]) if row["archive"] else None,
         archived=bool(row["archived"]),
     )

@@ -1,4 +1,4 @@
-"""Names of outputs: readable, safe on every filesystem, at most 200 bytes, sorted in frame order."""
+"""Names of outputs: readable, safe everywhere, at most 200 bytes, sorted in frame order."""
 
 from __future__ import annotations
 

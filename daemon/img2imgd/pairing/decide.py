@@ -7,7 +7,7 @@ either order, precedence by name, lists and globs, late sidecars, orphans.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -202,7 +202,7 @@ class _Folder:
             if entry.settled is not None:
                 yield Wait(entry.name, f"waits until {names} is whole")
 
-    def _listed(self, alone: list[Entry]) -> Iterable[Decision]:
+    def _listed(self, alone: list[Entry]) -> Generator[Decision, None, list[Entry]]:
         """Decide on lists; the generator's value is the pictures that no list names."""
         free = {entry.name: entry for entry in alone}
         for sidecar in self.lists:

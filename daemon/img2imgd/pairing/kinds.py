@@ -1,4 +1,4 @@
-"""What a file in an inbox is, by its name alone: picture, sidecar, defaults, unfinished, or other."""
+"""What a file in an inbox is by its name alone: picture, sidecar, defaults, unfinished, other."""
 
 from __future__ import annotations
 

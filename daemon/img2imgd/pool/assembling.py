@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.outputs.animation import write_gif
 from img2imgd.pool.messages import AnimationFailed, AnimationStaged, Assemble, JobGivenUp, PoolEvent
 
@@ -45,6 +46,8 @@ class Assembler:
             )
         except Exception as error:
             log.exception("animation failed job=%s target=%s", order.job, order.target)
-            self._send(AnimationFailed(order.job, order.target, f"{order.target.name}: {error}"))
+            environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
+            reason = f"{order.target.name} could not be made: {error}"
+            self._send(AnimationFailed(order.job, order.target, reason, environment))
         else:
             self._send(AnimationStaged(order.job, order.target))

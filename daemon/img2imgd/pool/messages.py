@@ -104,11 +104,15 @@ class AnimationStaged:
 
 @dataclass(frozen=True)
 class AnimationFailed:
-    """The GIF could not be made; the frames are untouched."""
+    """The GIF could not be made; the frames are untouched.
+
+    ``environment`` says that the disk was to blame, not the frames: worth another try later.
+    """
 
     job: str
     target: Path
     reason: str
+    environment: bool = False
 
 
 @dataclass(frozen=True)

@@ -87,15 +87,20 @@ class ReaderProcess:
     def _ask(self, path: Path, question: Mapping[str, object]) -> dict[str, Any]:
         request = json.dumps({"path": os.fspath(path), **question}).encode()
         with self._lock:
-            child = self._send(request)
             try:
-                if not child.connection.poll(self._timeout):
-                    raise self._too_slow(path)
-                answer = json.loads(child.connection.recv_bytes(_LARGEST_ANSWER))
-            except (EOFError, OSError):
+                child = self._send(request)
+                answered = child.connection.poll(self._timeout)
+                reply = child.connection.recv_bytes(_LARGEST_ANSWER) if answered else b"{}"
+                answer: dict[str, Any] = json.loads(reply)
+            except (EOFError, OSError, ValueError):
                 raise self._died(path) from None
+            except BaseException:
+                self._end()  # an answer that nobody waited for must not meet the next question
+                raise
             finally:
                 self._last_used = time.monotonic()
+            if not answered:
+                raise self._too_slow(path)
             return self._result(path, answer)
 
     def _send(self, request: bytes) -> _Child:
@@ -179,8 +184,7 @@ class ReaderProcess:
             case "memory":
                 self._end()  # its memory may be in pieces
                 raise PictureError(
-                    f"Reading {shown(path)} needs more than {self._limits.memory_mb:,} MB"
-                    " of memory.",
+                    f"Reading {shown(path)} needs more than {self._limits.memory:,} MB of memory.",
                     "Make it smaller, and put that into the inbox.",
                 )
             case _:

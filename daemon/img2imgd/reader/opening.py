@@ -39,7 +39,7 @@ from img2imgd.reader.kinds import (
     is_text,
 )
 from img2imgd.reader.protocol import ReaderLimits, shown
-from img2imgd.reader.wholeness import ends_whole
+from img2imgd.reader.wholeness import find_flaw
 
 PLUGINS = (
     AvifImagePlugin, BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin,
@@ -91,15 +91,13 @@ def opened(
 
 
 def check_whole(path: Path, file: BinaryIO, format_name: str) -> None:
-    """Refuse a picture whose end is missing.
+    """Refuse a picture that its container shows to be cut off or damaged.
 
     Raises:
-        PictureError: it is cut off.
+        PictureError: it is.
     """
-    if not ends_whole(file, format_name):
-        raise PictureError(
-            f"{shown(path)} is cut off: the picture ends before its last line.", COPY_AGAIN
-        )
+    if (flaw := find_flaw(file, format_name)) is not None:
+        raise PictureError(f"{shown(path)} is {flaw}.", COPY_AGAIN)
 
 
 @contextmanager
@@ -123,13 +121,12 @@ def _open_file(path: Path, limits: ReaderLimits) -> BinaryIO:
         descriptor = os.open(path, flags)
     except OSError as fault:
         raise _cannot_open(path, fault) from fault
-    file = os.fdopen(descriptor, "rb")
     try:
         _check_file(path, os.fstat(descriptor), limits)
     except BaseException:
-        file.close()
+        os.close(descriptor)
         raise
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def _check_file(path: Path, found: os.stat_result, limits: ReaderLimits) -> None:

@@ -48,7 +48,7 @@ def _confine(limits: ReaderLimits) -> None:
     # A prepared PNG never has more bytes than this; whatever else is written is an accident.
     largest = 4 * limits.max_pixels + 1_000_000
     for kind, most in (
-        (resource.RLIMIT_AS, limits.memory_mb * 1_000_000),
+        (resource.RLIMIT_AS, limits.memory * 1_000_000),
         (resource.RLIMIT_FSIZE, largest),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_CORE, 0),

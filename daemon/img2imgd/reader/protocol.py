@@ -13,15 +13,20 @@ Fit = Literal["cover", "contain", "stretch"]
 class ReaderLimits:
     """What a picture may cost: file size, pixels after decoding, memory and computing time.
 
-    ``memory_mb`` caps the address space of the child process; a picture of ``max_pixels`` needs
-    about 16 bytes a pixel while it is turned, composited and converted. ``cpu_seconds`` is for one
-    request.
+    ``memory_mb`` caps the address space of the child process; None takes what the largest picture
+    allowed needs. ``cpu_seconds`` is for one request.
     """
 
     max_file_mb: int = 200
     max_pixels: int = 100_000_000
-    memory_mb: int = 4096
+    memory_mb: int | None = None
     cpu_seconds: int = 60
+
+    @property
+    def memory(self) -> int:
+        """The cap on memory in megabytes."""
+        # Measured: 21 bytes a pixel at most (turned, composited, encoded), and the file itself.
+        return self.memory_mb or 500 + self.max_file_mb + 25 * self.max_pixels // 1_000_000
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ A copy that stopped half-way may also have its full length already, its tail sti
 from __future__ import annotations
 
 import re
+import zlib
 from typing import BinaryIO
 
 # 0xFF, then a marker code: no stuffed zero, fill byte or restart marker (ITU-T T.81, B.1.1).
@@ -13,24 +14,27 @@ _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _JPEG_ALONE = frozenset({0x01, 0xD8})
 _JPEG_END = 0xD9
 
+CUT_OFF = "cut off: the picture ends before its last line"
+
 # Compressed data never holds this many zeros in a row; a preallocated file's missing tail does.
 _ZERO_TAIL = 4096
 
 
-def ends_whole(file: BinaryIO, format_name: str) -> bool:
-    """False when a picture's last part is missing, as far as its container shows that.
+def find_flaw(file: BinaryIO, format_name: str) -> str | None:
+    """What is wrong with a picture as a file, as far as its container shows that; None if nothing.
 
-    JPEG: an end-of-image marker behind the last scan. PNG: the IEND chunk. WebP, AVIF, GIF: no
-    long run of zeros at the end. For BMP, TIFF and PPM the decoder counts bytes itself.
+    JPEG: no end-of-image marker behind the last scan. PNG: no IEND chunk, or a wrong checksum of
+    a critical chunk. WebP, AVIF, GIF: a long run of zeros at the end. For BMP, TIFF and PPM the
+    decoder counts bytes itself.
     """
     if format_name == "JPEG":
         file.seek(0)
-        return _jpeg_ends(file.read())
+        return None if _jpeg_ends(file.read()) else CUT_OFF
     if format_name == "PNG":
-        return _png_ends(file)
+        return _png_flaw(file)
     if format_name in ("WEBP", "AVIF", "GIF"):
-        return not has_zero_tail(file)
-    return True
+        return CUT_OFF if has_zero_tail(file) else None
+    return None
 
 
 def has_zero_tail(file: BinaryIO) -> bool:
@@ -54,10 +58,16 @@ def _jpeg_ends(data: bytes) -> bool:
     return False
 
 
-def _png_ends(file: BinaryIO) -> bool:
+def _png_flaw(file: BinaryIO) -> str | None:
     file.seek(8)
     while len(header := file.read(8)) == 8:
-        if header[4:] == b"IEND":
-            return len(file.read(4)) == 4
-        file.seek(int.from_bytes(header[:4], "big") + 4, 1)
-    return False
+        length, kind = int.from_bytes(header[:4], "big"), header[4:]
+        data, checksum = file.read(length), file.read(4)
+        if len(checksum) < 4:
+            return CUT_OFF
+        # A capital letter marks a chunk without which there is no picture; Pillow checks no IDAT.
+        if kind[:1].isupper() and zlib.crc32(data, zlib.crc32(kind)) != int.from_bytes(checksum):
+            return "damaged: a checksum in it is wrong"
+        if kind == b"IEND":
+            return None
+    return CUT_OFF

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from img2imgd.document import Settings, refuse
+from img2imgd.document import Settings, refuse, shortened
 from img2imgd.request.gif import GifKeys
 from img2imgd.request.sweep import SweepKeys
 
@@ -75,12 +75,15 @@ def _image_names(value: Any) -> Any:
     names = _texts(value)
     for name in names or ():
         if "/" in name or "\\" in name:
-            raise refuse(f"“{name}” names another folder; only pictures beside the sidecar can "
-                         "be listed.", "Put a sidecar into that folder.")  # fmt: skip
+            raise refuse(
+                f"“{shortened(name)}” names another folder; only pictures beside the sidecar can "
+                "be listed.",
+                "Put a sidecar into that folder.",
+            )
         if not name.strip() or name.startswith("."):
-            raise refuse(f"“{name}” is hidden or empty; hidden files are never served.")
+            raise refuse(f"“{shortened(name)}” is hidden or empty; hidden files are never served.")
         if len(name.encode()) > 255:
-            raise refuse(f"“{name[:40]}…” is longer than a file name can be.")
+            raise refuse(f"“{shortened(name)}” is longer than a file name can be.")
     if names is not None and not names:
         raise refuse("must name at least one picture.", "Leave the key out for the one beside it.")
     return names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
-from img2imgd.document import nearest
+from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.keys import BUILT_IN, RequestKeys
@@ -121,7 +121,7 @@ def _model_problem(
     near = nearest(model, models)
     known = ", ".join(sorted(models))
     return Problem(
-        f"the config has no model “{model[:60]}”.",
+        f"the config has no model “{shortened(model)}”.",
         line=line(("model",)),
         key="model",
         advice=f"Did you mean `{near}`?" if near else f"It has: {known}.",

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
+    BeforeValidator,
     Discriminator,
     Field,
     ModelWrapValidatorHandler,
@@ -61,14 +62,21 @@ class Axis(Settings):
         return self
 
 
-def _form(value: Any) -> str:
+def _form(value: object) -> str:
     return "list" if isinstance(value, list | tuple) else "range"
 
 
-AxisKeys = Annotated[
+def _list_or_range(value: Any) -> Any:
+    if value is None or isinstance(value, list | tuple | dict | Axis):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    raise refuse("must be a list of values, or {from: 0.1, to: 0.9, step: 0.1}.")
+
+
+_Choice = Annotated[
     Annotated[Axis, Tag("range")] | Annotated[tuple[float, ...], Field(strict=False), Tag("list")],
     Discriminator(_form),
 ]
+AxisKeys = Annotated[_Choice | None, BeforeValidator(_list_or_range)]
 
 
 class SweepKeys(Settings):
@@ -80,10 +88,10 @@ class SweepKeys(Settings):
         "num_inference_steps": "steps",
     }  # fmt: skip
 
-    strength: AxisKeys | None = None
-    guidance_scale: AxisKeys | None = None
-    steps: AxisKeys | None = None
-    seed: AxisKeys | None = None
+    strength: AxisKeys = None
+    guidance_scale: AxisKeys = None
+    steps: AxisKeys = None
+    seed: AxisKeys = None
     _order: tuple[str, ...] = PrivateAttr(default=())
 
     @model_validator(mode="wrap")
@@ -110,14 +118,22 @@ class SweepKeys(Settings):
                 least = "at least" if closed else "more than"
                 raise refuse(f"values must be {least} {low:.10g} and at most {high:.10g}; "
                              f"found {value:.10g}.")  # fmt: skip
-        steps = () if isinstance(axis, tuple) else (axis.step or 0,)
-        if info.field_name in WHOLE and any(value % 1 for value in (*given, *steps)):
-            raise refuse("values must be whole numbers.")
+        if info.field_name in WHOLE:
+            _refuse_fractions(axis)
         return axis
 
     def axes(self) -> dict[str, Axis | tuple[float, ...]]:
         """The axes given, in the order they were written."""
         return {name: axis for name in self._order if (axis := getattr(self, name)) is not None}
+
+
+def _refuse_fractions(axis: Axis | tuple[float, ...]) -> None:
+    numbers = axis if isinstance(axis, tuple) else (axis.start, axis.to, axis.step or 0)
+    if any(value % 1 for value in numbers):
+        raise refuse("values must be whole numbers.")
+    if isinstance(axis, Axis) and axis.count and axis.count - 1 > abs(axis.to - axis.start):
+        raise refuse(f"there are no {axis.count:,} whole numbers from {axis.start:.10g} to "
+                     f"{axis.to:.10g}.")  # fmt: skip
 
 
 def count_values(name: str, axis: Axis | tuple[float, ...]) -> int:

@@ -146,7 +146,7 @@ def test_a_picture_that_is_gone_gives_the_frame_back(tmp_path: Path) -> None:
 
 
 def test_a_model_folder_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="nothing at .*absent"):
+    with pytest.raises(ModelUnavailable, match=r"nothing at .*absent"):
         FakeEngine().load(ModelSpec("mine", str(tmp_path / "absent")))
 
 

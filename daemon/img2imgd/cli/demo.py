@@ -1,0 +1,100 @@
+"""``demo``: sample sketches through the real daemon path, with the embedded model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from img2imgd import log
+from img2imgd.app import Outcome, serve_once
+from img2imgd.cli.progress import ProgressBars
+from img2imgd.config import Config, load_config
+from img2imgd.errors import Exit
+from img2imgd.sketches import SKETCHES
+
+SIDECARS = {
+    "house": """\
+# A sketch becomes a picture.
+prompt: an oil painting of a red house in a green meadow under a blue sky
+strength: 0.7
+seed: 187
+""",
+    "boat": """\
+# The same sketch and seed in four styles: " by hokusai" and so on is added to the prompt.
+prompt: a boat on the sea at sunset
+style: [rembrandt, hokusai, van gogh, andy warhol]
+strength: 0.7
+seed: 187
+""",
+    "hills": """\
+# A sweep: from the sketch to the prompt in 31 steps, one seed, with a GIF of the morph.
+prompt: an oil painting of snowy hills with a lake at night
+seed: 187
+sweep:
+  strength: {from: 0.05, to: 0.95, step: 0.03}
+""",
+}
+
+
+def demo(arguments: argparse.Namespace) -> Exit:
+    """Draw, drop, serve, and say where to look."""
+    root: Path = arguments.folder.absolute()
+    config = _config(root)
+    log.configure("WARNING")
+    console = Console(stderr=True)
+    inbox = config.inboxes[0].path
+    _drop(inbox)
+    console.print(f"Dropped {len(SIDECARS)} sketches with their sidecars into {inbox}")
+    console.print("Painting them on this machine with the embedded model …")
+    with ProgressBars(console) as bars:
+        outcome = serve_once(config, timeout=60, watch=bars.update)
+    _say(config, outcome)
+    return outcome.exit_code
+
+
+def _config(root: Path) -> Config:
+    """The default config; nobody is still writing the files, so they settle at once."""
+    config = load_config(None, root, env=os.environ)
+    inboxes = tuple(replace(inbox, settle=0.2) for inbox in config.inboxes)
+    limits = config.limits.model_copy(update={"min_free_gb": 0.1})
+    return replace(config, inboxes=inboxes, limits=limits)
+
+
+def _drop(inbox: Path) -> None:
+    inbox.mkdir(parents=True, exist_ok=True)
+    for name, draw in SKETCHES.items():
+        draw().save(inbox / f"{name}.png")
+        (inbox / f"{name}.yaml").write_text(SIDECARS[name], encoding="utf-8")
+
+
+def _say(config: Config, outcome: Outcome) -> None:
+    """What was made and which files to open, in plain words."""
+    made = {row.spec.rel: config.outbox / row.published for row in outcome.jobs if row.published}
+    if len(made) < len(SIDECARS):
+        print(f"Not everything could be painted. {outcome.blocked}\nSee {config.failed}")
+        for row in outcome.jobs:
+            print(f"  {row.spec.rel}: {row.state.value} {row.reason}")
+        return
+    gif = next(made["hills.png"].glob("*.gif"))
+    print(f"""
+Done. Open these files:
+
+  A sketch became a picture:
+    {made["house.png"]}
+  One sketch in four styles, a picture each, in the folder:
+    {made["boat.png"]}
+  A morph from sketch to painting, 31 strengths from 0.05 to 0.95:
+    {gif}
+    (every picture of it lies beside it)
+
+The sketches and sidecars you started from are in {config.done}.
+The embedded model is a toy for trying things out; for real pictures name a Stable Diffusion
+model in the config (img2imgd init writes one). To go on with this folder:
+
+  img2imgd run --root {config.root}
+
+then drop a picture and a sidecar into {config.inboxes[0].path}.""")

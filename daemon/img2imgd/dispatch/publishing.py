@@ -1,0 +1,94 @@
+"""From painted frames to the outbox: equal frames copied, GIFs made, one rename, inputs archived."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2imgd.dispatch.archive import Archive
+from img2imgd.dispatch.running import RunningJob
+from img2imgd.job import JobState
+from img2imgd.ledger import Ledger
+from img2imgd.pool.supervision import WorkerPool
+from img2imgd.request import GifSettings
+
+log = logging.getLogger(__name__)
+
+
+class Publishing:
+    """Brings jobs whose frames are painted to their end."""
+
+    def __init__(self, ledger: Ledger, pool: WorkerPool, archive: Archive) -> None:
+        self._ledger = ledger
+        self._pool = pool
+        self._archive = archive
+
+    def advance(self, job: RunningJob) -> bool:
+        """Do the next thing for a painted job; True when it has ended."""
+        if not job.assembled:
+            self._copy_equal_frames(job)
+            if len(job.refused) == len(job.frames):
+                self._archive.end(job.row, JobState.FAILED, _reasons(job.refused))
+                return True
+            animations = job.animations_to_make()
+            if animations:
+                self._assemble(job, *animations[0])
+                return False
+            job.assembled = True
+        self._ledger.set_state(job.id, JobState.PUBLISHING)
+        self.publish(job)
+        return True
+
+    def publish(self, job: RunningJob) -> None:
+        """One rename into the outbox; a name that is staged no more was published before."""
+        if job.staging.is_staged(job.outputs.name):
+            self._rename_into_outbox(job)
+        published = job.published or _below(job.outputs.folder, job.outputs.name)
+        self._ledger.set_published(job.id, published)
+        log.info("job %s published %s", job.id, published)
+        reason = "\n".join([*job.notes, *job.row.spec.notes, *_partly(job.refused)])
+        self._archive.end(job.row, JobState.DONE, reason)
+
+    def _copy_equal_frames(self, job: RunningJob) -> None:
+        states = job.copy_equal_frames()
+        with self._ledger.transaction():
+            for index, state in states.items():
+                self._ledger.set_frame(job.id, index, state, job.refused.get(index, ""))
+
+    def _assemble(self, job: RunningJob, target: Path, frames: Sequence[Path]) -> None:
+        gif = job.request.gif or GifSettings()
+        job.assembling = target
+        self._pool.assemble(
+            job.id, frames, target,
+            duration_ms=gif.duration, loop=gif.loop, pingpong=gif.pingpong,
+        )  # fmt: skip
+
+    def _rename_into_outbox(self, job: RunningJob) -> None:
+        """Publish under the reserved name, or the next one where a foreign file has taken it."""
+        staged, folder = job.outputs.name, job.outputs.folder
+        while True:
+            name = job.staging.free_name(staged, folder)
+            job.published = _below(folder, name)
+            if name != staged:  # committed first, so that a crash after the rename knows the name
+                self._ledger.set_published(job.id, job.published)
+            try:
+                job.staging.publish(staged, name, folder)
+            except FileExistsError:
+                continue
+            return
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _reasons(refused: dict[int, str]) -> str:
+    return "\n".join(dict.fromkeys(refused.values()))
+
+
+def _partly(refused: dict[int, str]) -> list[str]:
+    if not refused:
+        return []
+    frames = ", ".join(str(index) for index in sorted(refused))
+    return [f"Frames {frames} could not be painted: {_reasons(refused)}"]

@@ -1,0 +1,87 @@
+"""Which device and number format a model runs with, and what their errors mean."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+
+from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def choose_device(model: ModelSpec) -> torch.device:
+    """The device the config names, or the best there is: CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        ModelUnavailable: the named device is not there.
+    """
+    if model.device == "auto":
+        return torch.device(
+            "cuda"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
+    try:
+        device = torch.device(model.device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        raise ModelUnavailable(
+            f"Model {model.name}: the device {model.device!r} cannot be used: {first_line(error)}",
+            "Set `engine.device` to auto, or see what `img2imgd doctor` finds.",
+        ) from error
+    return device
+
+
+def choose_dtype(model: ModelSpec, device: torch.device, *, transformer: bool) -> torch.dtype:
+    """The number format the config names, or the one that suits the device and the model.
+
+    On a CPU always fp32, whatever the weights are stored in: half precision is slower there. On a
+    GPU, fp16 for UNets; bf16 for transformers, whose activations overflow fp16.
+    """
+    if model.dtype != "auto":
+        if model.dtype not in DTYPES:
+            raise ModelUnavailable(
+                f"Model {model.name}: there is no number format {model.dtype!r}.",
+                f"Set `engine.dtype` to auto or one of: {', '.join(DTYPES)}.",
+            )
+        return DTYPES[model.dtype]
+    if device.type == "cpu":
+        return torch.float32
+    bf16 = transformer and (device.type != "cuda" or torch.cuda.is_bf16_supported())
+    return torch.bfloat16 if bf16 else torch.float16
+
+
+def free_memory() -> None:
+    """Give freed memory back to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for a GPU's or the machine's memory having run out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # The CPU and MPS allocators raise a plain RuntimeError; only its text tells it apart.
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "backend out of memory" in text
+    )
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """True for an error after which this process can use its GPU no more (CUDA's are sticky)."""
+    return isinstance(error, torch.AcceleratorError) or (
+        isinstance(error, RuntimeError) and "CUDA error" in str(error)
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type where it has none."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

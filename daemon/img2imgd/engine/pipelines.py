@@ -1,0 +1,177 @@
+"""The plain engine: one call of a diffusers image-to-image pipeline for each frame."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from img2imgd.engine.devices import first_line, free_memory, is_device_lost, is_out_of_memory
+from img2imgd.engine.loading import Pipeline, load_pipeline
+from img2imgd.engine.picture import open_picture
+from img2imgd.engine.protocol import (
+    EngineEvent,
+    FrameGivenBack,
+    FramePainted,
+    FrameRefused,
+    FrameTask,
+    ModelInfo,
+    ModelSpec,
+    StepDone,
+)
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[EngineEvent], None]
+
+
+class _Cancelled(Exception):  # noqa: N818 - control flow out of the pipeline's loop, no error
+    """Raised within a pipeline call to leave it at the end of a denoising step."""
+
+
+class PipelineEngine:
+    """Serves any family that ``AutoPipelineForImage2Image`` knows, one frame at a time.
+
+    A frame's picture is what the pipeline itself makes with a CPU generator of the frame's seed,
+    bit for bit.
+    """
+
+    def __init__(self) -> None:
+        self._pipe: Pipeline = None
+        self._info: ModelInfo | None = None
+        self._frames: deque[FrameTask] = deque()
+        self._cancelled: set[str] = set()
+
+    def load(self, model: ModelSpec) -> ModelInfo:
+        """Free the model before, then load this one: both together may not fit."""
+        self._pipe = self._info = None
+        free_memory()
+        self._pipe, self._info = load_pipeline(model)
+        return self._info
+
+    def admit(self, task: FrameTask) -> None:
+        """Take a frame; frames are painted in order of admission."""
+        self._frames.append(task)
+
+    def step(self, report: Report) -> None:
+        """Paint the oldest frame, reporting its steps from within the pipeline call."""
+        if not self._frames:
+            return
+        task = self._frames.popleft()
+        self._cancelled.clear()
+        try:
+            with torch.inference_mode():
+                event = self._paint(task, report)
+        except _Cancelled:
+            self._pipe.maybe_free_model_hooks()  # the call did not come to where it does this
+            return
+        except Exception as error:  # noqa: BLE001 - one frame's edge; _explain logs it
+            event = self._explain(task, error)
+        if isinstance(event, FrameRefused) and event.out_of_memory:
+            free_memory()  # only here, out of the except clause, has its frame let go of tensors
+        if task.job not in self._cancelled:
+            report(event)
+
+    def cancel(self, job: str) -> None:
+        """Forget the job's frames; the one that runs leaves its loop at the end of the step."""
+        self._frames = deque(task for task in self._frames if task.job != job)
+        self._cancelled.add(job)
+
+    def idle(self) -> bool:
+        """True when no frame is left."""
+        return not self._frames
+
+    def _paint(self, task: FrameTask, report: Report) -> EngineEvent:
+        picture = open_picture(task)
+        if not isinstance(picture, Image.Image):
+            return picture
+        with _beginning_at(self._pipe, task):
+            output = self._pipe(**self._arguments(task, picture, report))
+        if any(getattr(output, "nsfw_content_detected", None) or ()):
+            return FrameRefused(
+                task.job,
+                task.index,
+                "The model's safety checker flagged the result, so it is not published. "
+                "Another seed, prompt or strength may pass.",
+            )
+        pixels = np.asarray(output.images[0].convert("RGB"))
+        height, width = pixels.shape[:2]
+        return FramePainted(task.job, task.index, width, height, pixels.tobytes())
+
+    def _arguments(self, task: FrameTask, picture: Image.Image, report: Report) -> dict[str, Any]:
+        """The call's arguments, of those that this family's pipeline knows."""
+        order = getattr(self._pipe.scheduler, "order", 1)
+
+        def after_step(_: Any, done: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+            # A scheduler of order 2 runs two passes a step, and one for the last.
+            step = min((done + order) // order, task.effective_steps)
+            report(StepDone(task.job, task.index, step, task.effective_steps))
+            if task.job in self._cancelled:
+                raise _Cancelled
+            return tensors
+
+        known = inspect.signature(self._pipe.__call__).parameters
+        guided = task.guidance_scale > 1
+        arguments = {
+            "prompt": task.prompt,
+            "negative_prompt": task.negative_prompt if guided else None,
+            "image": picture,
+            "width": picture.width,
+            "height": picture.height,
+            "strength": task.strength,
+            "num_inference_steps": task.steps,
+            "guidance_scale": task.guidance_scale,
+            "generator": torch.Generator("cpu").manual_seed(task.seed),
+            "callback_on_step_end": after_step,
+        }
+        return {name: value for name, value in arguments.items() if name in known}
+
+    def _explain(self, task: FrameTask, error: Exception) -> EngineEvent:
+        if is_device_lost(error):
+            log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
+            reason = f"The device has failed: {first_line(error)}"
+            return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
+        if is_out_of_memory(error):
+            log.warning("out of memory job=%s frame=%d: %s", task.job, task.index, error)
+            reason = (
+                "The device's memory ran out. Ask for a smaller size, or set `engine.offload` to "
+                "model or sequential."
+            )
+            return FrameRefused(task.job, task.index, reason, out_of_memory=True)
+        log.error("frame not painted job=%s frame=%d", task.job, task.index, exc_info=error)
+        reason = f"The model could not paint it ({type(error).__name__}: {first_line(error)})."
+        return FrameRefused(task.job, task.index, reason)
+
+
+@contextlib.contextmanager
+def _beginning_at(pipe: Pipeline, task: FrameTask) -> Generator[None]:
+    """Have the pipeline begin at step ``steps - effective_steps`` of its schedule.
+
+    Its own ``get_timesteps`` begins at ``steps - int(steps * strength)``, the same unless that runs
+    no step at all, which crashes. The noise added is that of the first timestep that runs, so one
+    step at the schedule's very end changes the picture as little as it should; a raised strength
+    might begin one earlier. Families without ``get_timesteps`` begin where they will.
+    """
+    if not hasattr(pipe, "get_timesteps"):
+        yield
+        return
+
+    def get_timesteps(*_: Any, **__: Any) -> tuple[Any, int]:
+        scheduler = pipe.scheduler
+        begin = (task.steps - task.effective_steps) * getattr(scheduler, "order", 1)
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(begin)
+        return scheduler.timesteps[begin:], task.effective_steps
+
+    pipe.get_timesteps = get_timesteps
+    try:
+        yield
+    finally:
+        del pipe.get_timesteps

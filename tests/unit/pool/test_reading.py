@@ -1,0 +1,350 @@
+"""The reader's child process: a real one, asked, starved, killed and replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.pool import reading
+from img2imgd.pool.reading import ReaderProcess
+from img2imgd.reader.protocol import PictureInfo, ReaderLimits, SizeRule
+
+RULE = SizeRule(64, multiple=8)
+
+
+@pytest.fixture
+def reader() -> Iterator[ReaderProcess]:
+    process = ReaderProcess(timeout=30)
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    path = tmp_path / "cat.png"
+    Image.effect_noise((96, 48), 60).convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A whole picture of 90 million pixels, which takes a second or more to turn into RGB."""
+    path = tmp_path / "slow.png"
+    Image.new("P", (10_000, 9_000)).save(path, compress_level=1)
+    return path
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
+
+
+def busy_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy(process: ReaderProcess, before: float) -> bool:
+    return process.pid is not None and busy_seconds(process.pid) > before + 0.1
+
+
+def kill_while_reading(process: ReaderProcess, slow: Path, number: int) -> list[Exception]:
+    """Ask for the slow picture in a thread, and end the child amid it."""
+    caught: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            process.prepare(slow, slow.with_name("out.png"), SizeRule("keep", multiple=8))
+        except (PictureError, EnvironmentFault) as fault:
+            caught.append(fault)
+
+    assert process.pid is not None
+    before = busy_seconds(process.pid)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: busy(process, before))
+    os.kill(process.pid, number)
+    thread.join(30)
+    assert not thread.is_alive()
+    return caught
+
+
+def test_pictures_are_inspected_and_prepared(
+    reader: ReaderProcess, cat: Path, tmp_path: Path
+) -> None:
+    assert reader.inspect(cat) == PictureInfo(96, 48, "PNG", 1, "RGB", None)
+    target = tmp_path / "plain.png"
+    report = reader.prepare(cat, target, SizeRule((64, 64), "contain", multiple=8))
+    assert (report.width, report.height, report.notes) == (64, 64, ())
+    with Image.open(target) as image:
+        assert image.size == (64, 64)
+
+
+def test_one_child_serves_many_questions_and_threads(reader: ReaderProcess, cat: Path) -> None:
+    reader.inspect(cat)
+    first, answers = reader.pid, []
+    threads = [
+        threading.Thread(target=lambda: answers.append(reader.inspect(cat))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len(set(answers)) == 1
+    assert reader.pid == first
+
+
+def test_errors_come_through_as_they_are(reader: ReaderProcess, tmp_path: Path) -> None:
+    bad = tmp_path / "cat.png"
+    bad.write_bytes(b"%PDF-1.4")
+    with pytest.raises(PictureError, match=r"cat\.png is a PDF document") as caught:
+        reader.prepare(bad, tmp_path / "out.png", RULE)
+    assert caught.value.advice
+    assert reader.pid is not None
+
+
+def test_a_target_on_a_failing_disk_is_no_fault_of_the_picture(
+    reader: ReaderProcess, cat: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(EnvironmentFault, match="cannot be written"):
+        reader.prepare(cat, tmp_path / "absent" / "out.png", RULE)
+
+
+def test_names_with_broken_bytes_and_newlines_are_read(
+    reader: ReaderProcess, cat: Path, tmp_path: Path
+) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/ca\xfft\n.png"))
+    odd.write_bytes(cat.read_bytes())
+    assert reader.inspect(odd).width == 96
+    assert reader.prepare(odd, odd.with_name("out\udcff.png"), RULE).width == 64
+    odd.write_bytes(b"")
+    with pytest.raises(PictureError, match=r"\\udcff") as caught:
+        reader.inspect(odd)
+    caught.value.message.encode()
+
+
+def test_the_child_imports_neither_torch_nor_pydantic(reader: ReaderProcess, cat: Path) -> None:
+    reader.inspect(cat)
+    libraries = Path(f"/proc/{reader.pid}/maps").read_text()
+    assert "_imaging" in libraries
+    assert "torch" not in libraries
+    assert "pydantic" not in libraries
+    assert "numpy" not in libraries
+
+
+def test_the_child_is_confined(reader: ReaderProcess, cat: Path) -> None:
+    reader.inspect(cat)
+    limits = Path(f"/proc/{reader.pid}/limits").read_text()
+    assert f"Max address space         {3200 * 1_000_000}" in limits
+    assert "Max core file size        0  " in limits
+    assert "Max open files            64 " in limits
+    assert "Max file size             401000000 " in limits
+
+
+def test_too_little_memory_is_said_and_the_next_picture_is_read(
+    cat: Path, slow: Path, tmp_path: Path
+) -> None:
+    reader = ReaderProcess(ReaderLimits(memory_mb=250))
+    try:
+        with pytest.raises(PictureError, match=r"slow\.png needs more than 250 MB"):
+            reader.prepare(slow, tmp_path / "out.png", SizeRule("keep", multiple=8))
+        assert reader.inspect(cat).width == 96
+    finally:
+        reader.close()
+
+
+def test_too_much_computing_is_said_and_the_next_picture_is_read(cat: Path, tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    # 400 million pixels of nothing: half a megabyte, and many seconds of work.
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 1)
+    packer = zlib.compressobj(1)
+    packed = b"".join(packer.compress(bytes(20_000_000)) for _ in range(61)) + packer.flush()
+    path = tmp_path / "work.png"
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    )
+    reader = ReaderProcess(ReaderLimits(max_pixels=400_000_000, memory_mb=8000, cpu_seconds=1))
+    try:
+        reader.inspect(cat)
+        with pytest.raises(PictureError, match="took more than 1 s of computing time"):
+            reader.prepare(path, tmp_path / "out.png", RULE)
+        assert reader.inspect(cat).width == 96
+    finally:
+        reader.close()
+
+
+def test_the_time_allowed_is_for_each_picture(cat: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (4000, 4000)).save(tmp_path / "some.png", compress_level=1)
+    reader = ReaderProcess(ReaderLimits(cpu_seconds=1))
+    try:
+        reader.inspect(cat)
+        first = reader.pid
+        assert first is not None
+        while busy_seconds(first) < 3:
+            reader.prepare(tmp_path / "some.png", tmp_path / "out.png", SizeRule(1024))
+        assert reader.pid == first
+    finally:
+        reader.close()
+
+
+def test_a_picture_that_takes_too_long_is_given_up(cat: Path, slow: Path, tmp_path: Path) -> None:
+    reader = ReaderProcess(timeout=0.2)
+    try:
+        with pytest.raises(PictureError, match=r"slow\.png took more than 0\.2 s"):
+            reader.prepare(slow, tmp_path / "out.png", SizeRule("keep", multiple=8))
+    finally:
+        reader.close()
+    reader = ReaderProcess()
+    assert reader.inspect(cat).width == 96
+    reader.close()
+
+
+def test_a_crash_blames_the_picture_and_the_next_is_read(
+    reader: ReaderProcess, cat: Path, slow: Path
+) -> None:
+    reader.inspect(cat)
+    (fault,) = kill_while_reading(reader, slow, signal.SIGSEGV)
+    assert isinstance(fault, PictureError)
+    assert "slow.png crashed the reader (SIGSEGV)" in fault.message
+    assert reader.inspect(cat).width == 96
+
+
+def test_being_stopped_blames_nobody(reader: ReaderProcess, cat: Path, slow: Path) -> None:
+    reader.inspect(cat)
+    (fault,) = kill_while_reading(reader, slow, signal.SIGTERM)
+    assert isinstance(fault, EnvironmentFault)
+
+
+def test_a_child_that_died_between_pictures_is_replaced(reader: ReaderProcess, cat: Path) -> None:
+    reader.inspect(cat)
+    first = reader.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: not alive(first))
+    assert reader.inspect(cat).width == 96
+    assert reader.pid != first
+
+
+def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next(
+    reader: ReaderProcess, cat: Path, slow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.inspect(cat)
+    with monkeypatch.context() as patch:
+
+        def interrupt(connection: Connection, timeout: float) -> bool:
+            raise KeyboardInterrupt
+
+        patch.setattr(Connection, "poll", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            reader.inspect(slow)
+    assert reader.inspect(cat).width == 96
+
+
+def test_control_c_does_not_end_the_child(reader: ReaderProcess, cat: Path) -> None:
+    reader.inspect(cat)
+    first = reader.pid
+    assert first is not None
+    os.kill(first, signal.SIGINT)
+    assert reader.inspect(cat).width == 96
+    assert reader.pid == first
+
+
+def test_close_ends_the_child_and_a_later_question_starts_another(
+    reader: ReaderProcess, cat: Path
+) -> None:
+    assert reader.pid is None
+    reader.inspect(cat)
+    first = reader.pid
+    assert first is not None
+    assert reader.idle_seconds < 20
+    reader.close()
+    assert not alive(first)
+    assert reader.pid is None
+    assert reader.inspect(cat).width == 96
+    reader.close()
+    reader.close()
+
+
+def test_the_child_ends_when_its_parent_is_killed(cat: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from img2imgd.pool.reading import ReaderProcess\n"
+        "reader = ReaderProcess(); reader.inspect(Path(sys.argv[1]))\n"
+        "print(reader.pid, flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(cat)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(reading.__file__).parents[2])},
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert alive(child)
+        parent.kill()
+    wait_until(lambda: not alive(child))
+
+
+def test_an_interpreter_that_cannot_start_blames_the_environment(
+    cat: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
+    with pytest.raises(EnvironmentFault, match="cannot be started"):
+        ReaderProcess().inspect(cat)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(EnvironmentFault, match="did not start"):
+        ReaderProcess().inspect(cat)
+
+
+def test_nothing_is_left_open(cat: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    reader = ReaderProcess()
+    reader.inspect(cat)
+    reader.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_parent_needs_no_pillow() -> None:
+    program = "import json, sys, img2imgd.pool.reading; print(json.dumps(sorted(sys.modules)))"
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(reading.__file__).parents[2])},
+    )
+    modules = json.loads(shown.stdout)
+    assert "img2imgd.reader.protocol" in modules
+    assert not {"PIL", "torch", "pydantic"} & set(modules)

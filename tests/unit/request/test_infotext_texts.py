@@ -1,0 +1,121 @@
+"""A1111 infotext: what is understood, what is passed over, and what stays a prompt."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from img2imgd.errors import DocumentError
+from img2imgd.request import RequestKeys, parse_infotext
+
+FULL = (
+    "a cottage by a lake, (masterpiece:1.2)\n"
+    "at sunset\n"
+    "Negative prompt: blurry\n"
+    "ugly\n"
+    "Steps: 50, Sampler: Euler, CFG scale: 9.5, Seed: 187, Size: 768x512, Model hash: ad2a33c361, "
+    'Model: "a, b: c", Denoising strength: 0.75, Version: v1.10'
+)
+
+
+def test_all_parameters_that_mean_something_here_are_read() -> None:
+    infotext = parse_infotext(FULL)
+    assert infotext.keys == RequestKeys(
+        prompt="a cottage by a lake, (masterpiece:1.2)\nat sunset",
+        negative_prompt="blurry\nugly",
+        steps=50,
+        guidance_scale=9.5,
+        seed=187,
+        size=(768, 512),
+        strength=0.75,
+    )
+    assert infotext.ignored == ("Sampler", "Model hash", "Model", "Version")
+
+
+def test_windows_line_ends_are_read_alike() -> None:
+    assert parse_infotext(FULL.replace("\n", "\r\n")) == parse_infotext(FULL)
+
+
+def test_a_seed_of_minus_one_is_none() -> None:
+    assert parse_infotext("a\nSteps: 20, Seed: -1, Sampler: Euler").keys == RequestKeys(
+        prompt="a", steps=20
+    )
+
+
+def test_a_text_may_begin_with_the_negative_prompt() -> None:
+    keys = parse_infotext("Negative prompt: ugly\nSteps: 20, Sampler: Euler, Seed: 3").keys
+    assert keys == RequestKeys(negative_prompt="ugly", steps=20, seed=3)
+
+
+@pytest.mark.parametrize("before", ["", "\n", " \n\n"])
+def test_a_text_may_begin_with_the_parameters(before: str) -> None:
+    keys = parse_infotext(f"{before}Steps: 20, CFG scale: 7, Seed: 3\n").keys
+    assert keys == RequestKeys(steps=20, guidance_scale=7.0, seed=3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a cat",
+        "a cat\non a mat",
+        "Steps: 20, Seed: 3",
+        "a cat\nSteps: 20, Seed: 3",
+        "portrait, subject: cat, mood: calm, light: soft",
+        "left: a cat, right: a dog, sky: grey",
+        "a: b, c: d",
+    ],
+)
+def test_a_text_without_a_real_parameter_line_is_all_prompt(text: str) -> None:
+    infotext = parse_infotext(text)
+    assert infotext.keys == RequestKeys(prompt=text)
+    assert infotext.ignored == ()
+
+
+@pytest.mark.parametrize("text", ["", "  \n \n"])
+def test_an_empty_text_asks_for_nothing(text: str) -> None:
+    assert parse_infotext(text).keys == RequestKeys()
+
+
+def test_quoted_values_may_hold_commas_colons_and_quotes() -> None:
+    line = r'Steps: 20, Seed: 3, Lora hashes: "a: 1, \"b\": 2, Seed: 9", Sampler: Euler'
+    infotext = parse_infotext("a\n" + line)
+    assert infotext.keys.seed == 3
+    assert infotext.ignored == ("Lora hashes", "Sampler")
+
+
+@pytest.mark.parametrize(
+    ("pair", "key"),
+    [
+        ("Steps: many", "steps"),
+        ("Steps: 5000", "steps"),
+        ("CFG scale: .nan", "guidance_scale"),
+        ("Denoising strength: 0", "strength"),
+        ("Size: 9x9", "size"),
+        ("Size: big", "size"),
+        ("Seed: " + "9" * 5000, "seed"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_on_its_line(pair: str, key: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_infotext(f"a\nNegative prompt: b\nSampler: Euler, Model: x, {pair}", "cat.txt")
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.line) == (key, 3)
+    assert caught.value.name == "cat.txt"
+
+
+@pytest.mark.parametrize("line", ["x" * 60_000, "x: " * 20_000, '"' * 60_000, "a:," * 20_000])
+def test_long_lines_are_read_in_linear_time(line: str) -> None:
+    before = time.monotonic()
+    with contextlib.suppress(DocumentError):  # most are prompts that are too long
+        parse_infotext(f"Steps: 1, Seed: 2, {line}")
+    assert time.monotonic() - before < 10
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(DocumentError):
+        assert isinstance(parse_infotext(text).keys, RequestKeys)

@@ -1,0 +1,89 @@
+"""Sidecar files by extension, and that no bytes at all can do more than be refused."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from img2imgd.errors import DocumentError
+from img2imgd.request import RequestKeys, parse_sidecar, read_defaults, read_sidecar
+
+
+@pytest.mark.parametrize("name", ["cat.yaml", "cat.yml", "CAT.YAML", "cat.png.yaml"])
+def test_yaml_is_read_by_either_extension_in_any_case(name: str) -> None:
+    assert read_sidecar(name, b"prompt: a cat") == RequestKeys(prompt="a cat")
+
+
+def test_text_is_a_prompt() -> None:
+    assert read_sidecar("cat.txt", "ein Häuschen: am See\n".encode()) == RequestKeys(
+        prompt="ein Häuschen: am See"
+    )
+
+
+def test_infotext_tells_what_it_passed_over() -> None:
+    sidecar = parse_sidecar("cat.TXT", b"a cat\nSteps: 20, Sampler: Euler, Seed: 3")
+    assert sidecar.keys == RequestKeys(prompt="a cat", steps=20, seed=3)
+    assert sidecar.ignored == ("Sampler",)
+
+
+@pytest.mark.parametrize("name", ["cat.yaml", "cat.txt"])
+def test_an_empty_sidecar_asks_for_the_defaults(name: str) -> None:
+    assert read_sidecar(name, b"") == RequestKeys()
+
+
+def test_a_name_of_another_kind_is_refused() -> None:
+    with pytest.raises(DocumentError, match="not the name of a sidecar"):
+        read_sidecar("cat.json", b"{}")
+
+
+def test_warnings_and_lines_come_with_the_sidecar() -> None:
+    sidecar = parse_sidecar("cat.yaml", b"seed: 1\nprompt: cat #1\n")
+    assert [(w.line, w.key) for w in sidecar.warnings] == [(2, "prompt")]
+    assert sidecar.line(("prompt",)) == 2
+    assert parse_sidecar("cat.txt", b"a cat").line(("prompt",)) == 0
+
+
+def test_text_in_latin_1_is_refused_in_a_txt_too() -> None:
+    with pytest.raises(DocumentError, match="UTF-8"):
+        read_sidecar("cat.txt", "café".encode("latin-1"))
+
+
+NAMES = st.sampled_from(["cat.yaml", "cat.txt"])
+WORDS = "prompt sweep strength from size gif : [ ] { } 0.5 1e999 -1 keep null ' # &a *a !x | > % @"
+PIECES = st.sampled_from(
+    [
+        *WORDS.split(),
+        ": ",
+        "- ",
+        ", ",
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        '"',
+        "\\",
+        "---\n",
+        "Steps: ",
+        "\0",
+        "é",
+    ]
+)
+
+
+def is_read_or_refused(name: str, data: bytes) -> None:
+    for read in (read_sidecar, read_defaults):
+        with contextlib.suppress(DocumentError):
+            assert isinstance(read(name, data), RequestKeys)
+
+
+@given(name=NAMES, data=st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(name: str, data: bytes) -> None:
+    is_read_or_refused(name, data)
+
+
+@given(name=NAMES, pieces=st.lists(PIECES, max_size=30))
+def test_anything_that_looks_like_yaml_is_read_or_refused(name: str, pieces: list[str]) -> None:
+    is_read_or_refused(name, "".join(pieces).encode())

@@ -1,0 +1,49 @@
+"""The page about sidecars shows what the program really does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from img2imgd.errors import DocumentError
+from img2imgd.request import BUILT_IN, RequestKeys, read_sidecar
+
+PAGE = (Path(__file__).parents[3] / "docs" / "sidecar.md").read_text(encoding="utf-8")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_every_example_is_taken(text: str) -> None:
+    assert read_sidecar("cat.yaml", text.encode()).model_fields_set
+
+
+def test_the_text_example_is_read_as_told() -> None:
+    (text,) = blocks("text")
+    keys = read_sidecar("cat.txt", text.encode())
+    assert (keys.steps, keys.guidance_scale, keys.seed) == (50, 9, 187)
+    assert (keys.size, keys.strength) == ((768, 512), 0.75)
+
+
+def test_the_answer_to_the_broken_example_is_the_programs_own() -> None:
+    (broken,), (answer,) = blocks("yaml refused"), blocks("text answer")
+    with pytest.raises(DocumentError) as caught:
+        read_sidecar("cat.yaml", broken.encode())
+    assert str(caught.value) + "\n" == answer
+
+
+def test_every_key_has_a_row_in_the_order_of_the_schema() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)
+    assert rows == list(RequestKeys.model_fields)
+
+
+def test_the_values_for_what_is_left_out_are_the_built_in_ones() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", PAGE, flags=re.MULTILINE))
+    for key in ("strength", "guidance_scale", "steps", "n"):
+        assert float(rows[key]) == getattr(BUILT_IN, key)
+    assert rows["fit"] == f"`{BUILT_IN.fit}`"
+    assert BUILT_IN.negative_prompt in " ".join(PAGE.split())
