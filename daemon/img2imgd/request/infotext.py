@@ -59,8 +59,8 @@ def parse_infotext(text: str, name: str = "parameters") -> Infotext:
             ignored.append(key)
         elif not (target == "seed" and value.strip() == "-1"):  # -1: a random one, please
             data[target] = _value(target, value, name, len(lines))
-    keys = validate(Document(name, data, where), RequestKeys)
-    return Infotext(keys, tuple(ignored))
+    document = Document(name, data, where)
+    return Infotext(validate(document, RequestKeys).read_from(document), tuple(ignored))
 
 
 def _prompts(lines: list[str]) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, field_validator
 
-from img2imgd.document import Settings, refuse, shortened
+from img2imgd.document import Document, Settings, refuse, shortened
 from img2imgd.request.gif import GifKeys
 from img2imgd.request.sweep import SweepKeys
 
@@ -107,6 +108,13 @@ GifChoice = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The document that keys were read from; that is no part of what they ask for, nor compared."""
+
+    document: Document | None = field(default=None, compare=False, repr=False)
+
+
 class RequestKeys(Settings):
     """What may be asked for a picture; every key may be absent (None).
 
@@ -157,6 +165,18 @@ class RequestKeys(Settings):
         tuple[str, ...] | None,
         BeforeValidator(_image_names, json_schema_input_type=_TextOrTexts | None),
     ] = Field(default=None, description="Pictures beside the sidecar it is for: names or globs.")
+
+    _origin: Origin = PrivateAttr(default=Origin())
+
+    def read_from(self, document: Document) -> Self:
+        """These keys, knowing the document they were read from, for errors that are found later."""
+        self._origin = Origin(document)
+        return self
+
+    def origin(self, key: str) -> tuple[str, int]:
+        """File and line of a key; an empty name and 0 where it was not read from a file."""
+        document = self._origin.document
+        return (document.name, document.line((key,))) if document else ("", 0)
 
     def over(self, base: RequestKeys) -> RequestKeys:
         """These keys, and the base's where these are absent; ``images`` is never inherited."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
@@ -26,25 +27,24 @@ def resolve(
     max_frames: int,
     name: str,
     gif: GifSettings | None = None,
-    line: Callable[[tuple[str | int, ...]], int] | None = None,
 ) -> Request:
     """Merge the layers (strongest first; the built-in defaults come last by themselves).
 
-    ``name`` is the file to name in errors, ``line`` finds a key's line in the strongest layer, and
-    ``gif`` is the timing where a request says nothing. A seed is drawn only where none was given.
+    ``name`` is the file to name in errors; keys that were read from it, or from another file, are
+    named with their line. ``gif`` is the timing where a request says nothing. A seed is drawn only
+    where none was given.
 
     Raises:
         DocumentError: no prompt, an unknown model, or more frames than allowed; all at once.
     """
     keys = merge(layers)
     model = keys.model or default_model
-    lines = line or _no_line
     problems = [
         problem
         for problem in (
             _prompt_problem(keys),
-            _model_problem(model, models, lines),
-            _frames_problem(keys, max_frames, lines),
+            _model_problem(model, models, _Place(layers, "model", name)),
+            _frames_problem(keys, max_frames, layers, name),
         )
         if problem
     ]
@@ -53,8 +53,15 @@ def resolve(
     return _settle(keys, model, draw_seed, gif or GifSettings())
 
 
-def _no_line(_path: tuple[str | int, ...]) -> int:
-    return 0
+class _Place:
+    """Where a key was written: its line if in the file that errors name, else words for it."""
+
+    def __init__(self, layers: Sequence[RequestKeys], key: str, name: str) -> None:
+        givers = (layer for layer in layers if getattr(layer, key) is not None)
+        file, line = next((giver.origin(key) for giver in givers), ("", 0))
+        self.key = key
+        self.line = line if file == name else 0
+        self.elsewhere = f" It stands in {file}, line {line}." if file not in ("", name) else ""
 
 
 def merge(layers: Sequence[RequestKeys]) -> RequestKeys:
@@ -113,39 +120,35 @@ def _prompt_problem(keys: RequestKeys) -> Problem | None:
     )
 
 
-def _model_problem(
-    model: str, models: Collection[str], line: Callable[[tuple[str | int, ...]], int]
-) -> Problem | None:
+def _model_problem(model: str, models: Collection[str], place: _Place) -> Problem | None:
     if model in models:
         return None
     near = nearest(model, models)
     known = ", ".join(sorted(models))
     return Problem(
-        f"the config has no model “{shortened(model)}”.",
-        line=line(("model",)),
-        key="model",
+        f"the config has no model “{shortened(model)}”.{place.elsewhere}",
+        line=place.line,
+        key=place.key,
         advice=f"Did you mean `{near}`?" if near else f"It has: {known}.",
     )
 
 
 def _frames_problem(
-    keys: RequestKeys, max_frames: int, line: Callable[[tuple[str | int, ...]], int]
+    keys: RequestKeys, max_frames: int, layers: Sequence[RequestKeys], name: str
 ) -> Problem | None:
     axes = keys.sweep.axes() if keys.sweep else {}
     factors = [count_values(axis, values) for axis, values in axes.items()]
     factors += [max(1, len(keys.style or ())), keys.n or 1]
-    frames = 1
-    for factor in factors:
-        frames *= factor
+    frames = math.prod(factors)
     if frames <= max_frames:
         return None
     told = f"{frames:,}" if frames < _COUNTABLE else "more than a million million"
     product = " × ".join(f"{factor:,}" for factor in factors if 1 < factor < _COUNTABLE)
     sum_of = f" ({product})" if " × " in product and frames < _COUNTABLE else ""
-    key = "sweep" if axes else "n"
+    place = _Place(layers, "sweep" if axes else "n", name)
     return Problem(
-        f"this asks for {told} frames{sum_of}; at most {max_frames:,} are allowed.",
-        line=line((key,)),
-        key=key,
+        f"this asks for {told} frames{sum_of}; at most {max_frames:,} are allowed.{place.elsewhere}",
+        line=place.line,
+        key=place.key,
         advice="Take larger steps, fewer styles or variations, or raise limits.max_frames.",
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from img2imgd.document import Document, decode_text, read_yaml, validate
+from img2imgd.document import decode_text, read_yaml, validate
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.infotext import parse_infotext
 from img2imgd.request.keys import DefaultKeys, RequestKeys
@@ -18,11 +18,6 @@ class Sidecar:
     keys: RequestKeys
     warnings: tuple[Problem, ...] = ()
     ignored: tuple[str, ...] = ()
-    document: Document | None = field(default=None, repr=False)
-
-    def line(self, path: tuple[str | int, ...]) -> int:
-        """Line of a key, for errors found later; 0 in a ``.txt``."""
-        return self.document.line(path) if self.document else 0
 
 
 def parse_sidecar(name: str, data: bytes) -> Sidecar:
@@ -39,7 +34,7 @@ def parse_sidecar(name: str, data: bytes) -> Sidecar:
         advice = "Name it NAME.yaml, NAME.yml or NAME.txt, after the picture NAME.png."
         raise DocumentError(name, [Problem("this is not the name of a sidecar.", advice=advice)])
     document = read_yaml(name, data)
-    return Sidecar(validate(document, RequestKeys), document.warnings, document=document)
+    return Sidecar(validate(document, RequestKeys).read_from(document), document.warnings)
 
 
 def read_sidecar(name: str, data: bytes) -> RequestKeys:
@@ -53,7 +48,8 @@ def read_defaults(name: str, data: bytes) -> RequestKeys:
     Raises:
         DocumentError: with every problem, each with line, key and what to do.
     """
-    return validate(read_yaml(name, data), DefaultKeys)
+    document = read_yaml(name, data)
+    return validate(document, DefaultKeys).read_from(document)
 
 
 def json_schema() -> dict[str, Any]:

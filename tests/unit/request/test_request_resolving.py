@@ -14,7 +14,7 @@ from img2imgd.request import (
     GifSettings,
     Request,
     RequestKeys,
-    parse_sidecar,
+    read_defaults,
     read_sidecar,
     resolve,
 )
@@ -81,10 +81,17 @@ def test_an_unknown_model_is_answered_with_the_nearest() -> None:
 
 
 def test_problems_found_late_still_name_their_line() -> None:
-    sidecar = parse_sidecar("cat.yaml", b"n: 500\n# two\nmodel: foo\nprompt: a\n")
+    problems = problems_of("n: 500\n# two\nmodel: foo\nprompt: a\n")
+    assert [(p.line, p.key) for p in problems] == [(1, "n"), (3, "model")]
+
+
+def test_a_mistake_in_the_folders_defaults_is_told_to_stand_there() -> None:
+    defaults = read_defaults("_defaults.yaml", b"prompt: a\nmodel: foo\n")
     with pytest.raises(DocumentError) as caught:
-        resolve([sidecar.keys], **OPTIONS, line=sidecar.line)
-    assert [(p.line, p.key) for p in caught.value.problems] == [(1, "n"), (3, "model")]
+        resolve([RequestKeys(n=1), defaults], **OPTIONS)
+    (problem,) = caught.value.problems
+    assert problem.line == 0
+    assert "It stands in _defaults.yaml, line 2." in problem.message
 
 
 def test_too_many_frames_are_refused_with_both_numbers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 
 import pytest
 from hypothesis import given
@@ -39,11 +40,17 @@ def test_a_name_of_another_kind_is_refused() -> None:
         read_sidecar("cat.json", b"{}")
 
 
-def test_warnings_and_lines_come_with_the_sidecar() -> None:
+def test_warnings_come_with_the_sidecar() -> None:
     sidecar = parse_sidecar("cat.yaml", b"seed: 1\nprompt: cat #1\n")
     assert [(w.line, w.key) for w in sidecar.warnings] == [(2, "prompt")]
-    assert sidecar.line(("prompt",)) == 2
-    assert parse_sidecar("cat.txt", b"a cat").line(("prompt",)) == 0
+
+
+def test_keys_know_where_they_were_read_and_are_equal_all_the_same() -> None:
+    one, two = (read_sidecar(name, b"\nprompt: a\n") for name in ("one.yaml", "two.yaml"))
+    assert one.origin("prompt") == ("one.yaml", 2)
+    assert one == two == RequestKeys(prompt="a")
+    assert RequestKeys(prompt="a").origin("prompt") == ("", 0)
+    assert pickle.loads(pickle.dumps(one)) == one  # noqa: S301 - made a line above
 
 
 def test_text_in_latin_1_is_refused_in_a_txt_too() -> None:
