@@ -17,6 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable .
+	$(BIN)/python -m compileall -q daemon  # the commands answer at once from the first call
 	touch $@
 
 demo: $(READY)  ## draw sample sketches, serve them with the embedded model, say where to look

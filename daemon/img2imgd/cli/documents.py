@@ -68,6 +68,10 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         inboxes = ", ".join(str(inbox.path) for inbox in found.inboxes)
         return f"a config: {inboxes} → {found.outbox}, models {', '.join(found.models)}"
     sidecar = parse_sidecar(path.name, data)
+    for warning in sidecar.warnings:
+        print(f"{path}: {warning}")
+    if sidecar.ignored:
+        print(f"{path}: passed over: {', '.join(sidecar.ignored)}")
     request = resolve(
         [sidecar.keys, config.defaults],
         default_model=config.model,
@@ -75,6 +79,7 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         draw_seed=lambda: 0,
         max_frames=config.limits.max_frames,
         name=path.name,
+        gif=config.outputs.gif,
     )
     return describe_request(request)
 

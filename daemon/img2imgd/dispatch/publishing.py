@@ -1,4 +1,4 @@
-"""From painted frames to the outbox: equal frames copied, GIFs made, one rename, inputs archived."""
+"""From painted frames to the outbox: equal frames copied, GIFs made, one rename, archived."""
 
 from __future__ import annotations
 

@@ -27,15 +27,18 @@ def create_engine(backend: str, *, offline: bool = False) -> Engine:
             poison=os.environ.get("IMG2IMGD_FAKE_POISON", ""),
         )
     if backend == "diffusers":
-        _set_up_hub(offline=offline)
+        _set_up_libraries(offline=offline)
         from img2imgd.engine.pipelines import PipelineEngine
 
         return PipelineEngine()
     raise UsageError(f"There is no engine {backend!r}.", f"It is one of: {', '.join(BACKENDS)}.")
 
 
-def _set_up_hub(*, offline: bool) -> None:
-    """Settings that the Hugging Face libraries read once, when they are imported."""
+def _set_up_libraries(*, offline: bool) -> None:
+    """Settings that the libraries read once, from the environment, when they are imported."""
+    # Threads that wait for each other asleep instead of spinning. Beside another busy process the
+    # embedded model's steps take 0.06 s instead of 1.8 s so, measured on two cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     if offline:

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 Report = Callable[[EngineEvent], None]
 
 
-class _Cancelled(Exception):  # noqa: N818 - control flow out of the pipeline's loop, no error
+class _Cancelled(Exception):
     """Raised within a pipeline call to leave it at the end of a denoising step."""
 
 
@@ -45,16 +45,15 @@ class PipelineEngine:
 
     def __init__(self) -> None:
         self._pipe: Pipeline = None
-        self._info: ModelInfo | None = None
         self._frames: deque[FrameTask] = deque()
         self._cancelled: set[str] = set()
 
     def load(self, model: ModelSpec) -> ModelInfo:
         """Free the model before, then load this one: both together may not fit."""
-        self._pipe = self._info = None
+        self._pipe = None
         free_memory()
-        self._pipe, self._info = load_pipeline(model)
-        return self._info
+        self._pipe, info = load_pipeline(model)
+        return info
 
     def admit(self, task: FrameTask) -> None:
         """Take a frame; frames are painted in order of admission."""

@@ -1,1 +1,1 @@
-"""The processes beside the supervisor: the worker that paints and the reader that opens pictures."""
+"""The processes beside the supervisor: the worker paints, the reader opens pictures."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -20,20 +19,25 @@ class Assembler:
     def __init__(self, send: Callable[[PoolEvent], None]) -> None:
         self._send = send
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assembling")
-        self._begun: defaultdict[str, list[Future[None]]] = defaultdict(list)
+        self._begun: list[tuple[str, Future[None]]] = []
 
     def start(self, order: Assemble) -> None:
         """Make the GIF after those that wait; AnimationStaged or AnimationFailed follows."""
-        futures = [future for future in self._begun[order.job] if not future.done()]
-        self._begun[order.job] = [*futures, self._thread.submit(self._assemble, order)]
+        self._begun = [(job, future) for job, future in self._begun if not future.done()]
+        self._begun.append((order.job, self._thread.submit(self._assemble, order)))
 
     def cancel(self, job: str) -> None:
         """Drop the job's waiting GIFs; once one that is being made is done, say JobGivenUp."""
-        running = [future for future in self._begun.pop(job, []) if not future.cancel()]
+        futures = [future for begun, future in self._begun if begun == job]
+        running = [future for future in futures if not future.cancel()]
         if running:
             running[-1].add_done_callback(lambda _: self._send(JobGivenUp(job)))
         else:
             self._send(JobGivenUp(job))
+
+    def stop(self) -> None:
+        """Drop the GIFs that wait; the process ends after the one that is being made."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _assemble(self, order: Assemble) -> None:
         try:

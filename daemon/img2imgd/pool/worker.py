@@ -111,6 +111,7 @@ class Worker:
             wait = False
             match order:
                 case Stop():
+                    self._assembler.stop()
                     sys.exit(0)
                 case Cancel():
                     self._give_up(order.job)
@@ -120,7 +121,7 @@ class Worker:
                     self._orders.append(order)
 
     def _obey(self) -> None:
-        """Carry out the waiting orders in turn, as far as a model to load needs no patience."""
+        """Carry out the waiting orders in turn; a model to load waits until no frame is left."""
         while self._orders:
             match self._orders[0]:
                 case Load(model):

@@ -147,7 +147,8 @@ def _frames_problem(
     sum_of = f" ({product})" if " × " in product and frames < _COUNTABLE else ""
     place = _Place(layers, "sweep" if axes else "n", name)
     return Problem(
-        f"this asks for {told} frames{sum_of}; at most {max_frames:,} are allowed.{place.elsewhere}",
+        f"this asks for {told} frames{sum_of}; at most {max_frames:,} are allowed."
+        + place.elsewhere,
         line=place.line,
         key=place.key,
         advice="Take larger steps, fewer styles or variations, or raise limits.max_frames.",

@@ -191,8 +191,9 @@ def test_a_cancel_is_answered_with_no_worker_and_by_a_dead_one(
     pool.load(MODEL)
     pool.admit(task(image), tmp_path / "0.png")
     last(pool, ModelLoaded)
-    pool.cancel("j1")
     assert pool.pid is not None
+    os.kill(pool.pid, signal.SIGSTOP)  # it must not hear of the cancel
+    pool.cancel("j1")
     os.kill(pool.pid, signal.SIGKILL)
     died, given_up = until(pool, lambda event: isinstance(event, JobGivenUp))
     assert isinstance(died, WorkerDied)

@@ -1,0 +1,43 @@
+"""A worker whose device is gone gives every frame back and ends, for a new process to try."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from img2imgd.engine.fake import FakeEngine
+from img2imgd.engine.protocol import EngineEvent, FrameGivenBack, FrameTask
+from img2imgd.pool.messages import Admit, PoolEvent, WorkerFault
+from img2imgd.pool.worker import EXIT_ENGINE_LOST, Worker
+
+
+class EngineOnALostDevice(FakeEngine):
+    """Says at its first step what an engine says after a CUDA fault."""
+
+    def step(self, report: Callable[[EngineEvent], None]) -> None:
+        report(FrameGivenBack("j1", 0, "The device has failed.", engine_lost=True))
+
+
+def test_every_admitted_frame_is_given_back_once_before_the_worker_ends(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    worker = Worker(theirs, "fake", offline=False)
+    worker._engine = EngineOnALostDevice()
+    worker._model_loaded = True
+    for index in range(2):
+        worker._admit(Admit(task(index), tmp_path / f"{index}.png"))
+    worker._orders.append(Admit(task(2), tmp_path / "2.png"))
+    with pytest.raises(SystemExit) as ended:
+        worker._engine.step(worker._report)
+    assert ended.value.code == EXIT_ENGINE_LOST
+    theirs.close()
+    events: list[PoolEvent] = [ours.recv() for _ in range(3)]
+    with pytest.raises(EOFError):
+        ours.recv()
+    assert events == [WorkerFault("j1", index, "The device has failed.") for index in range(3)]
+
+
+def task(index: int) -> FrameTask:
+    return FrameTask("j1", index, Path("in.png"), "a lake", "", 1, 0.5, 7.0, 4, 2)
