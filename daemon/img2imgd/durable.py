@@ -10,8 +10,11 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import filecmp
 import os
+import secrets
 import shutil
+import signal
 import stat
 from pathlib import Path
 
@@ -79,6 +82,11 @@ def _rename_new_without_flag(source: Path, target: Path) -> None:
     if stat.S_ISREG(source.lstat().st_mode):
         try:
             os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            if not same_file(source, target):
+                raise
+            source.unlink()  # a crash came between link and unlink
+            return
         except OSError as error:
             if error.errno not in _LINK_UNKNOWN:
                 raise
@@ -109,14 +117,34 @@ def move_new(source: Path, target: Path) -> None:
 def _move_across(source: Path, target: Path) -> None:
     if source.is_symlink():
         target.symlink_to(source.readlink())
-    else:
+    elif not _is_copy(source, target):
         copy_new(source, target)
     source.unlink()
 
 
+def _is_copy(source: Path, target: Path) -> bool:
+    """True when a crash came between copying and unlinking: times are copied last of all."""
+    try:
+        seen, made = source.lstat(), target.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(made.st_mode) or seen.st_mtime_ns != made.st_mtime_ns:
+        return False
+    return filecmp.cmp(source, target, shallow=False)
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """True when both names are there and are links to one file."""
+    try:
+        a, b = one.lstat(), other.lstat()
+    except FileNotFoundError:
+        return False
+    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+
+
 def copy_new(source: Path, target: Path) -> None:
     """Copy a regular file durably to a name that must be free."""
-    half = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    half = _half(target)
     descriptor = open_regular(source)
     try:
         with os.fdopen(descriptor, "rb") as reading, half.open("wb") as writing:
@@ -132,7 +160,7 @@ def copy_new(source: Path, target: Path) -> None:
 
 def write_file(target: Path, data: bytes) -> None:
     """Write a small file whole and durably, replacing an older one of the same name."""
-    half = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    half = _half(target)
     try:
         with half.open("wb") as file:
             file.write(data)
@@ -142,6 +170,11 @@ def write_file(target: Path, data: bytes) -> None:
     finally:
         half.unlink(missing_ok=True)
     fsync_path(target.parent)
+
+
+def _half(target: Path) -> Path:
+    """A hidden name beside the target, which itself may have all the 255 bytes a name can."""
+    return target.with_name(f".{secrets.token_hex(8)}.part")
 
 
 def open_regular(path: Path) -> int:
@@ -174,6 +207,9 @@ def has_writer(path: Path) -> bool:
     except OSError:
         return False
     try:
+        # A writer that comes while the lease is held makes the kernel send a signal: SIGIO, which
+        # would end this process, unless another is chosen. SIGURG is ignored by default.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:

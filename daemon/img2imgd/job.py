@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import secrets
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -64,7 +64,7 @@ class Frame:
 def new_job_id(now: datetime | None = None) -> str:
     """A unique id that sorts by time of claim: ``20261122T221957-3f9a2c41``."""
     moment = now or datetime.now(UTC)
-    return f"{moment:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    return f"{moment:%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
 
 def effective_steps(steps: int, strength: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 
 
 def configure(level: str = "INFO") -> None:
@@ -14,8 +15,10 @@ def configure(level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
-    # Watchdog warns of every event that comes while an observer is being stopped.
-    logging.getLogger("watchdog").setLevel(logging.ERROR)
+    # Watchdog calls it an error when an event comes while an observer is being stopped, and warns
+    # of folders that are made while it looks; neither matters, an event only wakes a scan.
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
 
 class _OneLine(logging.Formatter):

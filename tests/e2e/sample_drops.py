@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import zlib
 from pathlib import Path
 
 from PIL import Image
@@ -33,6 +34,8 @@ def animated_gif() -> bytes:
 def drop(folder: Path, name: str, sidecar: str | None, picture: bytes | None = None) -> None:
     """Put a picture and, with ``sidecar``, its YAML beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(encoded(seed=hash(name)) if picture is None else picture)
+    (folder / name).write_bytes(
+        encoded(seed=zlib.crc32(name.encode())) if picture is None else picture
+    )
     if sidecar is not None:
         (folder / name).with_suffix(".yaml").write_text(sidecar, encoding="utf-8")

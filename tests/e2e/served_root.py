@@ -59,7 +59,9 @@ def processes() -> Iterator[Process]:
         if not folder.name.isdecimal():
             continue
         try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            command = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
             stat = (folder / "stat").read_text()
         except OSError:
             continue  # gone while we looked

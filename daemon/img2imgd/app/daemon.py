@@ -9,7 +9,7 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -44,11 +44,11 @@ class Daemon:
             HeldByAnother, EnvironmentFault: before anything was started.
         """
         folders.make_all(self.config)
-        with folders.held(self.config), self._signals():
+        with folders.held(self.config) as locks, self._signals():
             ledger = open_ledger(self.ledger_path)
             self._introduce(ledger)
             try:
-                self._start()
+                self._start(locks)
                 while not self._asked_to_stop.wait(seconds):
                     if tick is not None and tick(ledger):
                         break
@@ -75,7 +75,7 @@ class Daemon:
         for note in self.config.notes:
             log.info("%s", note)
 
-    def _start(self) -> None:
+    def _start(self, locks: Mapping[Path, folders.FolderLock]) -> None:
         limits = self.config.limits
         reader = ReaderProcess(
             ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)
@@ -86,6 +86,7 @@ class Daemon:
             InboxLoop(
                 self.config,
                 inbox,
+                locks[inbox.path],
                 self.ledger_path,
                 lambda path: reader.inspect(path).infotext,
                 self.dispatch.pool.wake,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -44,36 +45,78 @@ def _make(folder: Path, mode: int = 0o777) -> None:
         ) from error
 
 
-@contextmanager
-def held(config: Config) -> Generator[None]:
-    """Hold every inbox, the outbox and the state folder against a second daemon.
+class FolderLock:
+    """A folder held against other daemons, by a lock on a file in it.
 
     Raises:
-        HeldByAnother: one is held; its pid and host are named.
+        HeldByAnother: another daemon holds it; its pid and host are named.
+        EnvironmentFault: the lock file cannot be made.
     """
-    with ExitStack() as stack:
-        locks = [inbox.path / STAGING for inbox in config.inboxes]
-        for folder in [*locks, config.outbox / STAGING, config.state]:
-            stack.enter_context(_lock(folder))
-        yield
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "lock"
+        self._descriptor = _lock(self._path)
+
+    def renew(self) -> bool:
+        """Hold the folder that has the name now; True if it was replaced since the last time.
+
+        Told by the lock file, whose inode number is not given away while it is open; the folder's
+        own may be.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+                return False
+        _make(self._path.parent, mode=0o700)
+        descriptor = _lock(self._path)
+        self.close()
+        self._descriptor = descriptor
+        return True
+
+    def close(self) -> None:
+        """Let the folder go."""
+        os.close(self._descriptor)
 
 
 @contextmanager
-def _lock(folder: Path) -> Generator[None]:
-    path = folder / "lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def held(config: Config) -> Generator[dict[Path, FolderLock]]:
+    """Hold every inbox, the outbox and the state folder against a second daemon.
+
+    Gives the inboxes' locks, by the inbox's path.
+
+    Raises:
+        HeldByAnother, EnvironmentFault: as FolderLock.
+    """
+    with ExitStack() as stack:
+
+        def hold(folder: Path) -> FolderLock:
+            lock = FolderLock(folder)
+            stack.callback(lock.close)
+            return lock
+
+        locks = {inbox.path: hold(inbox.path / STAGING) for inbox in config.inboxes}
+        hold(config.outbox / STAGING)
+        hold(config.state)
+        yield locks
+
+
+def _lock(path: Path) -> int:
+    folder = path.parent.parent if path.parent.name == STAGING else path.parent
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()
-            raise HeldByAnother(
-                f"{folder.parent if folder.name == STAGING else folder} is held by another "
-                f"img2imgd ({holder or 'unknown'}).",
-                "Stop that one first, or use other folders.",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        yield
-    finally:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{folder} cannot be held: {path} cannot be written: {error.strerror}.",
+            "Give the user that img2imgd runs as the right to.",
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()
         os.close(descriptor)
+        raise HeldByAnother(
+            f"{folder} is held by another img2imgd ({holder or 'unknown'}).",
+            "Stop that one first, or use other folders.",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    return descriptor

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from img2imgd.app.folders import FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
-from img2imgd.errors import EnvironmentFault
+from img2imgd.errors import EnvironmentFault, HeldByAnother
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import open_ledger
 from img2imgd.pool.reading import ReaderProcess
@@ -30,6 +31,7 @@ class InboxLoop(threading.Thread):
         self,
         config: Config,
         inbox: InboxConfig,
+        lock: FolderLock,
         ledger_path: Path,
         infotext: Callable[[Path], str | None],
         claimed: Callable[[], None],
@@ -39,6 +41,7 @@ class InboxLoop(threading.Thread):
         super().__init__(name=f"inbox {inbox.path.name}", daemon=True)
         self._config = config
         self._inbox = inbox
+        self._lock = lock
         self._ledger_path = ledger_path
         self._infotext = infotext
         self._claimed = claimed
@@ -46,7 +49,6 @@ class InboxLoop(threading.Thread):
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._watch: Watch | None = None
-        self._watched: tuple[int, int] | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
         self.unavailable = ""
@@ -77,7 +79,7 @@ class InboxLoop(threading.Thread):
         try:
             self._arm()
             delay = inbox.step(time.monotonic())
-        except EnvironmentFault as fault:
+        except (EnvironmentFault, HeldByAnother) as fault:
             if self.unavailable != str(fault):
                 log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
             self.unavailable = str(fault)
@@ -93,12 +95,10 @@ class InboxLoop(threading.Thread):
         return delay
 
     def _arm(self) -> None:
-        """Watch the folder that has the inbox's name now; it may have been replaced."""
-        try:
-            status = self._inbox.path.stat()
-        except OSError:
+        """Hold and watch the folder that has the inbox's name now; it may have been replaced."""
+        if not self._inbox.path.is_dir():
             return  # the step will say so
-        if self._watched == (status.st_dev, status.st_ino):
+        if not self._lock.renew() and self._watch is not None:
             return
         if self._watch is not None:
             self._watch.stop()
@@ -109,7 +109,6 @@ class InboxLoop(threading.Thread):
             poll_seconds=self._inbox.rescan,
         )
         self._watch.start()
-        self._watched = (status.st_dev, status.st_ino)
 
 
 class DispatchLoop(threading.Thread):

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
 from rich.console import Console
 
 from img2imgd import log
@@ -60,7 +61,7 @@ def _config(root: Path) -> Config:
     """The default config; nobody is still writing the files, so they settle at once."""
     config = load_config(None, root, env=os.environ)
     inboxes = tuple(replace(inbox, settle=0.2) for inbox in config.inboxes)
-    limits = config.limits.model_copy(update={"min_free_gb": 0.1})
+    limits = structs.replace(config.limits, min_free_gb=0.1)
     return replace(config, inboxes=inboxes, limits=limits)
 
 

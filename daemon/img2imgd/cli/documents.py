@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 
@@ -30,6 +29,8 @@ def init(arguments: argparse.Namespace) -> Exit:
 
 def schema(arguments: argparse.Namespace) -> Exit:
     """Print a JSON Schema, for editors that check YAML while one types."""
+    import json
+
     from img2imgd import config, request
 
     made = request.json_schema() if arguments.what == "sidecar" else config.json_schema()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from img2imgd import __version__
@@ -56,13 +58,27 @@ def _parser() -> argparse.ArgumentParser:
         description="A watch-folder daemon for image-to-image diffusion: drop a picture and a "
         "sidecar with a prompt into an inbox, find the results in the outbox.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"img2imgd {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_serving(commands.add_parser)
-    _add_documents(commands.add_parser)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", prog="img2imgd"
+    )
+    add = partial(commands.add_parser, formatter_class=_Help)
+    _add_serving(add)
+    _add_documents(add)
     return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal; argparse would import shutil to ask, at every start."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            columns = 80
+        super().__init__(prog, width=columns - 2)
 
 
 def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -9,7 +9,7 @@ from img2imgd import log
 from img2imgd.app import Daemon, Outcome, serve_once
 from img2imgd.cli.configured import config_of
 from img2imgd.cli.progress import ProgressBars
-from img2imgd.errors import Exit
+from img2imgd.errors import Exit, shown
 from img2imgd.job import JobState
 
 
@@ -34,18 +34,14 @@ def once(arguments: argparse.Namespace) -> Exit:
 def print_outcome(outcome: Outcome) -> None:
     """One line per job that ended and per file that stays."""
     for row in outcome.jobs:
-        what = _shown(row.spec.rel)
+        what = shown(row.spec.rel)
         if row.state is JobState.DONE:
             print(f"done    {what} → {row.published}")
         elif row.state.ended:
-            print(f"{row.state.value:7} {what}: {row.reason.splitlines()[0] if row.reason else ''}")
+            print(f"{row.state.value:7} {what}: {shown((row.reason.splitlines() or [''])[0])}")
         else:
             print(f"open    {what}: goes on at the next start")
     for inbox, rel, why in outcome.waiting:
-        print(f"waits   {_shown(os.path.join(inbox, rel))}: {why}")  # noqa: PTH118 - may be no UTF-8
+        print(f"waits   {shown(os.path.join(inbox, rel))}: {why}")  # noqa: PTH118 - may be no UTF-8
     if outcome.blocked:
         print(f"gave up: {outcome.blocked}")
-
-
-def _shown(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

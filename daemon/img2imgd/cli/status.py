@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from img2imgd.cli.configured import config_of
-from img2imgd.errors import Exit
+from img2imgd.errors import Exit, shown
 from img2imgd.ledger import read_ledger
 from img2imgd.status import JobReport, Report, make_report
 
@@ -52,4 +52,4 @@ def _print(report: Report) -> None:
 
 def _section(title: str, jobs: tuple[JobReport, ...], fact: Callable[[JobReport], str]) -> None:
     for job in jobs:
-        print(f"  {title:8} {job.picture}: {fact(job)}")
+        print(f"  {title:8} {job.picture}: {shown(fact(job))}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+
+import msgspec
 
 EXAMPLE = Path(__file__).with_name("example.yaml")
 
@@ -16,6 +17,6 @@ def default_config_text(root: Path) -> str:
 
     def fill(written: re.Match[str]) -> str:
         path = str(root.absolute()) + written[1]
-        return path if _PLAIN.fullmatch(path) else json.dumps(path, ensure_ascii=False)
+        return path if _PLAIN.fullmatch(path) else msgspec.json.encode(path).decode()
 
     return re.sub(r"~/img2imgd((?:/\w+)?)\b", fill, EXAMPLE.read_text(encoding="utf-8"))

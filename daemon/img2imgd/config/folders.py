@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from msgspec import structs
 
 from img2imgd.config.sections import LoraConfig, ModelConfig
 from img2imgd.config.settled import Config
@@ -43,6 +44,8 @@ def state_folder(
         state = Path(env["STATE_DIRECTORY"].partition(":")[0])
     else:
         base = env.get("XDG_STATE_HOME") or str(home(env) / ".local" / "state")
+        import hashlib  # late: the usual root is on a local disk
+
         digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
         state = Path(base) / "img2imgd" / digest
     return state, f"{root} is on a network filesystem, so the ledger is kept in {state}"
@@ -55,13 +58,12 @@ def absolute_model(model: ModelConfig, folder: Path, env: Mapping[str, str]) -> 
         return _source(source, folder, env)
 
     loras = tuple(LoraConfig(source=place(lora.source), weight=lora.weight) for lora in model.loras)
-    return model.model_copy(
-        update={
-            "source": place(model.source),
-            "config": place(model.config) if model.config else None,
-            "vae": place(model.vae) if model.vae else None,
-            "loras": loras,
-        }
+    return structs.replace(
+        model,
+        source=place(model.source),
+        config=place(model.config) if model.config else None,
+        vae=place(model.vae) if model.vae else None,
+        loras=loras,
     )
 
 

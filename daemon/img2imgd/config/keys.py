@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from msgspec import Meta, field
 
+from img2imgd import document
 from img2imgd.config.sections import (
     EngineConfig,
     LimitsConfig,
@@ -15,12 +16,12 @@ from img2imgd.config.sections import (
     RetentionConfig,
     StatusConfig,
 )
-from img2imgd.config.values import Duration, PathText
+from img2imgd.config.values import Duration, Interval, PathText
 from img2imgd.document import Settings
 from img2imgd.request import DefaultKeys
 
 
-class InboxKeys(Settings):
+class InboxKeys(Settings, frozen=True):
     """An inbox; keys left out have the value of its profile."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -28,36 +29,37 @@ class InboxKeys(Settings):
         "stable_after": "settle", "debounce": "settle", "poll": "rescan", "interval": "rescan",
     }  # fmt: skip
 
-    path: PathText = Field(description="The folder; relative to the config file's.")
-    profile: Literal["share", "scanner", "tablet"] = Field(
-        default="share", description="Good values for the keys below."
-    )
-    mode: Literal["move", "keep"] | None = Field(
-        default=None, description="move takes pictures away when they are served; keep does not."
-    )
-    settle: Duration | None = Field(
-        default=None, description="Time a file must be unchanged before it is read."
-    )
-    rescan: Annotated[Duration, Field(gt=0)] | None = Field(
-        default=None, description="Time between full scans."
-    )
-    pair_wait: Duration | None = Field(
-        default=None, description="How long a picture waits for its sidecar."
-    )
-    orphan_after: Duration | None = Field(
-        default=None, description="When a picture without a prompt is set aside."
-    )
-    late_sidecar: Duration | None = Field(
-        default=None, description="How long after its picture a sidecar still makes a new job."
-    )
-    recursive: bool | None = Field(default=None, description="Serve subfolders too.")
-    read_metadata: bool | None = Field(
-        default=None, description="Take parameters out of pictures that come without a sidecar."
-    )
-    defaults: DefaultKeys = Field(default=DefaultKeys(), description="Request keys, as a sidecar.")
+    path: Annotated[PathText, Meta(description="The folder; relative to the config file's.")]
+    profile: Annotated[
+        Literal["share", "scanner", "tablet"], Meta(description="Good values for the keys below.")
+    ] = "share"
+    mode: Annotated[
+        Literal["move", "keep"] | None,
+        Meta(description="move takes pictures away when they are served; keep does not."),
+    ] = None
+    settle: Annotated[
+        Duration | None, Meta(description="Time a file must be unchanged before it is read.")
+    ] = None
+    rescan: Annotated[Interval | None, Meta(description="Time between full scans.")] = None
+    pair_wait: Annotated[
+        Duration | None, Meta(description="How long a picture waits for its sidecar.")
+    ] = None
+    orphan_after: Annotated[
+        Duration | None, Meta(description="When a picture without a prompt is set aside.")
+    ] = None
+    late_sidecar: Annotated[
+        Duration | None,
+        Meta(description="How long after its picture a sidecar still makes a new job."),
+    ] = None
+    recursive: Annotated[bool | None, Meta(description="Serve subfolders too.")] = None
+    read_metadata: Annotated[
+        bool | None,
+        Meta(description="Take parameters out of pictures that come without a sidecar."),
+    ] = None
+    defaults: Annotated[DefaultKeys, Meta(description="As in a sidecar.")] = DefaultKeys()
 
 
-class ConfigKeys(Settings):
+class ConfigKeys(Settings, frozen=True):
     """The whole file."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -66,28 +68,29 @@ class ConfigKeys(Settings):
         "archive": "done", "errors": "failed",
     }  # fmt: skip
 
-    root: PathText | None = Field(
-        default=None, description="The folder that holds the others; ~/img2imgd."
+    root: Annotated[
+        PathText | None, Meta(description="The folder that holds the others; ~/img2imgd.")
+    ] = None
+    inboxes: tuple[InboxKeys, ...] | None = None
+    outbox: Annotated[PathText | None, Meta(description="Finished pictures; ROOT/outbox.")] = None
+    done: Annotated[PathText | None, Meta(description="Archived inputs; ROOT/done.")] = None
+    failed: Annotated[PathText | None, Meta(description="Inputs not served; ROOT/failed.")] = None
+    state: Annotated[PathText | None, Meta(description="The ledger; ROOT/state.")] = None
+    defaults: Annotated[
+        DefaultKeys, Meta(description="Request keys for every picture, as in a sidecar.")
+    ] = DefaultKeys()
+    model: Annotated[str | None, Meta(description="The model where a request names none.")] = None
+    models: Annotated[dict[str, ModelConfig], Meta(description="Models by name.")] = field(
+        default_factory=dict[str, ModelConfig]
     )
-    inboxes: Annotated[tuple[InboxKeys, ...], Field(strict=False)] | None = None
-    outbox: PathText | None = Field(default=None, description="Finished pictures; ROOT/outbox.")
-    done: PathText | None = Field(default=None, description="Archived inputs; ROOT/done.")
-    failed: PathText | None = Field(default=None, description="Inputs not served; ROOT/failed.")
-    state: PathText | None = Field(default=None, description="The ledger; ROOT/state.")
-    defaults: DefaultKeys = Field(
-        default=DefaultKeys(), description="Request keys for every picture, as in a sidecar."
-    )
-    model: str | None = Field(default=None, description="The model where a request names none.")
-    models: dict[str, ModelConfig] = Field(default={}, description="Models by name.")
     engine: EngineConfig = EngineConfig()
     outputs: OutputsConfig = OutputsConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
     status: StatusConfig = StatusConfig()
-    offline: bool = Field(default=False, description="Never download anything.")
+    offline: Annotated[bool, Meta(description="Never download anything.")] = False
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the config, for editors that complete and check YAML."""
-    schema = ConfigKeys.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Config"}
+    return document.json_schema(ConfigKeys, "Config")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+
+from msgspec import structs
 
 from img2imgd.config.folders import absolute, absolute_model, home, overlaps, state_folder
 from img2imgd.config.keys import ConfigKeys, InboxKeys
@@ -86,7 +87,7 @@ def _settle(
         state, note = absolute(keys.state, here, env), ""
     written = keys.inboxes if keys.inboxes is not None else (InboxKeys(path=str(base / "inbox")),)
     token = keys.status.token_file
-    status = {"token_file": str(absolute(token, here, env)) if token else None}
+    token_file = str(absolute(token, here, env)) if token else None
     models = {name: absolute_model(model, here, env) for name, model in keys.models.items()}
     return Config(
         root=base,
@@ -102,7 +103,7 @@ def _settle(
         outputs=keys.outputs,
         limits=keys.limits,
         retention=keys.retention,
-        status=keys.status.model_copy(update=status),
+        status=structs.replace(keys.status, token_file=token_file),
         offline=keys.offline,
         notes=(note,) if note else (),
         path=path.absolute() if path else None,
@@ -111,14 +112,9 @@ def _settle(
 
 def _inbox(keys: InboxKeys, path: Path) -> InboxConfig:
     """The inbox with its profile's value for each key that was left out."""
-    rules = {
-        rule.name: getattr(PROFILES[keys.profile], rule.name)
-        if (own := getattr(keys, rule.name)) is None
-        else own
-        for rule in dataclasses.fields(PROFILES[keys.profile])
-    }
-    defaults = keys.defaults.over(RequestKeys())
-    return InboxConfig(path=path, profile=keys.profile, defaults=defaults, **rules)
+    written = {key: value for key, value in structs.asdict(keys).items() if value is not None}
+    written |= {"path": path, "defaults": keys.defaults.over(RequestKeys())}
+    return InboxConfig(**{**PROFILES[keys.profile], **written})
 
 
 def _table_problems(keys: ConfigKeys, config: Config, document: Document | None) -> list[Problem]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, field_validator
+from msgspec import Meta
 
 from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
-from img2imgd.document import Settings, refuse
+from img2imgd.document import Check, Refused, Settings, found
 from img2imgd.request import GifSettings
 
 DEMO_MODEL = "demo"
@@ -23,29 +24,31 @@ SchedulerName = Literal[
 ]  # fmt: skip
 SCHEDULERS: tuple[str, ...] = get_args(SchedulerName)
 
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 def _source(value: Any) -> Any:
     if isinstance(value, str) and not value.strip():
-        raise refuse("must name a folder, a .safetensors file or a hub id.")
+        raise Refused("must name a folder, a .safetensors file or a hub id.")
     if isinstance(value, str) and value.lower().endswith(_PICKLES):
-        raise refuse("a file of this kind can run code when it is opened.",
+        raise Refused("a file of this kind can run code when it is opened.",
                      "Use the .safetensors form of it.")  # fmt: skip
     return value
 
 
-Source = Annotated[str, BeforeValidator(_source)]
+Source = Annotated[str, Check(_source)]
+Side = Annotated[int, Meta(ge=64, le=8192)]
 
 
-class LoraConfig(Settings):
+class LoraConfig(Settings, frozen=True):
     """A LoRA that is loaded with a model."""
 
-    source: Source = Field(description="File, folder or hub id.")
-    weight: Annotated[float, Field(ge=-10, le=10)] = Field(default=1.0, description="Its share.")
+    source: Annotated[Source, Meta(description="File, folder or hub id.")]
+    weight: Annotated[float, Meta(ge=-10, le=10, description="Its share.")] = 1.0
 
 
-class ModelConfig(Settings):
+class ModelConfig(Settings, frozen=True):
     """A row of the models table. A settled one has absolute paths where a source is local."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -53,77 +56,88 @@ class ModelConfig(Settings):
         "sampler": "scheduler", "lora": "loras", "resolution": "size",
     }  # fmt: skip
 
-    source: Source = Field(description="A diffusers folder, a .safetensors file, or a hub id.")
-    scheduler: SchedulerName = Field(
-        default="euler", description="How noise is taken away; own: as the model says."
-    )
-    size: Annotated[int, Field(ge=64, le=8192)] | None = Field(
-        default=None, description="Longest side where a request names none; null: the model's own."
-    )
-    config: Source | None = Field(
-        default=None, description="Folder or hub id with the configs of a single file."
-    )
-    revision: str | None = Field(default=None, description="Branch, tag or commit on the hub.")
-    variant: str | None = Field(default=None, description="Such as fp16.")
-    vae: Source | None = Field(default=None, description="Another autoencoder.")
-    loras: Annotated[tuple[LoraConfig, ...], Field(strict=False)] = ()
+    source: Annotated[
+        Source, Meta(description="A diffusers folder, a .safetensors file, or a hub id.")
+    ]
+    scheduler: Annotated[
+        SchedulerName, Meta(description="How noise is taken away; own: as the model says.")
+    ] = "euler"
+    size: Annotated[
+        Side | None,
+        Meta(description="Longest side where a request names none; null: the model's own."),
+    ] = None
+    config: Annotated[
+        Source | None, Meta(description="Folder or hub id with the configs of a single file.")
+    ] = None
+    revision: Annotated[str | None, Meta(description="Branch, tag or commit on the hub.")] = None
+    variant: Annotated[str | None, Meta(description="Such as fp16.")] = None
+    vae: Annotated[Source | None, Meta(description="Another autoencoder.")] = None
+    loras: tuple[LoraConfig, ...] = ()
 
 
 def _max_batch(value: Any) -> Any:
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         return value
-    raise refuse("must be auto or how many frames at most are painted in one batch.")
+    raise Refused("must be auto or how many frames at most are painted in one batch.")
 
 
-class EngineConfig(Settings):
+def _device(value: Any) -> Any:
+    if isinstance(value, str) and not _DEVICE.fullmatch(value):
+        raise Refused(f"must be auto, cpu, mps, cuda or such as cuda:1; found {found(value)}.")
+    return value
+
+
+Device = Annotated[str, Check(_device)]
+MaxBatch = Annotated[int | Literal["auto"], Check(_max_batch)]
+
+
+class EngineConfig(Settings, frozen=True):
     """The worker that paints."""
 
-    backend: Literal["diffusers", "fake"] = Field(
-        default="diffusers",
-        description="fake tints pictures without torch, to try the folders' wiring.",
-    )
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$")] = Field(
-        default="auto", description="auto, cpu, cuda, cuda:1 or mps."
-    )
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    max_batch: Annotated[int | Literal["auto"], BeforeValidator(_max_batch)] = "auto"
-    offload: Literal["none", "model", "sequential"] = Field(
-        default="none", description="Keep parts of the model in main memory."
-    )
-    idle_unload: Duration | None = Field(
-        default=600.0, description="Idle time after which GPU memory is freed; null: never."
-    )
+    backend: Annotated[
+        Literal["diffusers", "fake"],
+        Meta(description="fake tints pictures without torch, to try the folders' wiring."),
+    ] = "diffusers"
+    device: Annotated[Device, Meta(description="auto, cpu, cuda, cuda:1 or mps.")] = "auto"
+    dtype: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    max_batch: MaxBatch = "auto"
+    offload: Annotated[
+        Literal["none", "model", "sequential"],
+        Meta(description="Keep parts of the model in main memory."),
+    ] = "none"
+    idle_unload: Annotated[
+        Duration | None, Meta(description="Idle time after which GPU memory is freed; null: never.")
+    ] = 600.0
 
 
-class OutputsConfig(Settings):
+def _format(value: Any) -> Any:
+    if value in ("jpeg", "jpg", "webp"):
+        raise Refused(f"{value} is not written yet.", "Write png.")
+    return value
+
+
+class OutputsConfig(Settings, frozen=True):
     """What lies in the outbox."""
 
-    format: Literal["png"] = "png"
-    name: NameTemplate = Field(
-        default="{stem}_{prompt:.40}_{index:02}_{seed}", description="Names of the pictures."
+    format: Annotated[Literal["png"], Check(_format)] = "png"
+    name: Annotated[NameTemplate, Meta(description="Names of the pictures.")] = (
+        "{stem}_{prompt:.40}_{index:02}_{seed}"
     )
-    gif: GifSettings = Field(default=GifSettings(), description="Timing where none is asked for.")
-    sheet: bool = Field(default=True, description="A contact sheet for jobs of several frames.")
-
-    @field_validator("format", mode="before")
-    @classmethod
-    def _only_png(cls, value: object) -> object:
-        if value in ("jpeg", "jpg", "webp"):
-            raise refuse(f"{value} is not written yet.", "Write png.")
-        return value
+    gif: Annotated[GifSettings, Meta(description="Timing where none is asked for.")] = GifSettings()
+    sheet: Annotated[bool, Meta(description="A contact sheet for jobs of several frames.")] = True
 
 
-class LimitsConfig(Settings):
+class LimitsConfig(Settings, frozen=True):
     """What a drop may cost, and what the disk must keep free."""
 
-    max_file_mb: Annotated[float, Field(gt=0)] = 200.0
-    max_pixels: Annotated[int, Field(ge=4096)] = 100_000_000
-    max_frames: Annotated[int, Field(ge=1, le=100_000)] = 400
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    min_free_gb: Annotated[float, Field(ge=0)] = 1.0
+    max_file_mb: Annotated[float, Meta(gt=0)] = 200.0
+    max_pixels: Annotated[int, Meta(ge=4096)] = 100_000_000
+    max_frames: Annotated[int, Meta(ge=1, le=100_000)] = 400
+    max_attempts: Annotated[int, Meta(ge=1, le=100)] = 3
+    min_free_gb: Annotated[float, Meta(ge=0)] = 1.0
 
 
-class RetentionConfig(Settings):
+class RetentionConfig(Settings, frozen=True):
     """How long things are kept, in seconds; None: for ever."""
 
     done: Duration | None = None
@@ -132,10 +146,11 @@ class RetentionConfig(Settings):
     ledger: Duration | None = 7_776_000.0
 
 
-class StatusConfig(Settings):
+class StatusConfig(Settings, frozen=True):
     """The status page; off without an address."""
 
-    listen: Listen = Field(default=None, description="HOST:PORT or unix:/PATH; null: no page.")
-    token_file: PathText | None = Field(
-        default=None, description="A file whose first line must be shown to act on the page."
-    )
+    listen: Annotated[Listen, Meta(description="HOST:PORT or unix:/PATH; null: no page.")] = None
+    token_file: Annotated[
+        PathText | None,
+        Meta(description="A file whose first line must be shown to act on the page."),
+    ] = None

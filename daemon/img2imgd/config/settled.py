@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from img2imgd.config.sections import (
     DEMO_FOLDER,
@@ -24,32 +24,19 @@ Mode = Literal["move", "keep"]
 ProfileName = Literal["share", "scanner", "tablet"]
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Good values for one kind of inbox; durations in seconds."""
-
-    mode: Mode = "move"
-    settle: float = 2.0
-    rescan: float = 5.0
-    pair_wait: float = 10.0
-    orphan_after: float = 600.0
-    late_sidecar: float = 86_400.0
-    recursive: bool = True
-    read_metadata: bool = False
-
-
-PROFILES: Mapping[ProfileName, Profile] = MappingProxyType({
-    "share": Profile(),
+PROFILES: Mapping[ProfileName, Mapping[str, Any]] = MappingProxyType({
+    "share": {},
     # Scanners reopen a file seconds after closing it, and a person walks to a desk to describe it.
-    "scanner": Profile(settle=5.0, pair_wait=30.0, orphan_after=3600.0),
+    "scanner": {"settle": 5.0, "pair_wait": 30.0, "orphan_after": 3600.0},
     # An art program saves the same file again and again; the newest strokes should show soon.
-    "tablet": Profile(mode="keep", settle=0.7, rescan=2.0),
+    "tablet": {"mode": "keep", "settle": 0.7, "rescan": 2.0},
 })  # fmt: skip
+"""What a kind of inbox has other than :class:`InboxConfig`'s own values."""
 
 
 @dataclass(frozen=True)
 class InboxConfig:
-    """One inbox: its folder and its rules; durations in seconds."""
+    """One inbox: its folder and its rules, those of a network share; durations in seconds."""
 
     path: Path
     profile: ProfileName = "share"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import string
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from msgspec import Meta
 
-from img2imgd.document import refuse
+from img2imgd.document import WRITTEN, Check, Refused
 
 NAME_FIELDS = (
     "stem",
@@ -35,12 +34,12 @@ def _duration(value: Any) -> Any:
         return float(match[1]) * _UNITS[match[2]]
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    raise refuse("must be seconds, or a number with s, m, h, d or w such as 90d.")
+    raise Refused("must be seconds, or a number with s, m, h, d or w such as 90d.")
 
 
 def _path(value: Any) -> Any:
     if isinstance(value, str) and not value.strip():
-        raise refuse("must name a folder or file.", "Leave the key out for the default.")
+        raise Refused("must name a folder or file.", "Leave the key out for the default.")
     return value
 
 
@@ -49,7 +48,7 @@ def _listen(value: Any) -> Any:
         return value
     match = _LISTEN.fullmatch(value) if isinstance(value, str) else None
     if match is None or not 0 < int(match[1]) < 65_536:
-        raise refuse("must be HOST:PORT or unix:/PATH.", "For this machine alone: 127.0.0.1:8765.")
+        raise Refused("must be HOST:PORT or unix:/PATH.", "For this machine alone: 127.0.0.1:8765.")
     return value
 
 
@@ -57,24 +56,26 @@ def _name_template(value: Any) -> Any:
     """A template whose every field is known and can be filled; nothing that reaches further."""
     if not isinstance(value, str):
         return value
+    import string  # late: only configs that name a template need it
+
     if "/" in value or "\\" in value:
-        raise refuse("a name cannot hold a slash.")
+        raise Refused("a name cannot hold a slash.")
     try:
         parts = list(string.Formatter().parse(value))
         for _, field, spec, conversion in parts:
             if field is not None:
                 _check_field(field, spec or "", conversion)
     except ValueError as error:
-        raise refuse(f"this template cannot be filled: {error}.",
+        raise Refused(f"this template cannot be filled: {error}.",
                      "Fields look like {stem}, {prompt:.40} or {index:02}.") from None  # fmt: skip
     if not any(field == "index" for _, field, _, _ in parts):
-        raise refuse("needs {index}, so that names sort in the order of the frames.")
+        raise Refused("needs {index}, so that names sort in the order of the frames.")
     return value
 
 
 def _check_field(field: str, spec: str, conversion: str | None) -> None:
     if field not in NAME_FIELDS:
-        raise refuse(f"there is no field {{{field}}}.", f"There are: {', '.join(NAME_FIELDS)}.")
+        raise Refused(f"there is no field {{{field}}}.", f"There are: {', '.join(NAME_FIELDS)}.")
     if conversion or re.search(r"\d{4}", spec) or "{" in spec:
         raise ValueError(f"{{{field}}} has a form that is not used here")
     sample: object = "x" if field in _TEXT_FIELDS else 7
@@ -83,11 +84,14 @@ def _check_field(field: str, spec: str, conversion: str | None) -> None:
     format(sample, spec)
 
 
-Duration = Annotated[
-    float, BeforeValidator(_duration, json_schema_input_type=float | str), Field(ge=0)
-]
+_NUMBER_OR_TEXT = {WRITTEN: {"type": ["number", "string"], "minimum": 0}}
+
+Duration = Annotated[float, Check(_duration), Meta(ge=0, extra_json_schema=_NUMBER_OR_TEXT)]
 """Seconds."""
 
-PathText = Annotated[str, BeforeValidator(_path)]
-Listen = Annotated[str | None, BeforeValidator(_listen)]
-NameTemplate = Annotated[str, BeforeValidator(_name_template), Field(max_length=200)]
+Interval = Annotated[float, Check(_duration), Meta(gt=0, extra_json_schema=_NUMBER_OR_TEXT)]
+"""Seconds, more than none."""
+
+PathText = Annotated[str, Check(_path)]
+Listen = Annotated[str | None, Check(_listen)]
+NameTemplate = Annotated[str, Check(_name_template), Meta(max_length=200)]

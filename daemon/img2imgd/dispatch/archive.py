@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config
+from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import ArchivePlan, JobRow, JobSpec, Ledger
-from img2imgd.outputs.names import first_free
+from img2imgd.outputs.names import numbered
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.outputs.staging import STAGING, Staging
 
@@ -32,13 +34,10 @@ class Archive:
         self._ledger = ledger
 
     def end(self, row: JobRow, state: JobState, reason: str = "") -> None:
-        """End a job: commit its state and where its inputs go, then move them."""
+        """End a job: commit its state and where its inputs go; :meth:`finish` moves them."""
         plan = self._plan(row.spec, state)
         self._ledger.set_archive(row.id, plan, state, reason)
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
-        ended = self._ledger.job(row.id)
-        if ended is not None:
-            self.finish(ended)
 
     def finish(self, row: JobRow) -> None:
         """Move the inputs of an ended job, as far as they have not been moved yet."""
@@ -51,16 +50,20 @@ class Archive:
         if plan.reason:
             durable.make_folders(folder)
             advice = _AGAIN if row.spec.mode == "move" else ""
-            what = os.fsencode(row.spec.subject.name).decode("utf-8", "backslashreplace")
+            what = shown(row.spec.subject.name)
             text = "\n\n".join(filter(None, [row.reason, advice]))
             write_reason(folder / plan.reason, what, text, row.id)
-        for name, archived in plan.names.items():
-            self._move(spool / "in" / name, folder, archived)
+        names = {
+            name: self._move(spool / "in" / name, folder, archived)
+            for name, archived in plan.names.items()
+        }
+        if names != plan.names:
+            self._ledger.set_archive(row.id, replace(plan, names=names), row.state, row.reason)
         shutil.rmtree(spool, ignore_errors=True)
         Staging(self._config.outbox, row.id).discard()
-        self._ledger.set_archived(row.id)
         if row.spec.bundle:
-            self._end_bundle(row.spec.bundle)
+            self._end_bundle(row.spec.bundle, row)
+        self._ledger.set_archived(row.id)
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)
@@ -73,7 +76,9 @@ class Archive:
         }
         names = [entry.name for entry in spec.files if entry.name not in stay]
         reason = reason_name(spec.subject.name) if failed else ""
-        archived = _free_together(folder, [*names, *filter(None, [reason])])
+        archived = [*names, *filter(None, [reason])]
+        if spec.mode == "move":  # else the reason is about a file that stays: the newest one holds
+            archived = _free_together(folder, archived)
         return ArchivePlan(
             kind="failed" if failed else "done",
             folder=str(folder),
@@ -81,21 +86,23 @@ class Archive:
             reason=archived[-1] if reason else "",
         )
 
-    def _move(self, taken: Path, folder: Path, name: str) -> None:
+    def _move(self, taken: Path, folder: Path, name: str) -> str:
+        """Move a file unless that was done before a crash; returns the name it got."""
         if not os.path.lexists(taken):
-            return  # moved before a crash
+            return name
         durable.make_folders(folder)
         while True:
             try:
                 durable.move_new(taken, folder / name)
-                return
             except FileExistsError:  # somebody put a file there since the plan was made
-                name = first_free(name, lambda free: os.path.lexists(folder / free))
+                name = _free_together(folder, [name])[0]
+            else:
+                return name
 
-    def _end_bundle(self, bundle: str) -> None:
-        """After the last job of a shared sidecar: the original goes where its jobs went."""
+    def _end_bundle(self, bundle: str, last: JobRow) -> None:
+        """With the last job of a shared sidecar the original goes where its jobs went."""
         rows = self._ledger.jobs_of_bundle(bundle)
-        if any(not (row.state.ended and row.archived) for row in rows):
+        if any(not row.archived for row in rows if row.id != last.id):
             return
         row = next((b for b in self._ledger.open_bundles() if b.id == bundle), None)
         if row is None:
@@ -111,27 +118,6 @@ class Archive:
 def _free_together(folder: Path, names: list[str]) -> list[str]:
     """The names, or all of them with the same ``~N`` where any is taken in the folder."""
     number = 1
-    while True:
-        wanted = [_numbered(name, number) for name in names]
-        if not any(os.path.lexists(folder / name) for name in wanted):
-            return wanted
+    while any(os.path.lexists(folder / name) for name in numbered(names, number)):
         number += 1
-
-
-def _numbered(name: str, number: int) -> str:
-    """``cat.png`` → ``cat~2.png``; ``cat.png.reason.txt`` → ``cat~2.png.reason.txt``."""
-    if number == 1:
-        return name
-    mark = f"~{number}"
-    for end in (".reason.txt", ""):
-        if end and not name.endswith(end):
-            continue
-        base = name[: len(name) - len(end)]
-        stem, dot, suffix = base.rpartition(".")
-        marked = f"{stem}{mark}{dot}{suffix}" if stem else f"{base}{mark}"
-        if len(os.fsencode(marked + end)) <= 255:
-            return marked + end
-        room = 255 - len(os.fsencode(f"{mark}{dot}{suffix}{end}"))
-        short = os.fsdecode(os.fsencode(stem or base)[:room])
-        return f"{short}{mark}{dot}{suffix}{end}" if stem else f"{short}{mark}{end}"
-    return name
+    return numbered(names, number)

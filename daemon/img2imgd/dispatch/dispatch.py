@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -39,7 +40,7 @@ from img2imgd.pool.messages import (
 )
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
-from img2imgd.reader.protocol import SizeRule
+from img2imgd.reader.protocol import Prepared, SizeRule
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Dispatch:
         self._steps: dict[tuple[str, int], int] = {}
         self._steps_written = 0.0
         self._idle_since: float | None = None
+        self._unfinished: set[str] = set()
+        self._unhandled: deque[PoolEvent] = deque()
         self._recovered = False
 
     @property
@@ -88,24 +91,23 @@ class Dispatch:
         for row in self._ledger.jobs_in(JobState.RUNNING):
             self._ledger.set_state(row.id, JobState.QUEUED)
         for row in self._ledger.jobs_in(JobState.PUBLISHING):
-            frames = self._ledger.frames(row.id)
-            self._publishing.publish(RunningJob.resume(row, self._config.outbox, frames))
+            self._guarded(row, lambda row=row: self._resume(row))
         self._recovered = True
 
     def step(self, timeout: float) -> None:
         """Handle the worker's events (waiting up to ``timeout`` seconds), then move jobs on."""
-        events = self._pool.poll(timeout)
+        self._unhandled.extend(self._pool.poll(timeout))
         now = time.monotonic()
         try:
             if not self._recovered:
                 self.recover()
-            for event in events:
-                self._handle(event, now)
+            self._handle_events(now)
             self._write_steps(now)
             self._finish_ended()
             for job in list(self._running.values()):
                 if job.painted and job.assembling is None and not self._faults.holding(now):
                     self._guarded(job.row, lambda job=job: self._advance(job))
+            self._finish_ended()
             self._start_jobs(now)
             self._admit(now)
         except EnvironmentFault as fault:
@@ -120,10 +122,20 @@ class Dispatch:
         """Stop the worker; running jobs go on from their staged frames at the next start."""
         self._pool.stop(grace)
         for job in self._running.values():
-            self._ledger.set_state(job.id, JobState.QUEUED)
+            if job.in_worker:  # else it may be in the outbox already, which is found out at start
+                self._ledger.set_state(job.id, JobState.QUEUED)
         self._running.clear()
 
     # Events
+
+    def _handle_events(self, now: float) -> None:
+        while self._unhandled:
+            event = self._unhandled.popleft()
+            try:
+                self._handle(event, now)
+            except EnvironmentFault:
+                self._unhandled.appendleft(event)  # the ledger's disk is full: it comes again
+                raise
 
     def _handle(self, event: PoolEvent, now: float) -> None:
         if isinstance(event, ModelLoaded):
@@ -151,9 +163,9 @@ class Dispatch:
             self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
             log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
         elif isinstance(event, WorkerFault):
+            self._faults.report(event.message, now)
             job.painting.discard(event.index)
             job.to_paint.insert(0, event.index)
-            self._faults.report(event.message, now)
         elif isinstance(event, AnimationStaged):
             job.assembling = None
         elif isinstance(event, AnimationFailed):
@@ -178,21 +190,23 @@ class Dispatch:
             )
         inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
         log.error("the worker died (%s) with %s in it", event.exit, inside or "nothing")
-        for job in list(self._running.values()):
-            del self._running[job.id]
-            if job.id not in inside:
-                self._ledger.set_state(job.id, JobState.QUEUED)
-            elif len(inside) > 1:
-                self._ledger.set_suspect(job.id, True)
-                self._ledger.set_state(job.id, JobState.QUEUED)
-            else:
+        for job in [job for job in self._running.values() if job.in_worker]:
+            if inside == [job.id]:
                 self._count_crash(job, event.exit)
+            else:
+                self._queue_again(job, suspect=job.id in inside)
+
+    def _queue_again(self, job: RunningJob, *, suspect: bool) -> None:
+        with self._ledger.transaction():
+            if suspect:
+                self._ledger.set_suspect(job.id, True)
+            self._ledger.set_state(job.id, JobState.QUEUED)
+        del self._running[job.id]
 
     def _count_crash(self, job: RunningJob, how: str) -> None:
         attempts = self._ledger.count_attempt(job.id)
         if attempts < self._config.limits.max_attempts:
-            self._ledger.set_suspect(job.id, True)
-            self._ledger.set_state(job.id, JobState.QUEUED)
+            self._queue_again(job, suspect=True)
             return
         reason = (
             f"The worker died {attempts} times while it painted this picture alone ({how}).\n"
@@ -206,45 +220,54 @@ class Dispatch:
         """Start queued jobs, oldest first, while the window has room for their frames."""
         if self._faults.holding(now) or self._loading is not None:
             return
-        for row in self._ledger.jobs_in(JobState.QUEUED, limit=WINDOW):
+        held = [name for name in self._config.models if self._faults.holding_model(name, now)]
+        for row in self._ledger.queued(WINDOW, without_models=held):
             if self._frames_open() >= WINDOW:
                 return
             alone = row.suspect or any(job.row.suspect for job in self._running.values())
             if alone and self._running:
                 return
-            if not self._guarded(row, lambda row=row: self._start(row, now)):
+            if self._guarded(row, lambda row=row: self._start(row)) is False:
                 return
 
     def _guarded(self, row: JobRow, act: Callable[[], T]) -> T | None:
         """The edge around one job: what goes wrong inside it fails it and no other."""
         try:
             return act()
-        except (EnvironmentFault, OSError):
-            raise  # blames the machine, or is told apart from what does by the caller
+        except EnvironmentFault:
+            raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
+                raise
             log.exception("job %s failed by a fault of img2imgd itself", row.id)
             self._end(row, JobState.FAILED, f"img2imgd itself failed on it: {error!r}")
             return None
 
-    def _start(self, row: JobRow, now: float) -> bool:
+    def _start(self, row: JobRow) -> bool:
         """Start one job; False when no further one may be started before something happens."""
         request = row.spec.asked
-        if self._faults.holding_model(request.model, now):
-            return True  # its model is not to be had just now; others may run
+        if request.model not in self._config.models:
+            reason = f"The config has no model {request.model} any more."
+            self._end(row, JobState.FAILED, f"{reason}\nName another in the sidecar.")
+            return True
         loaded = self._pool.loaded
         if loaded is None or loaded.name != request.model:
             if not self._running:
                 self._loading = request.model
                 self._pool.load(model_spec(self._config, request.model))
             return False
-        self._check_room()
+        self._check_room(row)
         try:
             prepared = self._prepare(row, loaded)
         except PictureError as error:
             self._end(row, JobState.FAILED, str(error))
             return True
-        job = RunningJob.begin(row, self._config.outbox, prepared)
+        job = RunningJob.begin(row, self._config.outbox, self._prepared(row))
+        job.notes.extend(prepared.notes)
         with self._ledger.transaction():
+            current = self._ledger.job(row.id)
+            if current is None or current.state is not JobState.QUEUED:
+                return True  # a newer save took its place just now
             self._ledger.set_state(row.id, JobState.RUNNING)
             for frame in job.frames:
                 if frame.painted_by == frame.index and frame.index not in job.to_paint:
@@ -253,19 +276,24 @@ class Dispatch:
         log.info("job %s started: %d frames to paint", row.id, len(job.to_paint))
         return True
 
-    def _prepare(self, row: JobRow, model: ModelInfo) -> Path:
+    def _prepare(self, row: JobRow, model: ModelInfo) -> Prepared:
         """Have the reader make the plain RGB picture of the output's size."""
         request = row.spec.asked
         target = self._prepared(row)
         size = request.size or self._config.models[model.name].size or model.native_size
         source = target.parent / "in" / row.spec.subject.name
-        self._reader.prepare(source, target, SizeRule(size, request.fit, model.multiple))
-        return target
+        return self._reader.prepare(source, target, SizeRule(size, request.fit, model.multiple))
 
     def _prepared(self, row: JobRow) -> Path:
         return Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
 
-    def _check_room(self) -> None:
+    def _check_room(self, row: JobRow) -> None:
+        for folder in (Path(row.spec.inbox), self._config.outbox):
+            if not (folder / STAGING).is_dir():
+                raise EnvironmentFault(
+                    f"{folder} is not what it was: it has no {STAGING} folder.",
+                    "Mount its disk again, or start img2imgd anew if it is a new folder.",
+                )
         needed = self._config.limits.min_free_gb * 1e9
         free = filesystems.free_bytes(self._config.outbox)
         if free < needed:
@@ -289,18 +317,39 @@ class Dispatch:
     def _advance(self, job: RunningJob) -> None:
         if self._publishing.advance(job):
             self._running.pop(job.id, None)
+            self._faults.succeeded()
+
+    def _resume(self, row: JobRow) -> None:
+        frames = self._ledger.frames(row.id)
+        self._publishing.publish(RunningJob.resume(row, self._config.outbox, frames))
 
     def _end(self, row: JobRow, state: JobState, reason: str) -> None:
-        self._running.pop(row.id, None)
         self._pool.cancel(row.id)
         self._archive.end(row, state, reason)
+        self._running.pop(row.id, None)
 
     def _finish_ended(self) -> None:
         """Archive what was refused at claim, and what a fault kept from being archived."""
         for row in self._ledger.unarchived():
-            self._archive.finish(row)
+            if row.id in self._unfinished:
+                continue
+            try:
+                self._archive.finish(row)
+            except EnvironmentFault:
+                raise
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
+                    raise
+                log.exception("job %s: its inputs stay in the spool until the next start", row.id)
+                self._unfinished.add(row.id)
+            self._faults.succeeded()
 
     # Upkeep
+
+    @property
+    def _idle_unload(self) -> float:
+        seconds = self._config.engine.idle_unload
+        return math.inf if seconds is None else seconds
 
     def _frames_open(self) -> int:
         return sum(len(job.to_paint) + len(job.painting) for job in self._running.values())
@@ -318,7 +367,7 @@ class Dispatch:
             return
         if self._idle_since is None:
             self._idle_since = now
-        elif now - self._idle_since >= (self._config.engine.idle_unload or math.inf):
+        elif now - self._idle_since >= self._idle_unload:
             log.info("idle for %.0f s: the worker is let go", now - self._idle_since)
             self._pool.stop(5)
             self._reader.close()

@@ -24,8 +24,9 @@ class Faults:
 
     def report(self, what: str, now: float) -> None:
         """Everything pauses: a full disk, a lost device."""
-        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self._until = now + self._pause
+        if not self.holding(now):  # the frames under way all meet the same fault: that is one
+            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self._until = now + self._pause
         self._say(what, self._pause, now)
 
     def report_model(self, name: str, what: str, now: float) -> None:
@@ -38,7 +39,8 @@ class Faults:
     def clear_model(self, name: str) -> None:
         """A model was loaded: what was wrong with it, and in general, is over."""
         self._models.pop(name, None)
-        self._clear()
+        if not self._models:
+            self._clear()
 
     def holding(self, now: float) -> bool:
         """True while everything pauses."""

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.running import RunningJob
+from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import Ledger
 from img2imgd.pool.supervision import WorkerPool
 from img2imgd.request import GifSettings
 
 log = logging.getLogger(__name__)
+
+_NOT_THERE = "Mount it again; what is painted waits there."
 
 
 class Publishing:
@@ -42,6 +45,8 @@ class Publishing:
 
     def publish(self, job: RunningJob) -> None:
         """One rename into the outbox; a name that is staged no more was published before."""
+        if not job.staging.available:
+            raise EnvironmentFault(f"The outbox {job.staging.outbox} is not there.", _NOT_THERE)
         if job.staging.is_staged(job.outputs.name):
             self._rename_into_outbox(job)
         published = job.published or _below(job.outputs.folder, job.outputs.name)

@@ -71,6 +71,11 @@ class RunningJob:
         return len(self.frames) > 1
 
     @property
+    def in_worker(self) -> bool:
+        """False once everything is staged: then the worker's death is nothing to the job."""
+        return not self.assembled
+
+    @property
     def painted(self) -> bool:
         """True when no frame is waiting for the engine."""
         return not self.to_paint and not self.painting

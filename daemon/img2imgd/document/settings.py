@@ -1,26 +1,57 @@
-"""The base of every model that a person fills in by hand."""
+"""The base of everything that a person fills in by hand, and what its fields may ask of a value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
-from pydantic_core import PydanticCustomError
+import msgspec
+
+WRITTEN = "_written"
+"""Key of a field's ``extra_json_schema`` whose value stands for the field in the JSON Schema."""
 
 
-class Settings(BaseModel):
-    """Frozen, without unknown keys, and strict: a text is no number, and true is not 1."""
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Frozen values, checked by :func:`img2imgd.document.validate`, not when the class is called.
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_default=False,
-        hide_input_in_errors=True,
-    )  # fmt: skip
+    Fields whose names begin with ``_`` are no keys: nobody can write them.
+    """
 
     synonyms: ClassVar[Mapping[str, str]] = {}
     """Words other programs use for these keys, offered as "did you mean"."""
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """An instance of values that fit their fields, in the order they were written.
 
-def refuse(message: str, advice: str = "") -> PydanticCustomError:
-    """The error for a validator to raise; both texts reach the person as they are."""
-    return PydanticCustomError("refused", "{message}", {"message": message, "advice": advice})
+        The place for rules about several keys.
+
+        Raises:
+            Refused: the values do not go together.
+        """
+        return cls(**values)
+
+
+class Refused(Exception):
+    """Raised by a check; both texts reach the person as they are."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+class Check(msgspec.Struct, frozen=True):
+    """A rule of a field, written into its ``Annotated``: returns the value to go on with.
+
+    ``before`` sees a value as it was written, ``after`` as the field's type has it (or None). Both
+    may raise :class:`Refused`. Several kinds of scalar in a union need a ``before`` that admits
+    only those.
+    """
+
+    before: Callable[[Any], Any] = _unchanged
+    after: Callable[[Any], Any] = _unchanged

@@ -1,19 +1,26 @@
-"""A document against its model: every problem at once, in words, with line and key."""
+"""A document against its model: every problem at once, in words, with line and key.
+
+msgspec stops at the first error, so the tree is walked here, and msgspec converts one value at a
+time.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
+import types
+from collections.abc import Iterable
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import ValidationError
+import msgspec
 
 from img2imgd.document.reading import MAX_PROBLEMS, Document, Path
-from img2imgd.document.settings import Settings
+from img2imgd.document.settings import Check, Refused, Settings
 from img2imgd.document.wording import wording
 from img2imgd.errors import DocumentError, Problem
 
 Model = TypeVar("Model", bound=Settings)
+Kind = Any
+"""A type as annotations name it; typing has no word for that."""
 
 
 def validate(document: Document, model: type[Model]) -> Model:
@@ -22,16 +29,18 @@ def validate(document: Document, model: type[Model]) -> Model:
     Raises:
         DocumentError: with all problems (at most 50), in the order of their lines.
     """
-    try:
-        return model.model_validate(document.data)
-    except ValidationError as error:
-        found = [_problem(document, model, fault) for fault in error.errors(include_url=False)]
-        problems = sorted(dict.fromkeys(found), key=lambda problem: problem.line)
-        raise DocumentError(document.name, problems[:MAX_PROBLEMS]) from None
+    walk = _Walk(document)
+    settings = walk.value(model, document.data, ())
+    if walk.problems:
+        problems = sorted(dict.fromkeys(walk.problems), key=lambda problem: problem.line)
+        raise DocumentError(document.name, problems[:MAX_PROBLEMS])
+    return settings
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like this one, or None when nothing is near."""
+    import difflib  # late: only mistakes need it
+
     folded = {name.lower(): name for name in known}
     begun = [full for full in folded if len(word) >= 3 and full.startswith(word.lower())]
     if len(begun) == 1:
@@ -40,101 +49,108 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return folded[match[0]] if match else None
 
 
-def _problem(document: Document, model: type[Settings], fault: Any) -> Problem:
-    path = _path_in(document.data, fault)
-    line = document.line(path)
-    key = ".".join(str(part) for part in path)
-    around = _model_at(model, path[:-1])
-    if fault["type"] == "extra_forbidden":
-        message, advice = _unknown_key(str(path[-1]), around)
-    else:
-        message, advice = wording(fault, _bounds(around, path[-1] if path else ""))
-    return Problem(message, line=line, key=key, advice=advice)
+class _Walk:
+    """One walk through a document, gathering problems; a value that has one becomes None."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+
+    def value(self, annotation: Kind, written: object, path: Path) -> Any:
+        """What a value becomes in a field of this type."""
+        checks = [piece for piece in _unwrapped(annotation)[1] if isinstance(piece, Check)]
+        told = len(self.problems)
+        try:
+            value: Any = written
+            for check in checks:
+                value = check.before(value)
+            value = self._fitted(annotation, value, path)
+            for check in checks if len(self.problems) == told else ():
+                value = check.after(value)
+        except Refused as refused:
+            self._tell(path, refused.message, refused.advice)
+            return None
+        return value
+
+    def _fitted(self, annotation: Kind, value: Any, path: Path) -> Any:
+        kind, metadata = _unwrapped(annotation)
+        inner = get_args(kind)
+        if get_origin(kind) in (Union, types.UnionType):
+            members = [member for member in inner if member is not types.NoneType]
+            if value is None and len(members) < len(inner):
+                return None
+            if member := _member(members, value):
+                return self.value(member, value, path)
+        elif _is_settings(kind) and isinstance(value, dict):
+            return self._settings(kind, cast("dict[str, object]", value), path)
+        elif get_origin(kind) is dict and isinstance(value, dict):
+            items = cast("dict[str, object]", value).items()
+            return {key: self.value(inner[1], item, (*path, key)) for key, item in items}
+        elif _is_list(kind) and isinstance(value, list | tuple):
+            listed = enumerate(cast("list[object]", value))
+            return tuple(self.value(inner[0], item, self._item(path, at)) for at, item in listed)
+        try:
+            return msgspec.convert(value, annotation)
+        except msgspec.ValidationError:
+            raise Refused(*wording(kind, metadata, value)) from None
+
+    def _settings(self, model: type[Settings], written: dict[str, object], path: Path) -> Any:
+        told = len(self.problems)
+        keys = _keys(model)
+        values: dict[str, Any] = {}
+        for key, value in written.items():
+            if key in keys:
+                values[keys[key].name] = self.value(keys[key].type, value, (*path, key))
+            else:
+                self._tell((*path, key), "there is no such key.", _meant(key, model))
+        for key, field in keys.items():
+            if field.required and key not in written:
+                self._tell((*path, key), "this key is missing.")
+        return model.of(values) if len(self.problems) == told else None
+
+    def _item(self, path: Path, at: int) -> Path:
+        """The place of a list's item; of the whole where a single value was written for a list."""
+        here = (*path, at)
+        return here if here in self.document.lines else path
+
+    def _tell(self, path: Path, message: str, advice: str = "") -> None:
+        key = ".".join(str(part) for part in path)
+        self.problems.append(Problem(message, self.document.line(path), key, advice))
 
 
-def _path_in(data: object, fault: Any) -> Path:
-    """The error's location without pydantic's names of union members."""
-    path: list[str | int] = []
-    here = data
-    for part in fault["loc"]:
-        children = _children(here)
-        if part in children:
-            here = children[part]
-        elif not (fault["type"] == "missing" and part == fault["loc"][-1]):
-            continue
-        path.append(part)
-    return tuple(path)
+@cache
+def _keys(model: type[Settings]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The model's fields by the keys people write."""
+    fields = msgspec.structs.fields(model)
+    return {field.encode_name: field for field in fields if not field.name.startswith("_")}
 
 
-def _children(value: Any) -> dict[str | int, object]:
-    if isinstance(value, dict):
-        return cast("dict[str | int, object]", value)
-    return dict(enumerate(cast("list[object]", value))) if isinstance(value, list) else {}
-
-
-def _unknown_key(word: str, model: type[Settings]) -> tuple[str, str]:
-    known = [info.alias or name for name, info in model.model_fields.items()]
+def _meant(word: str, model: type[Settings]) -> str:
     folded = word.lower().replace("-", "_").replace(" ", "_")
+    known = _keys(model)
     meant = model.synonyms.get(folded) or nearest(folded, known)
-    if meant:
-        return "there is no such key.", f"Did you mean `{meant}`?"
-    return "there is no such key.", f"Valid here: {', '.join(known)}."
+    return f"Did you mean `{meant}`?" if meant else f"Valid here: {', '.join(known)}."
 
 
-def _model_at(model: type[Settings], path: Path) -> type[Settings]:
-    """The model of the mapping at a path; the outermost one where it is no model's."""
-    here: list[Any] = [model]
-    for part in path:
-        here = [found for annotation in here for found in _inside(annotation, part)]
-    models = [found for annotation in here for found in _models_in(annotation)]
-    return models[0] if models else model
-
-
-def _inside(annotation: Any, part: str | int) -> list[Any]:
-    """What an annotation says of one of its fields, keys or items."""
-    if isinstance(annotation, type) and issubclass(annotation, Settings):
-        field = _field(annotation, part)
-        return [] if field is None else [field]
-    inner = get_args(annotation)
-    if get_origin(annotation) in (list, tuple):
-        return [*inner]
-    if get_origin(annotation) is dict:
-        return [inner[1]]
-    return [found for choice in inner for found in _inside(choice, part)]
-
-
-def _models_in(annotation: Any) -> list[type[Settings]]:
-    """The models that a value itself may be, not those of its items."""
-    if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return [annotation]
-    if get_origin(annotation) in (list, tuple, dict):
-        return []
-    return [model for choice in get_args(annotation) for model in _models_in(choice)]
-
-
-def _field(model: type[Settings], key: str | int) -> Any:
-    for name, info in model.model_fields.items():
-        if key in (name, info.alias):
-            return Annotated[info.annotation, *(info.metadata or [None])]
-    return None
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    """Every type and every piece of metadata inside an annotation."""
-    yield annotation
-    for inner in get_args(annotation):
-        yield from _parts(inner)
+def _unwrapped(annotation: Kind) -> tuple[Kind, tuple[object, ...]]:
+    """A type without its ``Annotated``, and what was annotated."""
     if get_origin(annotation) is Annotated:
-        for piece in annotation.__metadata__:
-            yield from getattr(piece, "metadata", [])
+        return annotation.__origin__, annotation.__metadata__
+    return annotation, ()
 
 
-def _bounds(model: type[Settings], key: str | int) -> dict[str, float]:
-    """The limits of a number's field, so that a message can name both ends: gt, ge, lt, le."""
-    bounds: dict[str, float] = {}
-    for piece in _parts(_field(model, key)):
-        for limit in ("gt", "ge", "lt", "le"):
-            value = getattr(piece, limit, None)
-            if isinstance(value, int | float):
-                bounds[limit] = value
-    return bounds
+def _member(members: list[Kind], value: object) -> Kind | None:
+    """The member of a union that this value was meant for; None: it may be any of the scalars."""
+    if len(members) == 1:
+        return members[0]
+    if isinstance(value, dict):
+        return next(filter(_is_settings, members), None)
+    return next(filter(_is_list, members), None) if isinstance(value, list | tuple) else None
+
+
+def _is_settings(kind: Kind) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def _is_list(kind: Kind) -> bool:
+    return get_origin(kind) is tuple and get_args(kind)[-1] is Ellipsis

@@ -1,54 +1,43 @@
-"""Pydantic's errors in the words of the person who wrote the file."""
+"""What is wrong with a value, in the words of the person who wrote the file."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal, get_args, get_origin
 
-_WANTED = {
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing_size": "must be a smaller number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be keys with values, each on its own line",
-    "model_type": "must be keys with values, such as {key: value}",
-    "none_required": "must be left out",
+import msgspec
+
+_SCALARS = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "text"),
 }
 _LIMITS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
-_LIMIT_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
 _YES = {"yes": "true", "y": "true", "on": "true", "no": "false", "n": "false", "off": "false"}
 
 
-def wording(fault: Any, bounds: Mapping[str, float]) -> tuple[str, str]:
-    """Message and advice for one of pydantic's error dicts.
-
-    ``bounds`` holds the field's own limits by their names in pydantic (gt, ge, lt, le).
-    """
-    kind, context, value = fault["type"], fault.get("ctx", {}), fault.get("input")
-    if kind == "refused":
-        return context["message"], context["advice"]
-    if kind == "missing":
-        return "this key is missing.", ""
-    if kind in _LIMIT_FAULTS:
-        limits = bounds or {k: v for k, v in context.items() if k in _LIMITS}
-        text = " and ".join(f"{_LIMITS[k]} {v:.10g}" for k, v in sorted(limits.items()))
-        return f"must be {text}; found {found(value)}.", ""
-    if kind == "literal_error":
-        return f"must be {context['expected']}; found {found(value)}.", ""
-    if kind in ("string_too_long", "too_long"):
-        return f"is too long: at most {context['max_length']:,} are taken.", ""
-    if kind in ("string_too_short", "too_short"):
-        return "must not be empty.", ""
-    if kind in _WANTED:
-        return f"{_WANTED[kind]}; found {found(value)}.", _mending(kind, value)
-    return f"{fault['msg']}; found {found(value)}.", ""
+def wording(kind: Any, metadata: Iterable[object], value: object) -> tuple[str, str]:
+    """Message and advice for a value that a type (without ``Annotated``) does not take."""
+    if get_origin(kind) is Literal:
+        return f"must be {_one_of(get_args(kind))}; found {found(value)}.", ""
+    if kind not in _SCALARS:
+        return f"must be {_collection(kind)}; found {found(value)}.", ""
+    classes, wanted = _SCALARS[kind]
+    if not isinstance(value, classes) or isinstance(value, bool):
+        return f"must be {wanted}; found {found(value)}.", _mending(kind, value)
+    metas = [piece for piece in metadata if isinstance(piece, msgspec.Meta)]
+    for meta in metas:
+        if meta.max_length is not None and kind is str:
+            return f"is too long: at most {meta.max_length:,} are taken.", ""
+    limits = [
+        f"{words} {limit:.10g}"
+        for meta in metas
+        for name, words in _LIMITS.items()
+        if (limit := getattr(meta, name)) is not None
+    ]
+    return f"must be {' and '.join(limits)}; found {found(value)}.", ""
 
 
 def found(value: object) -> str:
@@ -70,17 +59,30 @@ def shortened(text: str) -> str:
     return line if len(line) <= 40 else line[:39] + "…"
 
 
-def _mending(kind: str, value: object) -> str:
-    if kind == "string_type" and isinstance(value, int | float):
-        text = json.dumps(value)
+def _one_of(choices: tuple[object, ...]) -> str:
+    *most, last = (repr(choice) for choice in choices)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _collection(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return "a list"
+    if get_origin(kind) is dict:
+        return "keys with values, each on its own line"
+    return "keys with values, such as {key: value}"
+
+
+def _mending(kind: Any, value: object) -> str:
+    if kind is str and isinstance(value, int | float):
+        text = msgspec.json.encode(value).decode()
         return f'Put it in quotes to use it as text: "{text}".'
-    if kind == "string_type" and isinstance(value, list | dict):
+    if kind is str and isinstance(value, list | dict):
         return "Put the text in quotes if the brackets belong to it."
     if not isinstance(value, str):
         return ""
-    if kind == "bool_type" and value.lower() in _YES:
+    if kind is bool and value.lower() in _YES:
         return f"Write {_YES[value.lower()]}."
-    if kind in ("int_type", "float_type"):
+    if kind in (int, float):
         if re.fullmatch(r"[-+]?\d+,\d+", value):
             return f"Write a point instead of the comma: {value.replace(',', '.')}."
         if re.fullmatch(r"[-+]?[\d.]+", value):

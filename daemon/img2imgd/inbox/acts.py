@@ -12,7 +12,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
-from img2imgd.errors import DocumentError, PictureError
+from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop, Input
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.late import find_served, late_inputs
@@ -20,10 +20,13 @@ from img2imgd.inbox.scan import Found
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
+from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.request import RequestKeys, parse_infotext, sidecar_text
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
+
+_CHANGED = "changed while it was being taken"
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class Acts:
             for i, file in enumerate(pictures)
         ]
         whole = self._input("sidecar", sidecar.file) if sidecar and shared else None
-        self._claims.claim(drops, whole)
+        if not self._claims.claim(drops, whole):
+            return [Wait(name, _CHANGED) for name in names]
         if claim.missing and sidecar is not None:
             self._report_missing(sidecar.file, claim.missing)
         return []
@@ -151,7 +155,7 @@ class Acts:
             layers.append(embedded)
         try:
             label = sidecar.file.name if sidecar else name
-            return replace(drop, request=self._drops.request(_shown(label), layers, defaults))
+            return replace(drop, request=self._drops.request(shown(label), layers, defaults))
         except DocumentError as error:
             return replace(drop, error=str(error))
 
@@ -167,29 +171,36 @@ class Acts:
         if row is not None and (picture := late_inputs(row)) is not None:
             sidecar = _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
             drop = Drop(row.spec.rel, (picture, self._input("sidecar", file)), None)
-            self._claims.claim([self._with_request(drop, file.name, sidecar, None, defaults)])
-            if picture.how == "move":
-                reason = picture.path.with_name(reason_name(picture.path.name))
-                reason.unlink(missing_ok=True)
+            drop = self._with_request(drop, file.name, sidecar, None, defaults)
+            if not self._claims.claim([drop]):
+                return [Wait(file.name, _CHANGED)]
+            if row.archive is not None and row.archive.reason:
+                (Path(row.archive.folder) / row.archive.reason).unlink(missing_ok=True)
             return []
         if not late.orphan:
             return [Wait(file.name, "waits for its picture", self._inbox.rescan)]
-        what = "No picture of that name came, and none was served lately."
+        stem = split_suffix(file.name)[0]
+        named = split_suffix(stem)[1] in PICTURE_SUFFIXES
+        picture = shown(stem) if named else f"{shown(stem)}.png (or .jpg, …)"
+        what = f"It was taken for a sidecar, but {picture} did not come, nor was it served lately."
         advice = "Put this file and its picture into the inbox together."
         return self._reject(Reject(file.name, what, advice), folder)
 
     def _reject(self, reject: Reject, folder: str) -> list[Wait]:
         file = self._file(folder, reject.name)
         text = f"{reject.reason}\n{reject.advice}"
-        self._claims.claim([Drop(file.rel, (self._input("picture", file),), None, error=text)])
-        return []
+        drop = Drop(file.rel, (self._input("picture", file),), None, error=text)
+        return [] if self._claims.claim([drop]) else [Wait(file.name, _CHANGED)]
 
     def _report_missing(self, sidecar: Found, missing: Sequence[str]) -> None:
         target = self._config.failed / sidecar.folder / reason_name(sidecar.name)
         durable.make_folders(target.parent)
         names = ", ".join(missing)
-        what = f"These pictures, which it lists, did not come: {names}. The others were served."
-        write_reason(target, _shown(sidecar.name), what)
+        what = (
+            f"These pictures, which it lists, did not come: {names}. The others were served.\n"
+            "Put each of them into the inbox with a sidecar of its own."
+        )
+        write_reason(target, shown(sidecar.name), what, outcome="was served in part")
 
     def _is_busy(self, file: Found) -> bool:
         if not durable.has_writer(self._inbox.path / file.rel):
@@ -206,8 +217,10 @@ class Acts:
         if file.rel in self._known:
             self._known.discard(file.rel)
             self._ledger.set_served(str(self._inbox.path), file.rel, digest)
+        if self._ledger.served(str(self._inbox.path), file.rel) != digest:
+            return True
         self._served[file.rel] = looks
-        return self._ledger.served(str(self._inbox.path), file.rel) != digest
+        return False
 
     def _digest(self, file: Found, sidecar: _Sidecar | None) -> str:
         digest = hashlib.blake2b(digest_size=20)
@@ -230,7 +243,7 @@ class Acts:
     def _read_embedded(self, file: Found) -> RequestKeys | None:
         try:
             text = self._infotext(self._inbox.path / file.rel)
-            return parse_infotext(text, _shown(file.name)).keys if text else None
+            return parse_infotext(text, shown(file.name)).keys if text else None
         except (PictureError, DocumentError) as error:
             log.info("%s: its embedded parameters are not used: %s", file.rel, error)
             return None
@@ -253,8 +266,3 @@ class Acts:
 
     def _file(self, folder: str, name: str) -> Found:
         return self._found[f"{folder}/{name}" if folder else name]
-
-
-def _shown(name: str) -> str:
-    """A file name as text for people, whatever bytes it has."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -8,7 +8,6 @@ that what was taken is what was seen → ledger row ``queued``. A crash in betwe
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -21,12 +20,14 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.job import JobState, new_job_id, plan_frames
 from img2imgd.ledger import BundleRow, FileEntry, JobSpec, Ledger, Outputs
-from img2imgd.outputs.names import first_free, folder_name, frame_names
+from img2imgd.outputs.names import first_free, folder_name, frame_names, numbered
 from img2imgd.pairing.kinds import fold, split_suffix
 from img2imgd.request import Request
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
+
+BUNDLE = "-sidecar"  # ends the name of a spool folder that holds a shared sidecar
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Claims:
 
         Returns False when a file changed meanwhile: everything is back where it was.
         """
-        bundle = f"{new_job_id()}-sidecar" if shared is not None else None
+        bundle = f"{new_job_id()}{BUNDLE}" if shared is not None else None
         specs: list[JobSpec] = []
         with self._ledger.transaction():
             specs.extend(self._record(drop, bundle) for drop in drops)
@@ -92,7 +93,7 @@ class Claims:
                 self._take_shared(bundle, shared)
         except (ChangedMeanwhile, FileNotFoundError) as error:
             log.info("%s changed while it was claimed; it waits again", error)
-            self._give_back(specs, bundle)
+            self._give_back(specs, bundle, shared)
             return False
         with self._ledger.transaction():
             for spec in specs:
@@ -102,25 +103,49 @@ class Claims:
     def undo(self, spec: JobSpec) -> None:
         """Return a job's files to where they came from, replacing nothing, and forget the job."""
         folder = self.spool / spec.id / "in"
-        for entry in spec.files:
-            taken = folder / entry.name
-            if entry.how == "move" and os.path.lexists(taken):
-                put_back(taken, Path(entry.source))
+        put_back(
+            [
+                (folder / entry.name, Path(entry.source))
+                for entry in spec.files
+                if entry.how == "move" and os.path.lexists(folder / entry.name)
+            ]
+        )
         shutil.rmtree(self.spool / spec.id, ignore_errors=True)
         self._ledger.drop_job(spec.id)
 
-    def complete(self, spec: JobSpec) -> bool:
-        """Finish a claim that a crash cut short, if every file had been taken whole."""
-        folder = self.spool / spec.id / "in"
-        if not all(_is_whole(folder / entry.name, entry) for entry in spec.files):
+    def complete(self, specs: Sequence[JobSpec]) -> bool:
+        """Finish a claim that a crash cut short, if every file of its jobs was taken whole."""
+        taken = [
+            (self.spool / spec.id / "in" / entry.name, entry)
+            for spec in specs
+            for entry in spec.files
+        ]
+        if not all(_is_whole(path, entry) for path, entry in taken):
             return False
-        self._enter(spec)
+        for path, entry in taken:
+            source = Path(entry.source)
+            if entry.how == "move" and durable.same_file(path, source):
+                source.unlink()  # moved by link and unlink, with the crash in between
+        with self._ledger.transaction():
+            for spec in specs:
+                self._enter(spec)
         return True
 
-    def _give_back(self, specs: Sequence[JobSpec], bundle: str | None) -> None:
+    def reserve_again(self, spec: JobSpec) -> None:
+        """Take the names of a job that a new ledger does not know yet."""
+        if spec.outputs is not None:
+            name = _below(spec.outputs.folder, spec.outputs.name)
+            self._ledger.reserve(str(self._config.outbox), fold(name), spec.id)
+
+    def _give_back(
+        self, specs: Sequence[JobSpec], bundle: str | None, shared: Input | None
+    ) -> None:
         for spec in specs:
             self.undo(spec)
-        if bundle is not None:
+        if bundle is not None and shared is not None:
+            taken = self.spool / bundle / shared.path.name
+            if os.path.lexists(taken):
+                put_back([(taken, shared.path)])
             self._ledger.end_bundle(bundle)
             shutil.rmtree(self.spool / bundle, ignore_errors=True)
 
@@ -160,7 +185,7 @@ class Claims:
     def _reserve(self, job: str, rel: str, request: Request) -> Outputs:
         """Reserve the job's names in the outbox, counting past reserved and existing ones."""
         folder, _, file = rel.rpartition("/")
-        stem = split_suffix(file)[0]
+        folder, stem = _writable(folder), split_suffix(file)[0]
         template, suffix = self._config.outputs.name, ".png"
         frames = plan_frames(request)
         names = frame_names(template, suffix, job, stem, request.prompt, frames)
@@ -169,13 +194,13 @@ class Claims:
         outbox = self._config.outbox
 
         def is_taken(name: str) -> bool:
-            path = f"{folder}/{name}" if folder else name
+            path = _below(folder, name)
             if os.path.lexists(outbox / path):
                 return True
             return not self._ledger.reserve(str(outbox), fold(path), job)
 
         name = first_free(wanted, is_taken)
-        return Outputs(_writable(folder), name, (name,) if single else names)
+        return Outputs(folder, name, (name,) if single else names)
 
     def _take(self, spec: JobSpec, drop: Drop) -> None:
         """Bring the inputs into the spool and check that they are what was seen."""
@@ -201,7 +226,6 @@ class Claims:
         target = self.spool / bundle / shared.path.name
         durable.move_new(shared.path, target)
         if not Signature.of(target.lstat()).same_content(shared.signature):
-            put_back(target, shared.path)
             raise ChangedMeanwhile(shared.path.name)
 
     def _enter(self, spec: JobSpec) -> None:
@@ -219,15 +243,25 @@ class Claims:
         return str(path.relative_to(self._inbox.path))
 
 
-def put_back(taken: Path, home: Path) -> None:
-    """Return a file to its folder under its name, or the next free one if that is taken."""
-    durable.make_folders(home.parent)
-    name = home.name
+def put_back(files: Sequence[tuple[Path, Path]]) -> None:
+    """Return the files of a drop, each as (where it is, where it was).
+
+    Where a name is taken meanwhile, all get the same next number, so that they pair again.
+    """
+    number = 1
     while True:
-        name = first_free(name, lambda free: os.path.lexists(home.with_name(free)))
-        with contextlib.suppress(FileExistsError):
-            durable.move_new(taken, home.with_name(name))
-            return
+        names = numbered([home.name for _, home in files], number)
+        targets = [home.with_name(name) for (_, home), name in zip(files, names, strict=True)]
+        pairs = [(taken, target) for (taken, _), target in zip(files, targets, strict=True)]
+        if not any(os.path.lexists(b) and not durable.same_file(a, b) for a, b in pairs):
+            break
+        number += 1
+    for taken, target in pairs:
+        if durable.same_file(taken, target):
+            taken.unlink()  # moved by link and unlink, with a crash in between
+            continue
+        durable.make_folders(target.parent)
+        durable.move_new(taken, target)
 
 
 def _copy_unchanged(item: Input, target: Path) -> None:
@@ -247,6 +281,10 @@ def _is_whole(path: Path, entry: FileEntry) -> bool:
         return found.size == entry.size
     recorded = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
     return found.same_content(recorded) and not durable.has_writer(path)
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _writable(folder: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
-from img2imgd.errors import DocumentError, Problem
+from img2imgd.errors import DocumentError, Problem, shown
 from img2imgd.pairing.kinds import DEFAULTS_NAME
 from img2imgd.request import Request, RequestKeys, read_defaults, read_sidecar, resolve
 from img2imgd.settle import Signature
@@ -93,7 +92,7 @@ class Drops:
 
 
 def _read(path: Path, read: Callable[[str, bytes], RequestKeys]) -> RequestKeys | DocumentError:
-    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    name = shown(path.name)
     try:
         return read(name, durable.read_regular(path, MAX_SIDECAR_BYTES))
     except DocumentError as error:

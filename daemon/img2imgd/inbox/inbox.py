@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable
@@ -136,16 +137,25 @@ class Inbox:
     def _act(
         self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
     ) -> list[Wait]:
-        """Carry out one decision; a fault of one file never stops the others."""
+        """Carry out one decision; a fault of one file never stops the others.
+
+        What a fault leaves of a claim is repaired before the next scan, as after a crash.
+        """
+        recovered, self._recovered = self._recovered, False
         try:
-            return self._acts.act(decision, folder, defaults)
+            waits = self._acts.act(decision, folder, defaults)
         except FileNotFoundError:
             return []  # taken away under our hands; the next scan knows
-        except OSError as error:
+        except EnvironmentFault:
+            raise
+        except Exception as error:
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
-            log.warning("inbox %s: %s: %s", self._inbox.path, names[0], error)
-            why = f"could not be taken: {error.strerror or error}"
+            log.warning("inbox %s: %s: %s", self._inbox.path, names[0], error, exc_info=True)
+            strerror = error.strerror if isinstance(error, OSError) else None
+            why = f"could not be taken: {strerror or error!r}"
             return [Wait(name, why, self._inbox.rescan) for name in names]
+        self._recovered = recovered
+        return waits
 
     def _entry(self, file: Found, now: float) -> Entry:
         unchanged = self._settling.observe(file.rel, file.signature, now)
@@ -154,8 +164,13 @@ class Inbox:
         at_rest = settled >= 0 and not empty
         images = None
         if at_rest and file.kind is Kind.SIDECAR:
-            keys = self._drops.sidecar(file.rel, file.signature)
-            images = keys.images if isinstance(keys, RequestKeys) else None
+            try:
+                keys = self._drops.sidecar(file.rel, file.signature)
+            except OSError as error:  # taken away, or on a bad sector: the others are served
+                log.warning("%s cannot be read: %s", file.rel, error.strerror)
+                at_rest = False
+            else:
+                images = keys.images if isinstance(keys, RequestKeys) else None
         return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
 
     def _held(self, folder: str, now: float) -> FolderDefaults | str:
@@ -166,7 +181,10 @@ class Inbox:
                 continue
             if self._settling.observe(rel, signature, now) < self._inbox.settle:
                 return f"waits until {rel} is whole"
-        defaults = self._drops.defaults(folder, self._defaults_seen)
+        try:
+            defaults = self._drops.defaults(folder, self._defaults_seen)
+        except OSError as error:
+            return f"is held: its folder's defaults cannot be read: {error.strerror}"
         if defaults.broken is None:
             return defaults
         self._notes.write(defaults.where, str(defaults.broken))
@@ -189,17 +207,18 @@ class Inbox:
         )
 
     def _remember(self, waiting: dict[str, str]) -> None:
-        self._notes.keep_only(self._broken_now())
+        self._notes.keep_only(self._broken_now(), self._defaults_seen)
         if waiting != self._waiting:
             self._ledger.set_waiting(str(self._inbox.path), waiting)
             self._waiting = waiting
 
     def _broken_now(self) -> set[str]:
-        return {
-            rel
-            for rel in self._defaults_seen
-            if self._drops.defaults(rel.rpartition("/")[0], self._defaults_seen).broken is not None
-        }
+        broken: set[str] = set()
+        for rel, signature in self._defaults_seen.items():
+            with contextlib.suppress(OSError):
+                if self._drops.defaults(rel.rpartition("/")[0], {rel: signature}).broken:
+                    broken.add(rel)
+        return broken
 
     def _ledger_is_new(self) -> bool:
         """True when the inbox was served before by a ledger that is no more."""

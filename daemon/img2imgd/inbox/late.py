@@ -24,15 +24,18 @@ def find_served(ledger: Ledger, inbox: str, sidecar: str, since: float) -> JobRo
 
 def late_inputs(row: JobRow) -> Input | None:
     """The archived picture of a job as an input: a copy from done, the file itself from failed."""
+    subject = row.spec.subject
     if row.archive is None:
         return None
-    name = row.archive.names.get(row.spec.subject.name)
-    if name is None:
+    if (name := row.archive.names.get(subject.name)) is not None:
+        path = Path(row.archive.folder) / name
+    elif subject.how == "copy":
+        path = Path(subject.source)  # it came late itself: its picture never left done
+    else:
         return None
-    path = Path(row.archive.folder) / name
     try:
         signature = Signature.of(path.lstat())
     except FileNotFoundError:
         return None
     how = "move" if row.archive.kind == "failed" else "copy"
-    return Input("picture", path, signature, how, name=row.spec.subject.name)
+    return Input("picture", path, signature, how, name=subject.name)

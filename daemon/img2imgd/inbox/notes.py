@@ -15,6 +15,7 @@ class DefaultsNotes:
     def __init__(self, failed: Path) -> None:
         self._failed = failed
         self._written: dict[str, str] = {}
+        self._fine: set[str] = set()  # files without a note
 
     def write(self, rel: str, why: str) -> None:
         """Say once why the pictures of a folder wait."""
@@ -23,14 +24,16 @@ class DefaultsNotes:
         path = self._path(rel)
         durable.make_folders(path.parent)
         advice = "Mend the file where it is; the pictures of its folder wait and lose nothing."
-        write_reason(path, rel, f"{why}\n\n{advice}")
+        write_reason(path, rel, f"{why}\n\n{advice}", outcome="cannot be used")
         self._written[rel] = why
+        self._fine.discard(rel)
 
-    def keep_only(self, broken: Collection[str]) -> None:
-        """Remove the notes about files that were mended."""
-        for mended in self._written.keys() - set(broken):
+    def keep_only(self, broken: Collection[str], seen: Collection[str]) -> None:
+        """Remove the notes about files that were mended, those of an earlier process too."""
+        for mended in (self._written.keys() | (set(seen) - self._fine)) - set(broken):
             self._path(mended).unlink(missing_ok=True)
-            del self._written[mended]
+            self._written.pop(mended, None)
+            self._fine.add(mended)
 
     def _path(self, rel: str) -> Path:
         target = self._failed / rel

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.errors import DocumentError
-from img2imgd.inbox.claim import Claims, put_back
+from img2imgd.inbox.claim import BUNDLE, Claims, put_back
 from img2imgd.job import JobState, plan_frames
 from img2imgd.ledger import BundleRow, JobSpec, Ledger
 from img2imgd.settle import Signature
@@ -22,54 +23,74 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
 
     A claim is complete when all its files are in the spool as recorded; otherwise they go back.
     """
-    for row in ledger.jobs_in(JobState.CLAIMING):
-        if row.spec.inbox != str(inbox):
+    for specs in _together(ledger, inbox):
+        names = ", ".join(spec.id for spec in specs)
+        if claims.complete(specs):
+            log.info("job %s: claim completed after a crash", names)
             continue
-        if claims.complete(row.spec):
-            log.info("job %s: claim completed after a crash", row.id)
-        else:
-            log.info("job %s: claim undone after a crash; its files wait again", row.id)
-            claims.undo(row.spec)
+        log.info("job %s: claim undone after a crash; its files wait again", names)
+        for spec in specs:
+            claims.undo(spec)
     for bundle in ledger.open_bundles():
         if bundle.inbox == str(inbox):
             _repair_bundle(inbox, claims, ledger, bundle)
+
+
+def _together(ledger: Ledger, inbox: Path) -> list[list[JobSpec]]:
+    """The claims of an inbox that were cut short; the jobs of a shared sidecar are one claim."""
+    claims: dict[str, list[JobSpec]] = defaultdict(list)
+    for row in ledger.jobs_in(JobState.CLAIMING):
+        if row.spec.inbox == str(inbox):
+            claims[row.spec.bundle or row.id].append(row.spec)
+    return list(claims.values())
 
 
 def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
     """Take up spool folders that the ledger does not know: it is new, or a claim died early."""
     if not claims.spool.is_dir():
         return
-    for folder in sorted(claims.spool.iterdir()):
-        if not folder.is_dir() or ledger.job(folder.name) is not None:
-            continue
-        if any(bundle.id == folder.name for bundle in ledger.open_bundles()):
-            continue
-        _adopt(folder, inbox, claims, ledger)
+    folders = sorted(path for path in claims.spool.iterdir() if path.is_dir())
+    bundles = [path for path in folders if path.name.endswith(BUNDLE)]
+    for folder in folders:
+        if folder not in bundles and ledger.job(folder.name) is None:
+            _adopt(folder, inbox, claims, ledger)
+    known = {bundle.id for bundle in ledger.open_bundles()}
+    for folder in bundles:
+        if folder.name not in known:
+            _adopt_bundle(folder, inbox, ledger)
 
 
 def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
     inputs = folder / "in"
-    if not (folder / "job.json").exists():
-        for stray in [p for p in folder.iterdir() if p.is_file()]:  # a shared sidecar
-            put_back(stray, inbox / stray.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        return
     if not inputs.is_dir() or not any(inputs.iterdir()):
         shutil.rmtree(folder)  # the claim died before it took anything
         return
     try:
         spec = JobSpec.from_json((folder / "job.json").read_text("ascii"))
-    except (ValueError, KeyError, TypeError, DocumentError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, DocumentError):
         log.warning("%s is not readable; its files go back to the inbox", folder / "job.json")
-        for stray in inputs.iterdir():
-            put_back(stray, inbox / stray.name)
+        put_back([(stray, inbox / stray.name) for stray in inputs.iterdir()])
         shutil.rmtree(folder)
         return
     log.info("job %s found in the spool, unknown to the ledger: taken up again", spec.id)
     frames = plan_frames(spec.request) if spec.request else ()
-    ledger.add_job(spec, JobState.CLAIMING, [(f.index, f.effective_steps) for f in frames])
-    if not claims.complete(spec):
-        claims.undo(spec)
+    with ledger.transaction():
+        claims.reserve_again(spec)
+        ledger.add_job(spec, JobState.CLAIMING, [(f.index, f.effective_steps) for f in frames])
+
+
+def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
+    """A shared sidecar whose row is lost: it lay beside the pictures of its jobs."""
+    jobs = ledger.jobs_of_bundle(folder.name)
+    home = jobs[0].spec.rel.rpartition("/")[0] if jobs else ""
+    for sidecar in [path for path in folder.iterdir() if path.is_file()]:
+        rel = f"{home}/{sidecar.name}" if home else sidecar.name
+        if jobs:
+            inode = sidecar.lstat().st_ino
+            ledger.add_bundle(BundleRow(folder.name, str(inbox), rel, sidecar.name, inode))
+            return
+        put_back([(sidecar, inbox / rel)])
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRow) -> None:
@@ -82,7 +103,7 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
             durable.move_new(home, taken)
         return
     if os.path.lexists(taken):
-        put_back(taken, home)
+        put_back([(taken, home)])
     shutil.rmtree(claims.spool / bundle.id, ignore_errors=True)
     ledger.end_bundle(bundle.id)
 

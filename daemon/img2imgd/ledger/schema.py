@@ -24,7 +24,7 @@ CREATE TABLE jobs(
   archived   INTEGER NOT NULL DEFAULT 0,
   bundle     TEXT
 ) STRICT;
-CREATE INDEX jobs_by_state ON jobs(state, id);
+CREATE INDEX jobs_by_state ON jobs(state);
 CREATE INDEX jobs_by_stem ON jobs(inbox, stem);
 CREATE INDEX jobs_unarchived ON jobs(id) WHERE archived = 0;
 
@@ -51,7 +51,7 @@ CREATE TABLE bundles(                   -- a sidecar that serves several jobs
   id    TEXT PRIMARY KEY,
   inbox TEXT NOT NULL,
   rel   BLOB NOT NULL,
-  name  TEXT NOT NULL,
+  name  BLOB NOT NULL,
   inode INTEGER NOT NULL,
   ended INTEGER NOT NULL DEFAULT 0
 ) STRICT;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,21 @@ def open_ledger(path: Path) -> Ledger:
 
 
 def read_ledger(path: Path) -> Ledger | None:
-    """Open an existing ledger for reading only (``status``); None when there is none yet."""
+    """Open an existing ledger for reading only (``status``); None when there is none yet.
+
+    Raises:
+        EnvironmentFault: the file cannot be read.
+    """
     if not path.exists():
         return None
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise EnvironmentFault(f"The ledger {path} cannot be read: {error}.") from error
+    if version == 0:  # a daemon is just making it
+        connection.close()
+        return None
     return Ledger(connection)
 
 
@@ -72,13 +83,16 @@ class Ledger:
         if self._sql.in_transaction:
             yield
             return
-        self._sql.execute("BEGIN IMMEDIATE")
         try:
+            self._sql.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._sql.execute("ROLLBACK")
+            self._sql.execute("COMMIT")
+        except BaseException as error:
+            if self._sql.in_transaction:
+                self._sql.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):  # disk full, read-only, locked
+                raise EnvironmentFault(f"The ledger cannot be written: {error}.") from error
             raise
-        self._sql.execute("COMMIT")
 
     # Jobs
 
@@ -93,7 +107,7 @@ class Ledger:
                 " VALUES(?,?,?,?,?,?,?,?,?)",
                 (
                     spec.id, spec.inbox, os.fsencode(spec.rel), stem_of(spec.rel), state.value,
-                    spec.to_json(), time.time(), spec.error, spec.bundle,
+                    spec.to_json(), time.time(), _text(spec.error), spec.bundle,
                 ),
             )  # fmt: skip
             self._sql.executemany(
@@ -119,7 +133,15 @@ class Ledger:
                 " started_at=CASE WHEN ?='running' THEN coalesce(started_at, ?)"
                 " ELSE started_at END,"
                 " ended_at=CASE WHEN ? THEN ? ELSE NULL END WHERE id=?",
-                (state.value, reason, state.value, now, state.ended, now, job),
+                (
+                    state.value,
+                    None if reason is None else _text(reason),
+                    state.value,
+                    now,
+                    state.ended,
+                    now,
+                    job,
+                ),
             )
 
     def replace_spec(self, spec: JobSpec) -> None:
@@ -174,16 +196,26 @@ class Ledger:
         marks = ",".join("?" * len(states))
         return self._jobs(f"state IN ({marks})", [s.value for s in states], limit=limit)
 
+    def queued(self, limit: int, without_models: Collection[str] = ()) -> list[JobRow]:
+        """Jobs that may start, oldest claim first, leaving out those of some models."""
+        marks = ",".join("?" * len(without_models))
+        return self._jobs(
+            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN ({marks})",
+            list(without_models),
+            limit=limit,
+        )
+
     def unarchived(self) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
         marks = ",".join("?" * len(_ENDED))
         return self._jobs(f"archived=0 AND state IN ({marks})", _ENDED)
 
-    def last_ended(self, limit: int) -> list[JobRow]:
-        """The jobs that ended last, newest first."""
-        marks = ",".join("?" * len(_ENDED))
+    def last_ended(self, limit: int, states: Collection[JobState] = ENDED) -> list[JobRow]:
+        """The jobs that ended last in one of these states, newest first."""
+        marks = ",".join("?" * len(states))
+        values = [state.value for state in states]
         return self._jobs(
-            f"state IN ({marks})", _ENDED, order="ended_at DESC, id DESC", limit=limit
+            f"state IN ({marks})", values, order="ended_at DESC, rowid DESC", limit=limit
         )
 
     def jobs_since(self, moment: float) -> list[JobRow]:
@@ -196,7 +228,7 @@ class Ledger:
         rows = self._jobs(
             f"inbox=? AND {column}=? AND claimed_at>=? AND state<>'replaced'",
             (inbox, value, since),
-            order="claimed_at DESC, id DESC",
+            order="rowid DESC",
             limit=1,
         )
         return rows[0] if rows else None
@@ -213,7 +245,7 @@ class Ledger:
         return dict(self._sql.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
 
     def _jobs(
-        self, where: str, values: Sequence[Any], order: str = "id", limit: int = -1
+        self, where: str, values: Sequence[Any], order: str = "rowid", limit: int = -1
     ) -> list[JobRow]:
         rows = self._sql.execute(
             f"SELECT * FROM jobs WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
@@ -241,7 +273,7 @@ class Ledger:
                 "UPDATE frames SET state=?, reason=?,"
                 " step=CASE WHEN ? IN ('staged','published') THEN steps ELSE 0 END"
                 " WHERE job=? AND idx=?",
-                (state.value, reason, state.value, job, index),
+                (state.value, _text(reason), state.value, job, index),
             )
 
     def set_steps(self, steps: Mapping[tuple[str, int], int]) -> None:
@@ -267,7 +299,13 @@ class Ledger:
         with self.transaction():
             self._sql.execute(
                 "INSERT INTO bundles(id, inbox, rel, name, inode) VALUES(?,?,?,?,?)",
-                (bundle.id, bundle.inbox, os.fsencode(bundle.rel), bundle.name, bundle.inode),
+                (
+                    bundle.id,
+                    bundle.inbox,
+                    os.fsencode(bundle.rel),
+                    os.fsencode(bundle.name),
+                    bundle.inode,
+                ),
             )
 
     def end_bundle(self, bundle: str) -> None:
@@ -279,7 +317,9 @@ class Ledger:
         """Bundles whose sidecar is still in the spool."""
         rows = self._sql.execute("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
         return [
-            BundleRow(r["id"], r["inbox"], os.fsdecode(r["rel"]), r["name"], r["inode"])
+            BundleRow(
+                r["id"], r["inbox"], os.fsdecode(r["rel"]), os.fsdecode(r["name"]), r["inode"]
+            )
             for r in rows
         ]
 
@@ -309,7 +349,7 @@ class Ledger:
             self._sql.execute("DELETE FROM waiting WHERE inbox=?", (inbox,))
             self._sql.executemany(
                 "INSERT INTO waiting VALUES(?,?,?)",
-                [(inbox, os.fsencode(rel), text) for rel, text in why.items()],
+                [(inbox, os.fsencode(rel), _text(text)) for rel, text in why.items()],
             )
 
     def waiting(self) -> list[tuple[str, str, str]]:
@@ -322,13 +362,20 @@ class Ledger:
         with self.transaction():
             for key, value in facts.items():
                 if value:
-                    self._sql.execute("INSERT OR REPLACE INTO facts VALUES(?,?)", (key, value))
+                    self._sql.execute(
+                        "INSERT OR REPLACE INTO facts VALUES(?,?)", (key, _text(value))
+                    )
                 else:
                     self._sql.execute("DELETE FROM facts WHERE key=?", (key,))
 
     def facts(self) -> dict[str, str]:
         """All facts of the daemon itself."""
         return dict(self._sql.execute("SELECT key, value FROM facts").fetchall())
+
+
+def _text(text: str) -> str:
+    """Text as SQLite takes it: names in it may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _job_row(row: sqlite3.Row) -> JobRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -12,23 +13,33 @@ MAX_BYTES = 200
 _SUFFIX_ROOM = 16  # for ".webp", "~1234" and the GIF's ending
 _LEAST_PROMPT = 8  # bytes that are left of it before the stem is shortened
 _MOST_PROMPT = 80  # characters
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff<>:"/\\|?*]+')
-_NOT_WORD = re.compile(r"[^\w]+", re.UNICODE)
+_MOST_STYLE = 40  # bytes
+_LONGEST_NAME = 255  # bytes that a file name may have on Linux's filesystems
+# Control characters, lone surrogates, line separators, marks that turn the writing direction, and
+# what Windows reserves.
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    r'<>:"/\\|?*]+'
+)
 _INDEX_FIELD = re.compile(r"[-_. ]?\{index[^}]*\}")
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
 def safe_stem(stem: str) -> str:
     """A picture's stem as people know it, without what Windows, shells and shares cannot have."""
-    text = _UNSAFE.sub("-", unicodedata.normalize("NFC", stem)).strip(". ").lstrip("-~")
+    text = _UNSAFE.sub("-", unicodedata.normalize("NFC", stem)).lstrip("-~. ").rstrip(". ")
     text = text or "picture"
     return f"_{text}" if _DEVICE_NAMES.match(text) else text
 
 
 def slug(prompt: str) -> str:
     """A prompt as part of a name: words of any script, joined by dashes."""
-    text = _UNSAFE.sub("-", unicodedata.normalize("NFC", prompt))
-    return _NOT_WORD.sub("-", text).strip("-_")
+    text = ""
+    for sign in unicodedata.normalize("NFC", prompt):
+        # The vowel signs of many scripts are marks, which belong to the letter before them.
+        mark = unicodedata.category(sign)[0] == "M" and text[-1:] not in ("", "-")
+        text += sign if sign.isalnum() or sign == "_" or mark else "-"
+    return re.sub("-+", "-", text).strip("-_")
 
 
 def frame_names(
@@ -44,10 +55,11 @@ def frame_names(
         lambda field: f"{{index:0{max(int(field.group(1) or 1), width)}}}",
         template,
     )
+    words, kept = _fitting(widened, job, stem, prompt, frames)
     taken: set[str] = set()
     names: list[str] = []
     for frame in frames:
-        base = _render(widened, job, stem, prompt, frame)
+        base = _cut(_fill(widened, job, kept, words, frame))
         names.append(first_free(f"{base}{suffix}", lambda name: name.casefold() in taken))
         taken.add(names[-1].casefold())
     return tuple(names)
@@ -55,7 +67,9 @@ def frame_names(
 
 def folder_name(template: str, job: str, stem: str, prompt: str, frame: Frame) -> str:
     """The name of a job's own folder: the template without the index, of the first frame."""
-    return _render(_INDEX_FIELD.sub("", template), job, stem, prompt, frame)
+    bare = _INDEX_FIELD.sub("", template)
+    words, kept = _fitting(bare, job, stem, prompt, [frame])
+    return _cut(_fill(bare, job, kept, words, frame))
 
 
 def first_free(name: str, is_taken: Callable[[str], bool]) -> str:
@@ -69,39 +83,73 @@ def first_free(name: str, is_taken: Callable[[str], bool]) -> str:
     return candidate
 
 
+def numbered(names: Sequence[str], number: int) -> list[str]:
+    """A drop's names with the same ``~N``, so that they still pair; as they are for number 1.
+
+    ``cat.png``, ``cat.yaml``, ``cat.png.reason.txt`` → ``cat~2.png``, ``cat~2.yaml``,
+    ``cat~2.png.reason.txt``. No name becomes longer than 255 bytes.
+    """
+    if number == 1:
+        return list(names)
+    return [_numbered(name, f"~{number}", names) for name in names]
+
+
+def _numbered(name: str, mark: str, names: Sequence[str]) -> str:
+    owner = next((n for n in names if name.startswith(f"{n}.")), None)
+    base = owner or name  # cat.png.yaml is numbered as its picture is
+    stem, dot, suffix = base.rpartition(".")
+    stem, ending = (stem, dot + suffix) if stem else (base, "")
+    ending += name[len(base) :]
+    room = _LONGEST_NAME - len(os.fsencode(mark + ending))
+    return f"{os.fsdecode(os.fsencode(stem)[:room])}{mark}{ending}"
+
+
 def cut_bytes(text: str, room: int) -> str:
     """The longest beginning of ``text`` that has at most ``room`` bytes of UTF-8."""
     return text.encode("utf-8", "replace")[: max(room, 0)].decode("utf-8", "ignore")
 
 
-def _render(template: str, job: str, stem: str, prompt: str, frame: Frame) -> str:
-    """Fill the template; when it is too long, shorten the prompt first, then the stem."""
+def _fitting(
+    template: str, job: str, stem: str, prompt: str, frames: Sequence[Frame]
+) -> tuple[str, str]:
+    """Prompt and stem, shortened (the prompt first) until the names of all frames have room.
+
+    They are the same for all frames: names that are cut at different places would not sort.
+    """
     words, kept = slug(prompt)[:_MOST_PROMPT], safe_stem(stem)
+    for frame in frames:
+        while (excess := _excess(_fill(template, job, kept, words, frame))) > 0:
+            if (size := len(words.encode())) > _LEAST_PROMPT:
+                words = cut_bytes(words, max(size - excess, _LEAST_PROMPT))
+            elif (size := len(kept.encode())) > _LEAST_PROMPT:
+                kept = cut_bytes(kept, max(size - excess, _LEAST_PROMPT))
+            else:
+                break
+    return words, kept
 
-    def fill() -> str:
-        filled = template.format(
-            stem=kept,
-            prompt=words,
-            index=frame.index,
-            seed=frame.seed,
-            strength=frame.strength,
-            style=slug(frame.style),
-            guidance_scale=frame.guidance_scale,
-            steps=frame.steps,
-            job=job,
-        )
-        return safe_stem(_tidy(filled))
 
-    name = fill()
-    while (excess := len(name.encode()) - (MAX_BYTES - _SUFFIX_ROOM)) > 0:
-        if (size := len(words.encode())) > _LEAST_PROMPT:
-            words = cut_bytes(words, max(size - excess, _LEAST_PROMPT))
-        elif (size := len(kept.encode())) > 1:
-            kept = cut_bytes(kept, max(size - excess, 1))
-        else:
-            break
-        name = fill()
-    return cut_bytes(name, MAX_BYTES - _SUFFIX_ROOM)
+def _fill(template: str, job: str, stem: str, words: str, frame: Frame) -> str:
+    filled = template.format(
+        stem=stem,
+        prompt=words,
+        index=frame.index,
+        seed=frame.seed,
+        strength=frame.strength,
+        style=cut_bytes(slug(frame.style), _MOST_STYLE),
+        guidance_scale=frame.guidance_scale,
+        steps=frame.steps,
+        job=job,
+    )
+    return safe_stem(_tidy(filled))
+
+
+def _excess(name: str) -> int:
+    return len(name.encode()) - (MAX_BYTES - _SUFFIX_ROOM)
+
+
+def _cut(name: str) -> str:
+    """The last resort against a template that is itself too long."""
+    return safe_stem(cut_bytes(name, MAX_BYTES - _SUFFIX_ROOM)) if _excess(name) > 0 else name
 
 
 def _tidy(name: str) -> str:

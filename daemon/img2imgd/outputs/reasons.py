@@ -18,10 +18,12 @@ def reason_name(picture: str) -> str:
     return f"{cut_bytes(picture, _KEEP)}{REASON_SUFFIX}"
 
 
-def write_reason(target: Path, what: str, reason: str, job: str = "") -> None:
+def write_reason(
+    target: Path, what: str, reason: str, job: str = "", outcome: str = "was not served"
+) -> None:
     """Write a reason file: the file it is about, when, why, and what to do."""
     when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-    head = f"{what} was not served ({when}{f', job {job}' if job else ''})."
+    head = f"{what} {outcome} ({when}{f', job {job}' if job else ''})."
     text = f"{wrap(head)}\n\n{wrap(reason)}\n"
     durable.write_file(target, text.encode("utf-8", "backslashreplace"))
 

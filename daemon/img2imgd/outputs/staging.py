@@ -31,6 +31,11 @@ class Staging:
         """Make the folders that frames are written to."""
         durable.make_folders(self.folder / name if as_folder else self.folder)
 
+    @property
+    def available(self) -> bool:
+        """False when the outbox is gone (a disk not mounted): then nothing can be told of it."""
+        return self.folder.parent.is_dir()
+
     def is_staged(self, name: str) -> bool:
         """True while the job's file or folder has not been published."""
         return os.path.lexists(self.folder / name)

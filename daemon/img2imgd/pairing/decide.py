@@ -143,7 +143,7 @@ class _Folder:
         winners = set(groups)
         alone = yield from self._listed(alone)
         for sidecar, members in groups.items():
-            also = sorted(name for name in losers[sidecar] - winners)
+            also = sorted(losers[sidecar] - winners - self.used)
             self.used.update((sidecar, *also))
             yield from self._group(sidecar, members, also)
         for picture in alone:
@@ -247,6 +247,8 @@ class _Folder:
                 yield Wait(sidecar.name, f"waits for {what}", self.rules.orphan_after - since)
             elif members:
                 yield Claim(names, sidecar.name, missing=tuple(missing))
+            elif self.rules.keep:
+                yield Wait(sidecar.name, "lists pictures that are not here", for_a_person=True)
             else:
                 yield _list_without_pictures(sidecar.name, missing)
         elif globbed and quiet < self.rules.pair_wait:
@@ -259,7 +261,7 @@ class _Folder:
         if picture.settled is None:
             return self._unsettled(picture)
         if self.has_prompt(picture.name):
-            if picture.settled >= self.rules.pair_wait:
+            if picture.settled >= self.rules.pair_wait or self.rules.keep:
                 return Claim((picture.name,))
             rest = self.rules.pair_wait - picture.settled
             return Wait(picture.name, "waits a moment for a sidecar", rest)

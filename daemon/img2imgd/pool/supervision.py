@@ -154,6 +154,7 @@ class WorkerPool:
     def stop(self, grace: float) -> None:
         """End the worker: ask, give it ``grace`` seconds, then terminate and kill it.
 
+        One that only loads a model has nothing to lose and is terminated at once.
         What it had admitted is forgotten here and stays with the caller. Events it sent before its
         end come from the next :meth:`poll`; WorkerDied is not among them. The pool can start
         another worker.
@@ -162,8 +163,10 @@ class WorkerPool:
         if process is None:
             return
         self._send(Stop())
-        if not self._ended(process, within=grace):
-            log.warning("worker has not stopped in %.1f s, terminating pid=%s", grace, self.pid)
+        only_loads = self._loading is not None and not self._admitted and not self._assembling
+        if only_loads or not self._ended(process, within=grace):
+            if not only_loads:
+                log.warning("worker has not stopped in %.1f s, terminating pid=%s", grace, self.pid)
             process.terminate()
             if not self._ended(process, within=_TERMINATE_SECONDS):
                 process.kill()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from msgspec import Meta, structs
 
 from img2imgd.document import Settings
 
-Duration = Annotated[int, Field(ge=20, le=60_000)]
-Loop = Annotated[int, Field(ge=0, le=65_535)]
+Duration = Annotated[int, Meta(ge=20, le=60_000)]
+Loop = Annotated[int, Meta(ge=0, le=65_535)]
 
 _SYNONYMS = {
     "delay": "duration",
@@ -21,21 +21,25 @@ _SYNONYMS = {
 }
 
 
-class GifKeys(Settings):
+class GifKeys(Settings, frozen=True):
     """Timing as a request writes it; what is absent comes from the config's ``outputs.gif``."""
 
     synonyms: ClassVar[Mapping[str, str]] = _SYNONYMS
 
-    duration: Duration | None = Field(default=None, description="Milliseconds per frame.")
-    loop: Loop | None = Field(default=None, description="How often it repeats; 0 is for ever.")
-    pingpong: bool | None = Field(default=None, description="Play to the end and back.")
+    duration: Annotated[Duration | None, Meta(description="Milliseconds per frame.")] = None
+    loop: Annotated[Loop | None, Meta(description="How often it repeats; 0 is for ever.")] = None
+    pingpong: Annotated[bool | None, Meta(description="Play to the end and back.")] = None
+
+    def given(self) -> dict[str, Any]:
+        """The keys that have a value."""
+        return {key: value for key, value in structs.asdict(self).items() if value is not None}
 
 
-class GifSettings(Settings):
+class GifSettings(Settings, frozen=True):
     """Timing with nothing left open: milliseconds per frame, repeats (0: for ever), and back."""
 
     synonyms: ClassVar[Mapping[str, str]] = _SYNONYMS
 
-    duration: Duration = Field(default=400, description="Milliseconds per frame.")
-    loop: Loop = Field(default=0, description="How often it repeats; 0 is for ever.")
-    pingpong: bool = Field(default=False, description="Play to the end and back.")
+    duration: Annotated[Duration, Meta(description="Milliseconds per frame.")] = 400
+    loop: Annotated[Loop, Meta(description="How often it repeats; 0 is for ever.")] = 0
+    pingpong: Annotated[bool, Meta(description="Play to the end and back.")] = False

@@ -6,10 +6,10 @@ Seed: 187, Size: 768x768, …``. Values with commas or colons are quoted as JSON
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from img2imgd.document import Document, Path, validate
 from img2imgd.document.scalars import read_scalar
@@ -32,8 +32,7 @@ _PAIR = re.compile(r"\s*(\w[\w \-/]{0,60}):\s*(.*?)\s*", re.DOTALL)
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|")+')
 
 
-@dataclass(frozen=True)
-class Infotext:
+class Infotext(msgspec.Struct, frozen=True):
     """What the text asks for, and the parameters in it that have no meaning here."""
 
     keys: RequestKeys
@@ -89,8 +88,8 @@ def _unquoted(value: str) -> str:
     if not value.startswith('"'):
         return value
     try:
-        text = json.loads(value)
-    except ValueError:
+        text = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeEncodeError):
         return value
     return text if isinstance(text, str) else value
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
+from msgspec import structs
+
 from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.gif import GifKeys, GifSettings
@@ -81,7 +83,7 @@ def _settle(
     drawn = keys.seed is None and swept is None
     given = int(swept[0]) if swept else keys.seed
     if isinstance(keys.gif, GifKeys):
-        timing = timing.model_copy(update=keys.gif.model_dump(exclude_none=True))
+        timing = structs.replace(timing, **keys.gif.given())
     styles = tuple(" ".join(style.split()) for style in keys.style or ())
     return Request(
         prompt=(keys.prompt or "").strip(),

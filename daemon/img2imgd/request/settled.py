@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import msgspec
 
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.gif import GifSettings
 
 
-class Request(BaseModel):
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of one picture. ``sweep`` maps each axis to its values, outermost axis first.
 
     ``size`` None means the model's native size. ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
     ``sheet`` None leaves that to the config. ``seed_drawn`` tells a drawn seed from a given one.
     """
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     prompt: str
     negative_prompt: str
@@ -59,7 +57,7 @@ class Request(BaseModel):
 
     def to_json(self) -> str:
         """JSON text that :meth:`from_json` reads back to an equal request."""
-        return self.model_dump_json()
+        return msgspec.json.encode(self).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Request:
@@ -69,10 +67,6 @@ class Request(BaseModel):
             DocumentError: the text is no request.
         """
         try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            problems = [
-                Problem(fault["msg"], key=".".join(str(part) for part in fault["loc"]))
-                for fault in error.errors(include_url=False)
-            ]
-            raise DocumentError("request", problems) from None
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError as error:
+            raise DocumentError("request", [Problem(f"{error}.")]) from None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from img2imgd import document
 from img2imgd.document import decode_text, read_yaml, validate
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.infotext import parse_infotext
 from img2imgd.request.keys import DefaultKeys, RequestKeys
 
 
-@dataclass(frozen=True)
-class Sidecar:
+class Sidecar(msgspec.Struct, frozen=True):
     """A sidecar as read: its keys, what deserves a second look, and parameters passed over."""
 
     keys: RequestKeys
@@ -33,8 +34,8 @@ def parse_sidecar(name: str, data: bytes) -> Sidecar:
     if suffix not in ("yaml", "yml"):
         advice = "Name it NAME.yaml, NAME.yml or NAME.txt, after the picture NAME.png."
         raise DocumentError(name, [Problem("this is not the name of a sidecar.", advice=advice)])
-    document = read_yaml(name, data)
-    return Sidecar(validate(document, RequestKeys).read_from(document), document.warnings)
+    read = read_yaml(name, data)
+    return Sidecar(validate(read, RequestKeys).read_from(read), read.warnings)
 
 
 def read_sidecar(name: str, data: bytes) -> RequestKeys:
@@ -48,11 +49,10 @@ def read_defaults(name: str, data: bytes) -> RequestKeys:
     Raises:
         DocumentError: with every problem, each with line, key and what to do.
     """
-    document = read_yaml(name, data)
-    return validate(document, DefaultKeys).read_from(document)
+    read = read_yaml(name, data)
+    return validate(read, DefaultKeys).read_from(read)
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the sidecar, for editors that complete and check YAML."""
-    schema = RequestKeys.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Sidecar"}
+    return document.json_schema(RequestKeys, "Sidecar")

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    Tag,
-    field_validator,
-    model_validator,
-)
+from msgspec import Meta, field
 
-from img2imgd.document import Settings, refuse
+from img2imgd.document import Check, Refused, Settings
 
 WHOLE = frozenset({"steps", "seed"})
 """Axes whose values are whole numbers."""
@@ -37,7 +28,7 @@ _LIMITS = {
 }
 
 
-class Axis(Settings):
+class Axis(Settings, frozen=True):
     """Values from ``from`` to ``to``, either every ``step`` or ``count`` of them."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -45,41 +36,57 @@ class Axis(Settings):
         "by": "step", "steps": "step", "n": "count", "num": "count",
     }  # fmt: skip
 
-    start: float = Field(alias="from")
+    start: float = field(name="from")
     to: float
     step: float | None = None
-    count: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    count: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
-    @model_validator(mode="after")
-    def _one_of_step_and_count(self) -> Axis:
-        if (self.step is None) == (self.count is None):
-            raise refuse("needs either step or count.", "Write {from: 0.1, to: 0.9, step: 0.1}, "
-                         "or {from: 0.1, to: 0.9, count: 9}, or a list.")  # fmt: skip
-        if self.step == 0:
-            raise refuse("a step of 0 never arrives.")
-        if self.count == 1 and self.start != self.to:
-            raise refuse("a count of 1 cannot reach from one end to the other.")
-        return self
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """An axis that goes somewhere, in either way of writing it."""
+        axis = cls(**values)
+        if (axis.step is None) == (axis.count is None):
+            raise Refused("needs either step or count.", "Write {from: 0.1, to: 0.9, step: 0.1}, "
+                          "or {from: 0.1, to: 0.9, count: 9}, or a list.")  # fmt: skip
+        if axis.step == 0:
+            raise Refused("a step of 0 never arrives.")
+        if axis.count == 1 and axis.start != axis.to:
+            raise Refused("a count of 1 cannot reach from one end to the other.")
+        return axis
 
 
-def _form(value: object) -> str:
-    return "list" if isinstance(value, list | tuple) else "range"
+AxisKeys = Axis | tuple[float, ...] | None
 
 
 def _list_or_range(value: Any) -> Any:
-    if value is None or isinstance(value, list | tuple | dict | Axis):
+    if value is None or isinstance(value, list | dict):
         return value  # pyright: ignore[reportUnknownVariableType]
-    raise refuse("must be a list of values, or {from: 0.1, to: 0.9, step: 0.1}.")
+    raise Refused("must be a list of values, or {from: 0.1, to: 0.9, step: 0.1}.")
 
 
-_Choice = Annotated[
-    Annotated[Axis, Tag("range")] | Annotated[tuple[float, ...], Field(strict=False), Tag("list")],
-    Discriminator(_form),
-]
-AxisKeys = Annotated[_Choice | None, BeforeValidator(_list_or_range)]
+def _within_limits(name: str) -> Check:
+    """The check of one axis."""
+    low, high, closed = _LIMITS[name]
+
+    def check(axis: AxisKeys) -> AxisKeys:
+        if axis is None:
+            return axis
+        if axis == ():
+            raise Refused("an empty list has no values.", "Leave the axis out.")
+        given = axis if isinstance(axis, tuple) else (axis.start, axis.to)
+        for value in given:
+            if not (low <= value <= high) or (value == low and not closed):
+                least = "at least" if closed else "more than"
+                raise Refused(f"values must be {least} {low:.10g} and at most {high:.10g}; "
+                              f"found {value:.10g}.")  # fmt: skip
+        if name in WHOLE:
+            _refuse_fractions(axis)
+        return axis
+
+    return Check(_list_or_range, check)
 
 
-class SweepKeys(Settings):
+class SweepKeys(Settings, frozen=True):
     """The axes of a sweep, outermost first as written; several axes make a grid."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -88,39 +95,16 @@ class SweepKeys(Settings):
         "num_inference_steps": "steps",
     }  # fmt: skip
 
-    strength: AxisKeys = None
-    guidance_scale: AxisKeys = None
-    steps: AxisKeys = None
-    seed: AxisKeys = None
-    _order: tuple[str, ...] = PrivateAttr(default=())
+    strength: Annotated[AxisKeys, _within_limits("strength")] = None
+    guidance_scale: Annotated[AxisKeys, _within_limits("guidance_scale")] = None
+    steps: Annotated[AxisKeys, _within_limits("steps")] = None
+    seed: Annotated[AxisKeys, _within_limits("seed")] = None
+    _order: tuple[str, ...] = ()
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _remember_order(cls, value: Any, handler: ModelWrapValidatorHandler[SweepKeys]) -> Any:
-        keys = handler(value)
-        if isinstance(value, dict):
-            keys._order = tuple(  # noqa: SLF001 - its own class; the model itself is frozen
-                cast("dict[str, object]", value)
-            )
-        return keys
-
-    @field_validator("strength", "guidance_scale", "steps", "seed")
-    @classmethod
-    def _within_limits(cls, axis: Axis | tuple[float, ...] | None, info: Any) -> Any:
-        if axis is None:
-            return axis
-        low, high, closed = _LIMITS[info.field_name]
-        if axis == ():
-            raise refuse("an empty list has no values.", "Leave the axis out.")
-        given = axis if isinstance(axis, tuple) else (axis.start, axis.to)
-        for value in given:
-            if not (low <= value <= high) or (value == low and not closed):
-                least = "at least" if closed else "more than"
-                raise refuse(f"values must be {least} {low:.10g} and at most {high:.10g}; "
-                             f"found {value:.10g}.")  # fmt: skip
-        if info.field_name in WHOLE:
-            _refuse_fractions(axis)
-        return axis
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """The axes, remembering their order."""
+        return cls(**values, _order=tuple(values))
 
     def axes(self) -> dict[str, Axis | tuple[float, ...]]:
         """The axes given, in the order they were written."""
@@ -130,9 +114,9 @@ class SweepKeys(Settings):
 def _refuse_fractions(axis: Axis | tuple[float, ...]) -> None:
     numbers = axis if isinstance(axis, tuple) else (axis.start, axis.to, axis.step or 0)
     if any(value % 1 for value in numbers):
-        raise refuse("values must be whole numbers.")
+        raise Refused("values must be whole numbers.")
     if isinstance(axis, Axis) and axis.count and axis.count - 1 > abs(axis.to - axis.start):
-        raise refuse(f"there are no {axis.count:,} whole numbers from {axis.start:.10g} to "
+        raise Refused(f"there are no {axis.count:,} whole numbers from {axis.start:.10g} to "
                      f"{axis.to:.10g}.")  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from img2imgd.document.encoding import BREAKS_OF_YAML_1_1
 from img2imgd.document.scalars import read_scalar
 from img2imgd.request.keys import RequestKeys
@@ -30,14 +32,21 @@ def sidecar_text(keys: RequestKeys) -> str:
         return represent("tag:yaml.org,2002:str", value, style)
 
     Dumper.add_representer(str, text)
-    plain: dict[str, Any] = keys.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"images"}
-    )
+    plain: dict[str, Any] = _given(msgspec.json.decode(msgspec.json.encode(keys)))
+    plain.pop("images", None)
     if keys.sweep is not None:
         plain["sweep"] = {axis: plain["sweep"][axis] for axis in keys.sweep.axes()}
     if "style" in plain and len(plain["style"]) == 1:
         plain["style"] = plain["style"][0]
     return yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=96)
+
+
+def _given(value: Any) -> Any:
+    """A mapping without its open keys, nor those inside."""
+    if not isinstance(value, dict):
+        return value
+    items = cast("dict[str, Any]", value).items()
+    return {key: _given(inner) for key, inner in items if inner is not None}
 
 
 def _stays_text(value: str) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from img2imgd.errors import shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
 
@@ -64,7 +64,6 @@ def make_report(ledger: Ledger) -> Report:
     """Read everything at once from the ledger."""
     facts = ledger.facts()
     pid, host = int(facts.get("pid", "0")) or None, facts.get("host", "")
-    ended = ledger.last_ended(_RECENT * 5)
     failed = {JobState.FAILED, JobState.CANCELLED}
     return Report(
         running=pid is not None and _is_alive(pid, host),
@@ -77,8 +76,8 @@ def make_report(ledger: Ledger) -> Report:
         current=_reports(ledger, ledger.jobs_in(JobState.RUNNING, JobState.PUBLISHING)),
         queued=_reports(ledger, ledger.jobs_in(JobState.CLAIMING, JobState.QUEUED, limit=50)),
         waiting=tuple(WaitingFile(inbox, shown(rel), why) for inbox, rel, why in ledger.waiting()),
-        results=_reports(ledger, [row for row in ended if row.state is JobState.DONE][:_RECENT]),
-        failures=_reports(ledger, [row for row in ended if row.state in failed][:_RECENT]),
+        results=_reports(ledger, ledger.last_ended(_RECENT, {JobState.DONE})),
+        failures=_reports(ledger, ledger.last_ended(_RECENT, failed)),
     )
 
 
@@ -106,18 +105,13 @@ def report_job(ledger: Ledger, row: JobRow) -> JobReport:
     )
 
 
-def shown(name: str) -> str:
-    """A file name as text that every terminal and JSON reader takes."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def _reports(ledger: Ledger, rows: list[JobRow]) -> tuple[JobReport, ...]:
     return tuple(report_job(ledger, row) for row in rows)
 
 
 def _is_alive(pid: int, host: str) -> bool:
     """True if the daemon's process exists; a daemon on another host is believed."""
-    if host != socket.gethostname():
+    if host != os.uname().nodename:
         return True
     with suppress(PermissionError):
         try:

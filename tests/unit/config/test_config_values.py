@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from img2imgd.config import NAME_FIELDS, OutputsConfig, RetentionConfig, StatusConfig, json_schema
-from img2imgd.document import Settings, read_yaml, validate
+from img2imgd.document import Document, Settings, read_yaml, validate
 from img2imgd.errors import DocumentError
 
 
 def read(model: type[Settings], text: str) -> Any:
     return validate(read_yaml("config.yaml", text.encode()), model)
+
+
+def given(model: type[Settings], **keys: str) -> Any:
+    return validate(Document("config.yaml", {**keys}), model)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ def test_other_durations_are_refused(text: str) -> None:
     ],
 )
 def test_templates_with_known_fields_are_taken(template: str) -> None:
-    assert OutputsConfig(name=template).name == template
+    assert given(OutputsConfig, name=template).name == template
     sample = dict.fromkeys(NAME_FIELDS, "x")
     sample |= {"index": 1, "seed": 2, "steps": 3, "strength": 0.5, "guidance_scale": 9.0}  # pyright: ignore[reportAssignmentType]
     assert template.format(**sample)
@@ -81,21 +85,21 @@ def test_templates_with_known_fields_are_taken(template: str) -> None:
     ],
 )
 def test_templates_that_could_not_be_filled_or_reach_further_are_refused(template: str) -> None:
-    with pytest.raises(ValueError, match="name"):
-        OutputsConfig(name=template)
+    with pytest.raises(DocumentError, match="name"):
+        given(OutputsConfig, name=template)
 
 
 @pytest.mark.parametrize(
     "listen", ["127.0.0.1:8765", "[::1]:80", "0.0.0.0:1", "host.local:65535", "unix:/run/a.sock"]
 )
 def test_addresses_to_listen_on_are_taken(listen: str) -> None:
-    assert StatusConfig(listen=listen).listen == listen
+    assert given(StatusConfig, listen=listen).listen == listen
 
 
 @pytest.mark.parametrize("listen", ["8765", "host", "host:0", "host:65536", "unix:rel", ":80", ""])
 def test_other_addresses_are_refused(listen: str) -> None:
-    with pytest.raises(ValueError, match="listen"):
-        StatusConfig(listen=listen)
+    with pytest.raises(DocumentError, match="listen"):
+        given(StatusConfig, listen=listen)
 
 
 def test_the_json_schema_describes_the_sections_for_editors() -> None:

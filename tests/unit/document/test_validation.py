@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pytest
-from pydantic import Field
+from msgspec import Meta, field
 
-from img2imgd.document import Settings, nearest, read_yaml, refuse, validate
+from img2imgd.document import Check, Refused, Settings, nearest, read_yaml, validate
 from img2imgd.errors import DocumentError, Problem
 
 
@@ -16,23 +16,39 @@ class Ink(Settings):
     synonyms: ClassVar[Mapping[str, str]] = {"colour": "hue"}
 
     hue: str = "black"
-    drops: Annotated[int, Field(ge=1, le=9)] = 1
+    drops: Annotated[int, Meta(ge=1, le=9)] = 1
 
 
 class Pen(Settings):
-    width: Annotated[float, Field(gt=0, le=2)] | None = None
+    width: Annotated[float, Meta(gt=0, le=2)] | None = None
     tip: Literal["round", "flat"] = "round"
     wet: bool = False
-    name: Annotated[str, Field(max_length=5)] = ""
-    start: int | None = Field(default=None, alias="from")
+    name: Annotated[str, Meta(max_length=5)] = ""
+    start: int | None = field(default=None, name="from")
     ink: Ink = Ink()
-    inks: Annotated[tuple[Ink, ...], Field(strict=False)] = ()
-    drawer: dict[str, Ink] = Field(default={})
-    spare: Annotated[tuple[Pen, ...], Field(strict=False)] | None = None
+    inks: tuple[Ink, ...] = ()
+    drawer: dict[str, Ink] = field(default_factory=dict[str, Ink])
+    spare: tuple[Pen, ...] | None = None
 
 
 class Sized(Settings):
     side: int
+
+
+def _no_hooks(value: object) -> object:
+    if value == "many":
+        raise Refused("braces {like} these stay", "Do {this}.")
+    return value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, int | str) else value
+
+
+def _few(arms: tuple[int, ...]) -> tuple[int, ...]:
+    if len(arms) > 2:
+        raise Refused(f"at most two; found {arms}.")
+    return arms
 
 
 def problems_of(text: str, model: type[Settings] = Pen) -> tuple[Problem, ...]:
@@ -50,9 +66,8 @@ def only_problem(text: str, model: type[Settings] = Pen) -> Problem:
 def test_a_valid_document_becomes_the_model() -> None:
     text = b"width: 1\nfrom: 3\ninks: [{hue: red}]\ndrawer: {a: {drops: 2}}\n"
     pen = validate(read_yaml("pen.yaml", text), Pen)
-    assert pen == Pen.model_validate(
-        {"width": 1.0, "from": 3, "inks": (Ink(hue="red"),), "drawer": {"a": Ink(drops=2)}}
-    )
+    assert pen == Pen(width=1.0, start=3, inks=(Ink(hue="red"),), drawer={"a": Ink(drops=2)})
+    assert isinstance(pen.width, float)
 
 
 def test_all_problems_come_at_once_in_the_order_of_their_lines() -> None:
@@ -148,10 +163,38 @@ def test_a_missing_key_is_named_on_the_line_around_it() -> None:
     assert "missing" in problem.message
 
 
-def test_a_validators_own_words_reach_the_person_unchanged() -> None:
-    error = refuse("braces {like} these stay", "Do {this}.")
-    assert error.message() == "braces {like} these stay"
-    assert error.context == {"message": "braces {like} these stay", "advice": "Do {this}."}
+class Lamp(Settings):
+    hooks: Annotated[int, Check(_no_hooks)] = 0
+    arms: Annotated[tuple[int, ...], Check(_as_list, _few)] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        lamp = cls(**values)
+        if lamp.hooks and lamp.arms:
+            raise Refused("hooks and arms exclude each other.")
+        return lamp
+
+
+def test_a_checks_own_words_reach_the_person_unchanged() -> None:
+    problem = only_problem("\nhooks: many\n", Lamp)
+    assert problem == Problem("braces {like} these stay", 2, "hooks", "Do {this}.")
+
+
+def test_a_check_sees_what_was_written_and_then_what_it_became() -> None:
+    assert validate(read_yaml("lamp.yaml", b"arms: 3"), Lamp).arms == (3,)
+    assert only_problem("arms: [1, 2, 3]", Lamp).message == "at most two; found (1, 2, 3)."
+    assert only_problem("arms: [1, x, 3]", Lamp).key == "arms.1"
+    assert only_problem("arms: x", Lamp).key == "arms"
+
+
+def test_rules_about_several_keys_name_the_place_that_holds_them() -> None:
+    problem = only_problem("hooks: 1\narms: [1]\n", Lamp)
+    assert (problem.message, problem.key) == ("hooks and arms exclude each other.", "")
+
+
+def test_what_people_fill_in_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(Ink(), "hue", "red")  # noqa: B010 - the type checker knows better
 
 
 @pytest.mark.parametrize("value", ["x" * 5000, '"' + "a\\nb " * 900 + '"'])

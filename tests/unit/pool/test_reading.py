@@ -153,12 +153,12 @@ def test_names_with_broken_bytes_and_newlines_are_read(
     caught.value.message.encode()
 
 
-def test_the_child_imports_neither_torch_nor_pydantic(reader: ReaderProcess, cat: Path) -> None:
+def test_the_child_imports_neither_torch_nor_msgspec(reader: ReaderProcess, cat: Path) -> None:
     reader.inspect(cat)
     libraries = Path(f"/proc/{reader.pid}/maps").read_text()
     assert "_imaging" in libraries
     assert "torch" not in libraries
-    assert "pydantic" not in libraries
+    assert "msgspec" not in libraries
     assert "numpy" not in libraries
 
 
@@ -347,4 +347,4 @@ def test_the_parent_needs_no_pillow() -> None:
     )
     modules = json.loads(shown.stdout)
     assert "img2imgd.reader.protocol" in modules
-    assert not {"PIL", "torch", "pydantic"} & set(modules)
+    assert not {"PIL", "torch", "msgspec"} & set(modules)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request import (
@@ -62,7 +63,7 @@ def test_every_key_of_the_contract_is_read() -> None:
     assert keys.seed == 187
     assert keys.gif == GifKeys(duration=400, loop=0, pingpong=False)
     assert keys.images == ("*.png", "cat.jpg")
-    assert keys.model_fields_set == set(RequestKeys.model_fields)
+    assert None not in asdict(keys).values()
 
 
 def test_keys_without_a_value_are_absent() -> None:
@@ -145,7 +146,7 @@ def test_values_outside_are_refused_on_their_line_with_their_key(text: str) -> N
     problem = only_problem("# first\n" + text)
     assert problem.line == 2
     assert problem.key.startswith(text.partition(":")[0])
-    assert "pydantic" not in str(problem)
+    assert "msgspec" not in str(problem)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ def test_unknown_keys_are_answered_with_the_one_that_was_meant(wrong: str, right
 
 def test_a_key_that_means_nothing_gets_the_list() -> None:
     advice = only_problem("zzz: 1").advice
-    assert all(name in advice for name in RequestKeys.model_fields)
+    assert all(name in advice for name in RequestKeys.__struct_fields__)
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -242,7 +243,7 @@ def test_gif_timing_merges_key_by_key() -> None:
 
 
 def test_keys_cannot_be_changed_afterwards() -> None:
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="immutable"):
         setattr(keys_of("prompt: a"), "prompt", "b")  # noqa: B010 - the type checker knows better
 
 
@@ -271,7 +272,7 @@ def test_the_built_in_defaults_are_the_articles() -> None:
 
 def test_the_json_schema_describes_every_key_for_editors() -> None:
     schema: dict[str, Any] = json_schema()
-    assert set(schema["properties"]) == set(RequestKeys.model_fields)
+    assert set(schema["properties"]) == set(RequestKeys.__struct_fields__)
     assert schema["additionalProperties"] is False
     assert all("description" in field for field in schema["properties"].values())
     style = schema["properties"]["style"]["anyOf"]

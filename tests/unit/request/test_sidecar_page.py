@@ -19,7 +19,7 @@ def blocks(kind: str) -> list[str]:
 
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_every_example_is_taken(text: str) -> None:
-    assert read_sidecar("cat.yaml", text.encode()).model_fields_set
+    assert read_sidecar("cat.yaml", text.encode()) != RequestKeys()
 
 
 def test_the_text_example_is_read_as_told() -> None:
@@ -38,7 +38,7 @@ def test_the_answer_to_the_broken_example_is_the_programs_own() -> None:
 
 def test_every_key_has_a_row_in_the_order_of_the_schema() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", PAGE, flags=re.MULTILINE)
-    assert rows == list(RequestKeys.model_fields)
+    assert rows == list(RequestKeys.__struct_fields__)
 
 
 def test_the_values_for_what_is_left_out_are_the_built_in_ones() -> None:

@@ -1,0 +1,66 @@
+"""What tests of every kind share: a config below a temporary root, and small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from img2imgd.config import Config, InboxConfig
+from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
+from img2imgd.request import BUILT_IN, RequestKeys
+
+ConfigMaker = Callable[..., Config]
+SketchMaker = Callable[..., Path]
+
+
+@pytest.fixture
+def make_config(tmp_path: Path) -> ConfigMaker:
+    """A maker of configs with the fake engine; keywords are those of the inbox or the config."""
+
+    def make(*, defaults: RequestKeys | None = None, **changes: object) -> Config:
+        root = tmp_path / str(changes.pop("root", "root"))
+        model = tmp_path / "model"
+        model.mkdir(exist_ok=True)
+        inbox = InboxConfig(
+            path=root / "inbox", settle=2, rescan=5, pair_wait=10, orphan_after=600,
+            late_sidecar=3600, defaults=defaults or RequestKeys(),
+        )  # fmt: skip
+        of_inbox = {name: changes.pop(name) for name in list(changes) if hasattr(inbox, name)}
+        config = Config(
+            root=root,
+            inboxes=(replace(inbox, **of_inbox),),  # type: ignore[arg-type]
+            outbox=root / "outbox",
+            done=root / "done",
+            failed=root / "failed",
+            state=root / "state",
+            defaults=RequestKeys(steps=4, strength=0.5).over(BUILT_IN),
+            models={"demo": ModelConfig(source=str(model))},
+            engine=EngineConfig(backend="fake", idle_unload=None),
+            limits=LimitsConfig(min_free_gb=0),
+        )
+        config = replace(config, **changes)  # type: ignore[arg-type]
+        for folder in (config.inboxes[0].path, config.outbox):
+            (folder / ".img2imgd").mkdir(parents=True, exist_ok=True)
+        for folder in (config.done, config.failed, config.state):
+            folder.mkdir(exist_ok=True)
+        return config
+
+    return make
+
+
+@pytest.fixture
+def sketch() -> SketchMaker:
+    """A maker of small pictures: ``sketch(path, grey=7)``."""
+
+    def make(path: Path, grey: int = 200) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.linear_gradient("L").resize((32, 32)).point(lambda v: v * grey // 255).save(
+            path, format="PNG"
+        )
+        return path
+
+    return make

@@ -1,0 +1,43 @@
+"""``img2imgd demo``: from nothing to pictures, on any machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from accounting import gif_duration
+from PIL import Image
+from served_root import ServedRoot
+
+
+@pytest.mark.timeout(290)  # a sweep of 31 frames with 50 steps on a busy machine without a GPU
+def test_the_demo_paints_three_sketches_and_names_files_that_are_there(
+    root: ServedRoot, tmp_path: Path
+) -> None:
+    home = tmp_path / "demo"
+    result = root.command("demo", home, timeout=280)
+    assert result.returncode == 0, result.stderr
+    named = [Path(word) for word in re.findall(rf"{re.escape(str(home))}\S*", result.stdout)]
+    assert len(named) >= 5
+    for path in named:
+        assert Path(str(path).rstrip(".,")).exists(), path
+
+    (house,) = (home / "outbox").glob("house_*.png")
+    (boats,) = (home / "outbox").glob("boat_*")
+    (hills,) = (home / "outbox").glob("hills_*")
+    frames = sorted(hills.glob("hills_*_??_187.png"))
+    assert len(frames) == 31
+    assert len(list(boats.glob("boat_*_??_187.png"))) == 4
+    (gif,) = hills.glob("*.gif")
+    assert gif in named
+    assert gif_duration(gif) == 31 * 400
+    for path in (house, *boats.glob("boat_*_??_187.png"), *frames):
+        with Image.open(path) as image:
+            assert image.size == (128, 128), path.name
+            image.load()
+    assert {p.name for p in (home / "done").iterdir()} == {
+        f"{stem}.{suffix}" for stem in ("house", "boat", "hills") for suffix in ("png", "yaml")
+    }  # fmt: skip
+    assert not list((home / "failed").iterdir())
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,51 @@
+"""Rigs for integration tests; one reader process serves them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from rig import Rig
+
+from img2imgd.config import Config
+from img2imgd.pool.reading import ReaderProcess
+from img2imgd.pool.supervision import WorkerPool
+
+RigMaker = Callable[..., Rig]
+
+
+@pytest.fixture(scope="session")
+def reader() -> Iterator[ReaderProcess]:
+    """The reader process."""
+    process = ReaderProcess(timeout=30)
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def make_rig(
+    make_config: Callable[..., Config], reader: ReaderProcess, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RigMaker]:
+    """A maker of rigs; keywords as for ``make_config``.
+
+    No power fails here, so nothing is waited for to reach the disk: crashes alone are simulated.
+    """
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    rigs: list[Rig] = []
+
+    def make(**changes: object) -> Rig:
+        shared = changes.pop("shared", None)
+        assert shared is None or isinstance(shared, WorkerPool)
+        rigs.append(Rig(make_config(**changes), reader, shared))
+        return rigs[-1]
+
+    yield make
+    for rig in rigs:
+        rig.close()
+
+
+@pytest.fixture
+def rig(make_rig: RigMaker) -> Rig:
+    """A rig whose inbox moves drops and has no default prompt."""
+    return make_rig()

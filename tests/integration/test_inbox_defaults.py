@@ -1,0 +1,97 @@
+"""Folder defaults: ``_defaults.yaml`` for a folder and those below it."""
+
+from __future__ import annotations
+
+from rig import Rig
+
+
+def prompts(rig: Rig) -> dict[str, str]:
+    return {job.spec.rel: job.spec.asked.prompt for job in rig.jobs()}
+
+
+def test_the_nearest_wins_and_subfolders_inherit(rig: Rig) -> None:
+    rig.drop("_defaults.yaml", "prompt: outer\nsteps: 9\n")
+    rig.drop("sub/_defaults.yaml", "prompt: inner\n")
+    rig.picture("a.png")
+    rig.picture("sub/deep/b.png")
+    rig.picture("other/c.png")
+    rig.claim()
+    assert prompts(rig) == {"a.png": "outer", "sub/deep/b.png": "inner", "other/c.png": "outer"}
+    assert {job.spec.asked.steps for job in rig.jobs()} == {9}
+    assert rig.tree(rig.folder) == ["_defaults.yaml", "sub/_defaults.yaml"]
+
+
+def test_a_broken_one_holds_its_folder_with_a_note_and_fails_none(rig: Rig) -> None:
+    rig.drop("sub/_defaults.yaml", "prompt: x\nstrenght: 1\n")
+    rig.picture("sub/deep/cat.png")
+    rig.picture("good.png")
+    rig.drop("good.yaml")
+    rig.claim()
+    assert prompts(rig) == {"good.png": "a lake"}
+    assert "line 2" in rig.waits()["sub/deep/cat.png"]
+    note = "sub/_defaults.yaml.reason.txt"
+    assert rig.tree(rig.config.failed) == [note]
+    assert "strength" in (rig.config.failed / note).read_text()
+    rig.drop("sub/_defaults.yaml", "prompt: mended\n")
+    rig.look(0.1, 2.5, 11)
+    assert rig.tree(rig.config.failed) == []
+    assert prompts(rig) == {"good.png": "a lake", "sub/deep/cat.png": "mended"}
+
+
+def test_the_note_disappears_though_the_daemon_did_not_see_the_mending(rig: Rig) -> None:
+    rig.drop("_defaults.yaml", "nonsense: 1\n")
+    rig.picture("cat.png")
+    rig.claim()
+    assert rig.tree(rig.config.failed) == ["_defaults.yaml.reason.txt"]
+    rig.crash()
+    rig.drop("_defaults.yaml", "prompt: mended\n")
+    rig.claim()
+    assert rig.tree(rig.config.failed) == []
+
+
+def test_mending_the_inner_one_removes_its_note_while_the_outer_is_still_broken(rig: Rig) -> None:
+    for folder in ("", "sub/"):
+        rig.drop(f"{folder}_defaults.yaml", "nonsense: 1\n")
+        rig.picture(f"{folder}cat.png")
+    rig.claim()
+    assert rig.tree(rig.config.failed) == [
+        "_defaults.yaml.reason.txt",
+        "sub/_defaults.yaml.reason.txt",
+    ]
+    rig.drop("sub/_defaults.yaml", "prompt: mended\n")
+    rig.look(0.1, 2.5)
+    assert rig.tree(rig.config.failed) == ["_defaults.yaml.reason.txt"]
+    assert rig.jobs() == []
+
+
+def test_one_that_is_still_being_written_holds_its_folder(rig: Rig) -> None:
+    rig.picture("cat.png")
+    rig.drop("cat.yaml")
+    rig.look(1.9)
+    rig.drop("_defaults.yaml", "steps: 3\n")
+    rig.look(0.1, 1)
+    assert rig.jobs() == []
+    assert "_defaults.yaml" in rig.waits()["cat.png"]
+    rig.look(1.1)
+    assert [job.spec.asked.steps for job in rig.jobs()] == [3]
+
+
+def test_a_sidecar_wins_over_them(rig: Rig) -> None:
+    rig.drop("_defaults.yaml", "prompt: default\nsteps: 9\n")
+    rig.picture("cat.png")
+    rig.drop("cat.yaml", "prompt: mine\n")
+    rig.claim()
+    (job,) = rig.jobs()
+    assert (job.spec.asked.prompt, job.spec.asked.steps) == ("mine", 9)
+
+
+def test_a_link_in_their_place_is_not_read(rig: Rig) -> None:
+    secret = rig.root / "secret.yaml"
+    secret.write_text("prompt: from elsewhere\n")
+    (rig.folder / "_defaults.yaml").symlink_to(secret)
+    rig.picture("cat.png")
+    rig.claim()
+    assert [job.spec.rel for job in rig.jobs()] == ["_defaults.yaml"]
+    rig.serve()
+    assert (rig.config.failed / "_defaults.yaml").is_symlink()
+    assert rig.tree(rig.folder) == ["cat.png"]

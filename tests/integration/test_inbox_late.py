@@ -1,0 +1,125 @@
+"""Sidecars that come after their picture was served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rig import Rig
+
+from img2imgd.job import JobState
+from img2imgd.request import RequestKeys
+
+RigMaker = Callable[..., Rig]
+WITH_PROMPT = RequestKeys(prompt="a default", seed=1)
+
+
+def serve_alone(rig: Rig, name: str = "cat.png") -> None:
+    rig.picture(name)
+    rig.claim()
+    rig.serve()
+
+
+def drop_late(rig: Rig, name: str = "cat.yaml", text: str = "prompt: late\n") -> None:
+    rig.drop(name, text)
+    rig.look(2.5, 11)
+
+
+def test_it_makes_a_new_job_on_a_copy_of_the_picture_in_done(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT)
+    serve_alone(rig, "sub/cat.png")
+    rig.drop("sub/cat.yaml", "prompt: late\n")
+    rig.look(2.5, 7)
+    assert len(rig.jobs()) == 1, "it waits pair_wait: its own picture may be on its way"
+    rig.look(3)
+    rig.serve()
+    assert [job.spec.asked.prompt for job in rig.jobs()] == ["a default", "late"]
+    assert {job.spec.rel for job in rig.jobs()} == {"sub/cat.png"}
+    assert rig.tree(rig.config.done) == ["sub/cat.png", "sub/cat.yaml"]
+    assert len(rig.outputs()) == 2
+    assert rig.tree(rig.folder) == []
+
+
+def test_a_second_late_sidecar_finds_the_picture_too(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT)
+    serve_alone(rig)
+    drop_late(rig)
+    rig.serve()
+    drop_late(rig, "cat.png.yaml", "prompt: later\n")
+    rig.serve()
+    assert [job.spec.asked.prompt for job in rig.jobs()] == ["a default", "late", "later"]
+    assert rig.tree(rig.config.done) == ["cat.png", "cat.png.yaml", "cat.yaml"]
+
+
+def test_it_takes_the_picture_itself_out_of_failed_and_its_reason_goes(make_rig: RigMaker) -> None:
+    rig = make_rig(orphan_after=5)
+    serve_alone(rig)
+    assert rig.tree(rig.config.failed) == ["cat.png", "cat.png.reason.txt"]
+    drop_late(rig)
+    assert rig.tree(rig.config.failed) == []
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
+    assert [job.state for job in rig.jobs()] == [JobState.FAILED, JobState.DONE]
+    assert rig.inputs() == ["cat.png", "cat.yaml"]
+
+
+def test_a_late_sidecar_with_a_mistake_goes_to_failed_with_a_copy_of_the_picture(
+    make_rig: RigMaker,
+) -> None:
+    rig = make_rig(defaults=WITH_PROMPT)
+    serve_alone(rig)
+    drop_late(rig, text="promt: late\n")
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["cat.png", "cat.png.reason.txt", "cat.yaml"]
+    assert rig.tree(rig.config.done) == ["cat.png"]
+
+
+def test_it_waits_while_the_pictures_job_runs(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT)
+    rig.picture("cat.png")
+    rig.claim()
+    drop_late(rig)
+    assert len(rig.jobs()) == 1
+    assert "until its picture has been served" in rig.waits()["cat.yaml"]
+    rig.serve()
+    rig.look(1)
+    assert len(rig.jobs()) == 2
+
+
+def test_it_waits_while_a_temporary_file_of_its_picture_is_there(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT)
+    serve_alone(rig)
+    half = rig.drop(".cat.png.a1B2c3", "half")
+    drop_late(rig)
+    assert len(rig.jobs()) == 1
+    half.unlink()
+    rig.look(0.1)
+    assert len(rig.jobs()) == 2
+
+
+def test_after_late_sidecar_it_is_an_orphan(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT, late_sidecar=0, orphan_after=20)
+    serve_alone(rig)
+    drop_late(rig)
+    assert len(rig.jobs()) == 1
+    rig.look(20)
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["cat.yaml", "cat.yaml.reason.txt"]
+
+
+def test_it_is_an_orphan_when_somebody_took_the_picture_away(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT, orphan_after=20)
+    serve_alone(rig)
+    (rig.config.done / "cat.png").unlink()
+    drop_late(rig)
+    rig.look(20)
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["cat.yaml", "cat.yaml.reason.txt"]
+
+
+def test_only_the_exact_path_counts(make_rig: RigMaker) -> None:
+    rig = make_rig(defaults=WITH_PROMPT)
+    serve_alone(rig, "sub/cat.png")
+    drop_late(rig, "cat.yaml")
+    drop_late(rig, "sub/dog.yaml")
+    assert len(rig.jobs()) == 1
+    assert sorted(rig.waits()) == ["cat.yaml", "sub/dog.yaml"]

@@ -1,0 +1,76 @@
+"""Faults of the environment: how long work pauses, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from img2imgd.dispatch.faults import Faults
+from img2imgd.ledger import Ledger, open_ledger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = open_ledger(tmp_path / "ledger.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def faults(ledger: Ledger) -> Faults:
+    return Faults(ledger)
+
+
+def test_a_fault_pauses_everything_and_says_why(faults: Faults, ledger: Ledger) -> None:
+    assert not faults.holding(0)
+    faults.report("The disk is full.", 100)
+    assert faults.holding(101.9)
+    assert not faults.holding(102)
+    assert ledger.facts()["waits_for"] == "The disk is full."
+    assert faults.since == 100
+
+
+def test_faults_in_a_row_pause_longer_up_to_a_minute(faults: Faults) -> None:
+    now, pauses = 0.0, []
+    for _ in range(8):
+        faults.report("full", now)
+        began = now
+        while faults.holding(now):
+            now += 1
+        pauses.append(now - began)
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_the_frames_under_way_that_meet_the_same_fault_are_one(faults: Faults) -> None:
+    for number in range(16):
+        faults.report("full", 100 + number / 100)
+    assert not faults.holding(102)
+
+
+def test_success_ends_it(faults: Faults, ledger: Ledger) -> None:
+    faults.report("full", 100)
+    assert not faults.holding(103)
+    faults.succeeded()
+    assert faults.since is None
+    assert "waits_for" not in ledger.facts()
+    faults.report("full again", 200)
+    assert not faults.holding(202)
+
+
+def test_a_model_pauses_alone_until_it_is_loaded(faults: Faults, ledger: Ledger) -> None:
+    faults.report_model("sd21", "not found.", 100)
+    faults.report_model("other", "not found.", 100)
+    assert not faults.holding(100)
+    assert faults.holding_model("sd21", 101)
+    assert not faults.holding_model("demo", 101)
+    assert not faults.holding_model("sd21", 102)
+    faults.succeeded()
+    faults.clear_model("demo")
+    assert "other" in ledger.facts()["waits_for"]
+    for name in ("sd21", "other"):
+        faults.clear_model(name)
+    assert "waits_for" not in ledger.facts()
+    faults.report_model("sd21", "gone again.", 200)
+    assert not faults.holding_model("sd21", 202)

@@ -1,0 +1,84 @@
+"""What a scan finds in an inbox."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from img2imgd.errors import EnvironmentFault
+from img2imgd.inbox.scan import MAX_DEPTH, scan
+from img2imgd.pairing.kinds import Kind
+
+
+def test_files_are_found_in_order_with_folder_kind_and_signature(tmp_path: Path) -> None:
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    for name in ("b.yaml", "a.png", "sub/deep/c.txt"):
+        (tmp_path / name).write_bytes(b"xyz")
+    found = scan(tmp_path, recursive=True)
+    assert [(file.rel, file.folder, file.kind) for file in found] == [
+        ("a.png", "", Kind.PICTURE),
+        ("b.yaml", "", Kind.SIDECAR),
+        ("sub/deep/c.txt", "sub/deep", Kind.SIDECAR),
+    ]
+    assert found[0].signature.size == 3
+    assert [file.rel for file in scan(tmp_path, recursive=False)] == ["a.png", "b.yaml"]
+
+
+def test_other_programs_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    for folder in (".img2imgd/JOB/in", "@eaDir", ".stfolder"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "cat.png").touch()
+    (tmp_path / "Thumbs.db").touch()
+    (tmp_path / "cat.png.reason.txt").touch()
+    assert scan(tmp_path, recursive=True) == []
+
+
+def test_links_pipes_and_links_to_folders_are_special_and_never_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "cat.png").touch()
+    (tmp_path / "folder.png").symlink_to(tmp_path / "real")
+    (tmp_path / "link.png").symlink_to(tmp_path / "real" / "cat.png")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / ".half.png").symlink_to("nowhere")
+    kinds = {file.rel: file.kind for file in scan(tmp_path, recursive=True)}
+    assert kinds == {
+        "folder.png": Kind.SPECIAL, "link.png": Kind.SPECIAL, "pipe.yaml": Kind.SPECIAL,
+        "real/cat.png": Kind.PICTURE, ".half.png": Kind.UNFINISHED,
+    }  # fmt: skip
+
+
+def test_folders_below_folders_end_somewhere(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["d"] * (MAX_DEPTH + 2))
+    deep.mkdir(parents=True)
+    for folder in (deep, deep.parent.parent):
+        (folder / "cat.png").touch()
+    assert [file.rel for file in scan(tmp_path, recursive=True)] == ["d/" * MAX_DEPTH + "cat.png"]
+
+
+def test_names_of_any_bytes_are_found(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\n.png")
+    (tmp_path / name).touch()
+    assert [file.name for file in scan(tmp_path, recursive=True)] == [name]
+
+
+def test_an_inbox_that_is_not_there_is_unavailable_not_empty(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault, match="cannot be listed"):
+        scan(tmp_path / "gone", recursive=True)
+
+
+def test_a_subfolder_that_cannot_be_listed_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "cat.png").touch()
+    original = os.scandir
+
+    def refuse(folder: Path) -> object:
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return original(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [file.rel for file in scan(tmp_path, recursive=True)] == ["cat.png"]

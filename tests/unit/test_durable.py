@@ -1,0 +1,240 @@
+"""File operations that replace nothing and hold through a crash."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from img2imgd import durable
+
+Move = Callable[[Path, Path], None]
+
+
+def without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filesystem whose renameat2 knows no flags, as NFS."""
+    monkeypatch.setattr(durable._libc, "renameat2", lambda *_: -1)
+    monkeypatch.setattr(durable.ctypes, "get_errno", lambda: errno.EINVAL)
+
+
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that has no hard links either, as some of FUSE's."""
+    without_flags(monkeypatch)
+
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+
+
+def across(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Source and target on different filesystems."""
+    original = durable.rename_new
+
+    def rename_new(source: Path, target: Path) -> None:
+        if not source.name.endswith(".part"):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        original(source, target)
+
+    monkeypatch.setattr(durable, "rename_new", rename_new)
+
+
+@pytest.fixture(params=[None, without_flags, without_links, across])
+def filesystem(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param is not None:
+        request.param(monkeypatch)
+
+
+@pytest.mark.usefixtures("filesystem")
+def test_a_move_takes_the_file_to_its_new_name(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert os.listdir(tmp_path) == ["b"]
+    assert (tmp_path / "b").read_bytes() == b"content"
+
+
+@pytest.mark.usefixtures("filesystem")
+def test_a_move_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "b").write_bytes(b"old")
+    with pytest.raises(FileExistsError):
+        durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "b").read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("filesystem")
+def test_a_symbolic_link_is_moved_as_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("nowhere")
+    durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").readlink() == Path("nowhere")
+    assert not os.path.lexists(tmp_path / "a")
+
+
+@pytest.mark.parametrize("mend", [None, without_flags, without_links])
+def test_a_folder_is_renamed_whole_and_replaces_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mend: Callable[..., None] | None
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "x").touch()
+    if mend:
+        mend(monkeypatch)
+    with pytest.raises(FileExistsError):
+        durable.rename_new(tmp_path / "a", tmp_path / "b")
+    durable.rename_new(tmp_path / "a", tmp_path / "c")
+    assert (tmp_path / "c" / "x").exists()
+
+
+def test_other_faults_of_a_rename_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        durable.rename_new(tmp_path / "gone", tmp_path / "b")
+
+
+def test_a_move_cut_between_link_and_unlink_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    os.link(tmp_path / "a", tmp_path / "b")
+    without_flags(monkeypatch)
+    durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert os.listdir(tmp_path) == ["b"]
+
+
+def test_a_move_across_filesystems_cut_before_the_unlink_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    durable.copy_new(tmp_path / "a", tmp_path / "b")
+    across(monkeypatch)
+    durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert os.listdir(tmp_path) == ["b"]
+
+
+def test_a_copy_keeps_content_and_time_and_replaces_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    os.utime(tmp_path / "a", ns=(5, 123_456_789))
+    durable.copy_new(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"content"
+    assert (tmp_path / "b").stat().st_mtime_ns == 123_456_789
+    with pytest.raises(FileExistsError):
+        durable.copy_new(tmp_path / "a", tmp_path / "b")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "\u6f22" * 85, "\U0001f431" * 63])
+def test_the_longest_names_can_be_written_and_copied(tmp_path: Path, name: str) -> None:
+    durable.write_file(tmp_path / name, b"content")
+    (tmp_path / "there").mkdir()
+    durable.copy_new(tmp_path / name, tmp_path / "there" / name)
+    assert (tmp_path / "there" / name).read_bytes() == b"content"
+
+
+def test_a_written_file_replaces_its_former_self_whole(tmp_path: Path) -> None:
+    durable.write_file(tmp_path / "a", b"first, and longer")
+    durable.write_file(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"second"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_write_that_fails_leaves_the_former_file_and_no_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable.write_file(tmp_path / "a", b"first")
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space"):
+        durable.write_file(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
+    durable.make_folders(tmp_path / "a" / "b" / "c")
+    durable.make_folders(tmp_path / "a" / "b" / "c")
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
+def test_only_plain_files_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"0123456789")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    assert durable.read_regular(tmp_path / "file", 4) == b"01234", "one more than asked for"
+    assert durable.read_regular(tmp_path / "file", 99) == b"0123456789"
+    for name in ("link", "pipe", "."):
+        with pytest.raises(OSError, match=r"."):
+            durable.read_regular(tmp_path / name, 4)
+
+
+def test_a_writer_is_noticed_and_a_reader_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x")
+    assert not durable.has_writer(path)
+    with path.open("rb"):
+        assert not durable.has_writer(path)
+    with path.open("ab"):
+        assert durable.has_writer(path)
+    assert not durable.has_writer(path)
+    assert not durable.has_writer(tmp_path / "gone")
+
+
+def test_a_writer_that_comes_while_it_is_asked_for_does_not_end_the_process(
+    tmp_path: Path,
+) -> None:
+    """The kernel signals the holder of a lease; SIGIO would kill it (fcntl(2), "Leases")."""
+    (tmp_path / "a").write_bytes(b"x")
+    script = """
+        import fcntl, os, sys
+        from pathlib import Path
+        from img2imgd import durable
+        path = Path(sys.argv[1])
+        real = fcntl.fcntl
+        def with_writer(descriptor, what, value):
+            if (what, value) == (fcntl.F_SETLEASE, fcntl.F_UNLCK):
+                try:
+                    os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+                except BlockingIOError:
+                    print("the writer had to wait")
+            return real(descriptor, what, value)
+        fcntl.fcntl = with_writer
+        durable.has_writer(path)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "a")],
+        capture_output=True, text=True, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(durable.__file__).parents[1])},
+    )  # fmt: skip
+    assert (run.returncode, run.stdout.strip()) == (0, "the writer had to wait"), run.stderr
+
+
+def test_two_names_of_one_file_are_told_from_two_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"same")
+    os.link(tmp_path / "a", tmp_path / "c")
+    assert durable.same_file(tmp_path / "a", tmp_path / "c")
+    assert not durable.same_file(tmp_path / "a", tmp_path / "b")
+    assert not durable.same_file(tmp_path / "a", tmp_path / "gone")
+
+
+def test_a_folder_that_cannot_be_synced_is_forgiven_and_a_file_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").touch()
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    durable.fsync_path(tmp_path)
+    with pytest.raises(OSError, match="Invalid"):
+        durable.fsync_path(tmp_path / "a")
