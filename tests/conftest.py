@@ -1,4 +1,4 @@
-"""What tests of every kind share: a config below a temporary root, and small pictures."""
+"""What tests of every kind share: a config below a temporary root."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from img2imgd.config import Config, InboxConfig
 from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.request import BUILT_IN, RequestKeys
 
 ConfigMaker = Callable[..., Config]
-SketchMaker = Callable[..., Path]
 
 
 @pytest.fixture
@@ -48,19 +46,5 @@ def make_config(tmp_path: Path) -> ConfigMaker:
         for folder in (config.done, config.failed, config.state):
             folder.mkdir(exist_ok=True)
         return config
-
-    return make
-
-
-@pytest.fixture
-def sketch() -> SketchMaker:
-    """A maker of small pictures: ``sketch(path, grey=7)``."""
-
-    def make(path: Path, grey: int = 200) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.linear_gradient("L").resize((32, 32)).point(lambda v: v * grey // 255).save(
-            path, format="PNG"
-        )
-        return path
 
     return make

@@ -31,7 +31,11 @@ def make_rig(
 
     No power fails here, so nothing is waited for to reach the disk: crashes alone are simulated.
     """
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+    def fsync(_: int) -> None:
+        pass
+
+    monkeypatch.setattr(os, "fsync", fsync)
     rigs: list[Rig] = []
 
     def make(**changes: object) -> Rig:

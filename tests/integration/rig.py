@@ -103,7 +103,9 @@ class Rig:
         """Put a small picture into the inbox."""
         path = self.folder / (os.fsdecode(rel) if isinstance(rel, bytes) else rel)
         path.parent.mkdir(parents=True, exist_ok=True)
-        image = Image.linear_gradient("L").resize((32, 32)).point(lambda v: v * grey // 255)
+        image = (
+            Image.linear_gradient("L").resize((32, 32)).point([v * grey // 255 for v in range(256)])
+        )
         image.save(path, format="PNG")
         return path
 

@@ -173,7 +173,11 @@ def test_too_little_free_space_keeps_jobs_from_starting(
 ) -> None:
     rig = make_rig(limits=LimitsConfig(min_free_gb=2))
     free = 1e9
-    monkeypatch.setattr(filesystems, "free_bytes", lambda _: free)
+
+    def free_bytes(_: Path) -> float:
+        return free
+
+    monkeypatch.setattr(filesystems, "free_bytes", free_bytes)
     drop_jobs(rig, a="one")
     rig.until(lambda: "min_free_gb" in rig.ledger.facts().get("waits_for", ""))
     assert rig.dispatch.blocked_since is not None

@@ -110,7 +110,11 @@ def test_a_move_cut_between_link_and_unlink_is_finished(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(durable, "_FLAG_UNKNOWN", frozenset(range(200)))
-    monkeypatch.setattr(durable._libc, "renameat2", lambda *_: 1)  # as NFS answers
+
+    def renameat2(*_: object) -> int:
+        return 1  # as NFS answers
+
+    monkeypatch.setattr(durable._libc, "renameat2", renameat2)
     original = Path.unlink
 
     def crash(path: Path, missing_ok: bool = False) -> None:

@@ -19,7 +19,11 @@ Move = Callable[[Path, Path], None]
 
 def without_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     """A filesystem whose renameat2 knows no flags, as NFS."""
-    monkeypatch.setattr(durable._libc, "renameat2", lambda *_: -1)
+
+    def renameat2(*_: object) -> int:
+        return -1
+
+    monkeypatch.setattr(durable._libc, "renameat2", renameat2)
     monkeypatch.setattr(durable.ctypes, "get_errno", lambda: errno.EINVAL)
 
 

@@ -53,6 +53,7 @@ class ReaderProcess:
         self._lock = threading.Lock()
         self._child: _Child | None = None
         self._last_used = time.monotonic()
+        self._killed_at: Path | None = None  # what was being read when the child was last killed
 
     @property
     def pid(self) -> int | None:
@@ -144,7 +145,7 @@ class ReaderProcess:
             status = _end_child(child)
             raise EnvironmentFault(
                 f"The reader process did not start (it ended with {status}).",
-                "The log holds its last words; `img2imgd doctor` checks the installation.",
+                "The log holds its last words.",
             )
         return child
 
@@ -164,6 +165,10 @@ class ReaderProcess:
         status = self._end()
         if status is not None and -status in _STOPPED:
             return EnvironmentFault(f"The reader was stopped while it read {shown(path)}.")
+        if status == -signal.SIGKILL and self._killed_at != path:
+            # By hand, or by a kernel out of memory for somebody else's sake: once is no proof.
+            self._killed_at = path
+            return EnvironmentFault(f"The reader was killed while it read {shown(path)}.")
         if status == -signal.SIGXCPU:
             return PictureError(
                 f"Reading {shown(path)} took more than"

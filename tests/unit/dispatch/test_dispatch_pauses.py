@@ -33,7 +33,8 @@ def test_a_fault_pauses_everything_and_says_why(faults: Faults, ledger: Ledger) 
 
 
 def test_faults_in_a_row_pause_longer_up_to_a_minute(faults: Faults) -> None:
-    now, pauses = 0.0, []
+    now = 0.0
+    pauses: list[float] = []
     for _ in range(8):
         faults.report("full", now)
         began = now

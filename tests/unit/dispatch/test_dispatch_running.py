@@ -31,7 +31,7 @@ def job_of(outbox: Path, **changes: object) -> RunningJob:
     spec = JobSpec(
         id="JOB", inbox="/in", rel="cat.png", mode="move",
         files=(FileEntry("picture", "cat.png", "/in/cat.png", "move", 1, 1, 1),),
-        request=request, outputs=Outputs("", folder if len(names) > 1 else names[0], names),
+        request=request, outputs=Outputs("", folder if names[1:] else names[0], names),
     )  # fmt: skip
     row = JobRow(spec, JobState.QUEUED, 0, None, None, 0, False, "", "", None, False)
     return RunningJob.begin(row, outbox, Path("/in/prepared.png"))

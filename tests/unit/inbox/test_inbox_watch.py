@@ -49,7 +49,10 @@ def test_the_spools_own_events_do_not(armed: Watch, woken: threading.Event) -> N
 def test_remote_filesystems_are_polled(
     tmp_path: Path, armed: Watch, woken: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filesystems, "kind_of", lambda _: FilesystemKind("NFS", local=False))
+    def remote(_: Path) -> FilesystemKind:
+        return FilesystemKind("NFS", local=False)
+
+    monkeypatch.setattr(filesystems, "kind_of", remote)
     armed.start()
     assert armed.polling
     (tmp_path / "cat.png").write_bytes(b"x")

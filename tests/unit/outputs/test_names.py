@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -169,7 +170,7 @@ def test_no_name_is_long_hidden_or_reaches_elsewhere(
     stem: str, prompt: str, style: str, template: str, seed: int
 ) -> None:
     planned = frames(n=3, seed=seed, styles=("x",))
-    planned = tuple(Frame(**{**frame.__dict__, "style": style}) for frame in planned)
+    planned = tuple(replace(frame, style=style) for frame in planned)
     made = frame_names(template, ".png", "20260101T000000-00000000", stem, prompt, planned)
     folder = folder_name(template, "JOB", stem, prompt, planned[0])
     assert len({name.casefold() for name in made}) == 3
