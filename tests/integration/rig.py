@@ -59,7 +59,7 @@ class Rig:
     def open(self) -> Ledger:
         """A connection to the ledger that is closed at the end of the test."""
         ledger = open_ledger(self.config.state / "ledger.sqlite")
-        ledger._sql.execute("PRAGMA synchronous=OFF")  # no power fails in these tests
+        ledger.sql.execute("PRAGMA synchronous=OFF")  # no power fails in these tests
         self._ledgers.append(ledger)
         return ledger
 

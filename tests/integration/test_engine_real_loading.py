@@ -230,7 +230,9 @@ def test_a_variant_that_is_missing_is_told(whole: Path) -> None:
 def test_a_hub_model_that_was_never_fetched_names_the_command_when_offline() -> None:
     error = refusal(spec("nobody/nothing"))
     assert "nobody/nothing is not, or not wholly, on this machine" in error.message
-    assert error.advice == "Fetch it while there is a network: img2imgd fetch mine"
+    assert error.advice == (
+        "Set `offline: false` while there is a network: the next start downloads it."
+    )
 
 
 def test_the_withdrawn_id_of_sd_2_1_is_redirected(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,22 +11,20 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
-from img2imgd import filesystems
 from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing
 from img2imgd.dispatch.running import RunningJob
+from img2imgd.dispatch.starting import Starting
 from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.engine.protocol import FrameRefused, ModelInfo, StepDone
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.outputs.staging import STAGING
 from img2imgd.pool.messages import (
     AnimationFailed,
     AnimationStaged,
@@ -40,7 +38,6 @@ from img2imgd.pool.messages import (
 )
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
-from img2imgd.reader.protocol import Prepared, SizeRule
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +62,7 @@ class Dispatch:
         self._pool = pool
         self._reader = reader
         self._archive = Archive(config, ledger)
+        self._starting = Starting(config, ledger, reader)
         self._publishing = Publishing(ledger, pool, self._archive)
         self._running: dict[str, RunningJob] = {}
         self._loading: str | None = None
@@ -256,51 +254,16 @@ class Dispatch:
                 self._loading = request.model
                 self._pool.load(model_spec(self._config, request.model))
             return False
-        self._check_room(row)
         try:
-            prepared = self._prepare(row, loaded)
+            job = self._starting.begin(row, loaded)
         except PictureError as error:
             self._end(row, JobState.FAILED, str(error))
             return True
-        job = RunningJob.begin(row, self._config.outbox, self._prepared(row))
-        job.notes.extend(prepared.notes)
-        with self._ledger.transaction():
-            current = self._ledger.job(row.id)
-            if current is None or current.state is not JobState.QUEUED:
-                return True  # a newer save took its place just now
-            self._ledger.set_state(row.id, JobState.RUNNING)
-            for frame in job.frames:
-                if frame.painted_by == frame.index and frame.index not in job.to_paint:
-                    self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
+        if job is None:
+            return True
         self._running[row.id] = job
-        log.info("job %s started: %d frames to paint", row.id, len(job.to_paint))
+        log.info("job %s started, frames to paint: %d", row.id, len(job.to_paint))
         return True
-
-    def _prepare(self, row: JobRow, model: ModelInfo) -> Prepared:
-        """Have the reader make the plain RGB picture of the output's size."""
-        request = row.spec.asked
-        target = self._prepared(row)
-        size = request.size or self._config.models[model.name].size or model.native_size
-        source = target.parent / "in" / row.spec.subject.name
-        return self._reader.prepare(source, target, SizeRule(size, request.fit, model.multiple))
-
-    def _prepared(self, row: JobRow) -> Path:
-        return Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
-
-    def _check_room(self, row: JobRow) -> None:
-        for folder in (Path(row.spec.inbox), self._config.outbox):
-            if not (folder / STAGING).is_dir():
-                raise EnvironmentFault(
-                    f"{folder} is not what it was: it has no {STAGING} folder.",
-                    "Mount its disk again, or start img2imgd anew if it is a new folder.",
-                )
-        needed = self._config.limits.min_free_gb * 1e9
-        free = filesystems.free_bytes(self._config.outbox)
-        if free < needed:
-            raise EnvironmentFault(
-                f"Only {free / 1e9:.1f} GB are free for the outbox; "
-                f"limits.min_free_gb asks for {needed / 1e9:g}."
-            )
 
     def _admit(self, now: float) -> None:
         """Give the worker frames of the running jobs, oldest job first."""

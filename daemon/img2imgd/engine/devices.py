@@ -31,7 +31,7 @@ def choose_device(model: ModelSpec) -> torch.device:
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ModelUnavailable(
             f"Model {model.name}: the device {model.device!r} cannot be used: {first_line(error)}",
-            "Set `engine.device` to auto, or see what `img2imgd doctor` finds.",
+            "Set `engine.device` to auto, or to a device that this machine has.",
         ) from error
     return device
 

@@ -72,7 +72,7 @@ def _explain_hub(model: ModelSpec, source: str, cause: BaseException) -> tuple[s
         case hub.LocalEntryNotFoundError() | hub.OfflineModeIsEnabled() if model.offline:
             return (
                 f"{source} is not, or not wholly, on this machine, and the daemon is offline.",
-                f"Fetch it while there is a network: img2imgd fetch {model.name}",
+                "Set `offline: false` while there is a network: the next start downloads it.",
             )
         case hub.LocalEntryNotFoundError() | hub.OfflineModeIsEnabled():
             return (

@@ -184,3 +184,8 @@ def stem_of(rel: str) -> bytes:
     folder, _, name = rel.rpartition("/")
     stem = name.rpartition(".")[0] or name
     return os.fsencode(f"{folder}/{stem}" if folder else stem)
+
+
+def as_text(text: str) -> str:
+    """Text as SQLite takes it: names in it may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -270,7 +270,7 @@ def test_a_reader_sees_what_is_committed_while_another_writes(path: Path, ledger
         assert reader.job("J1") is None
     assert reader.job("J1") is not None
     with pytest.raises(sqlite3.OperationalError):
-        reader._sql.execute("DELETE FROM jobs")
+        reader.sql.execute("DELETE FROM jobs")
     reader.close()
 
 
@@ -335,10 +335,10 @@ def test_a_file_that_is_no_ledger_is_refused(path: Path) -> None:
 def test_a_ledger_that_cannot_be_written_is_a_fault_of_the_environment(
     path: Path, ledger: Ledger
 ) -> None:
-    ledger._sql.execute("PRAGMA query_only=ON")
+    ledger.sql.execute("PRAGMA query_only=ON")
     with pytest.raises(EnvironmentFault, match="cannot be written"):
         add(ledger)
-    ledger._sql.execute("PRAGMA query_only=OFF")
+    ledger.sql.execute("PRAGMA query_only=OFF")
     add(ledger)
 
 
@@ -361,5 +361,5 @@ def test_the_queries_of_every_step_use_an_index(
         "SELECT * FROM jobs WHERE archived=0 AND state IN ('done') ORDER BY rowid",
         "SELECT * FROM jobs WHERE inbox='/in' AND stem=x'30' ORDER BY rowid DESC LIMIT 1",
     ):
-        plan = " ".join(row[3] for row in ledger._sql.execute(f"EXPLAIN QUERY PLAN {query}"))
+        plan = " ".join(row[3] for row in ledger.sql.execute(f"EXPLAIN QUERY PLAN {query}"))
         assert "USING INDEX" in plan, (query, plan)

@@ -249,6 +249,17 @@ def test_being_stopped_blames_nobody(reader: ReaderProcess, cat: Path, slow: Pat
     assert isinstance(fault, EnvironmentFault)
 
 
+def test_only_the_second_kill_in_a_row_blames_the_picture(
+    reader: ReaderProcess, cat: Path, slow: Path
+) -> None:
+    reader.inspect(cat)
+    (first,) = kill_while_reading(reader, slow, signal.SIGKILL)
+    assert isinstance(first, EnvironmentFault)
+    reader.inspect(cat)
+    (second,) = kill_while_reading(reader, slow, signal.SIGKILL)
+    assert isinstance(second, PictureError)
+
+
 def test_a_child_that_died_between_pictures_is_replaced(reader: ReaderProcess, cat: Path) -> None:
     reader.inspect(cat)
     first = reader.pid

@@ -1,0 +1,69 @@
+"""The start of a job: is there room, is its picture one, which of its frames are still to paint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from img2imgd import filesystems
+from img2imgd.config import Config
+from img2imgd.dispatch.running import RunningJob
+from img2imgd.engine.protocol import ModelInfo
+from img2imgd.errors import EnvironmentFault
+from img2imgd.job import FrameState, JobState
+from img2imgd.ledger import JobRow, Ledger
+from img2imgd.outputs.staging import STAGING
+from img2imgd.pool.reading import ReaderProcess
+from img2imgd.reader.protocol import Prepared, SizeRule
+
+
+class Starting:
+    """Turns queued jobs into running ones."""
+
+    def __init__(self, config: Config, ledger: Ledger, reader: ReaderProcess) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._reader = reader
+
+    def begin(self, row: JobRow, model: ModelInfo) -> RunningJob | None:
+        """Start a job with the loaded model; None if a newer save took its place just now.
+
+        Raises:
+            PictureError: its picture cannot be read.
+            EnvironmentFault: the disk or a folder does not allow it now.
+        """
+        self._check_room(row)
+        picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
+        prepared = self._prepare(row, model, picture)
+        job = RunningJob.begin(row, self._config.outbox, picture)
+        job.notes.extend(prepared.notes)
+        with self._ledger.transaction():
+            current = self._ledger.job(row.id)
+            if current is None or current.state is not JobState.QUEUED:
+                return None
+            self._ledger.set_state(row.id, JobState.RUNNING)
+            for frame in job.frames:
+                if frame.painted_by == frame.index and frame.index not in job.to_paint:
+                    self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
+        return job
+
+    def _prepare(self, row: JobRow, model: ModelInfo, target: Path) -> Prepared:
+        """Have the reader make the plain RGB picture of the output's size."""
+        request = row.spec.asked
+        size = request.size or self._config.models[model.name].size or model.native_size
+        source = target.parent / "in" / row.spec.subject.name
+        return self._reader.prepare(source, target, SizeRule(size, request.fit, model.multiple))
+
+    def _check_room(self, row: JobRow) -> None:
+        for folder in (Path(row.spec.inbox), self._config.outbox):
+            if not (folder / STAGING).is_dir():
+                raise EnvironmentFault(
+                    f"{folder} is not what it was: it has no {STAGING} folder.",
+                    "Mount its disk again, or start img2imgd anew if it is a new folder.",
+                )
+        needed = self._config.limits.min_free_gb * 1e9
+        free = filesystems.free_bytes(self._config.outbox)
+        if free < needed:
+            raise EnvironmentFault(
+                f"Only {free / 1e9:.1f} GB are free for the outbox; "
+                f"limits.min_free_gb asks for {needed / 1e9:g}."
+            )

@@ -1,0 +1,192 @@
+"""The table of jobs: adding, moving on, finding."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from img2imgd.job import ENDED, FrameState, JobState
+from img2imgd.ledger.connection import Transactions
+from img2imgd.ledger.rows import ArchivePlan, JobRow, JobSpec, as_text, stem_of
+
+_ENDED = tuple(state.value for state in ENDED)
+
+
+class Jobs(Transactions):
+    """What the ledger knows of jobs."""
+
+    def add_job(
+        self, spec: JobSpec, state: JobState, frames: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        """Record a job and its ``frames`` as (index, steps to run)."""
+        names = spec.outputs.frames if spec.outputs else ()
+        with self.transaction():
+            self.sql.execute(
+                "INSERT INTO jobs(id, inbox, rel, stem, state, spec, claimed_at, reason, bundle)"
+                " VALUES(?,?,?,?,?,?,?,?,?)",
+                (
+                    spec.id, spec.inbox, os.fsencode(spec.rel), stem_of(spec.rel), state.value,
+                    spec.to_json(), time.time(), as_text(spec.error), spec.bundle,
+                ),
+            )  # fmt: skip
+            self.sql.executemany(
+                "INSERT INTO frames(job, idx, state, steps, name) VALUES(?,?,?,?,?)",
+                [
+                    (spec.id, index, FrameState.WAITING.value, steps, names[index])
+                    for index, steps in frames
+                ],
+            )
+
+    def drop_job(self, job: str) -> None:
+        """Forget a job whose claim was undone, and the names it had reserved."""
+        with self.transaction():
+            self.sql.execute("DELETE FROM jobs WHERE id=?", (job,))
+            self.sql.execute("DELETE FROM reserved WHERE job=?", (job,))
+
+    def set_state(self, job: str, state: JobState, reason: str | None = None) -> None:
+        """Move a job on; start and end times follow from the state."""
+        now = time.time()
+        with self.transaction():
+            self.sql.execute(
+                "UPDATE jobs SET state=?, reason=coalesce(?, reason),"
+                " started_at=CASE WHEN ?='running' THEN coalesce(started_at, ?)"
+                " ELSE started_at END,"
+                " ended_at=CASE WHEN ? THEN ? ELSE NULL END WHERE id=?",
+                (
+                    state.value,
+                    None if reason is None else as_text(reason),
+                    state.value,
+                    now,
+                    state.ended,
+                    now,
+                    job,
+                ),
+            )
+
+    def replace_spec(self, spec: JobSpec) -> None:
+        """Store a changed job file: an output found its name taken and got the next one."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET spec=? WHERE id=?", (spec.to_json(), spec.id))
+
+    def set_published(self, job: str, published: str) -> None:
+        """Record where a job's outputs are, and that every staged frame is among them."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET published=? WHERE id=?", (published, job))
+            self.sql.execute(
+                "UPDATE frames SET state='published' WHERE job=? AND state='staged'", (job,)
+            )
+
+    def set_archive(self, job: str, plan: ArchivePlan, state: JobState, reason: str) -> None:
+        """End a job and record where its inputs will go, in one commit, before they move."""
+        with self.transaction():
+            self.set_state(job, state, reason)
+            self.sql.execute("UPDATE jobs SET archive=? WHERE id=?", (plan.to_json(), job))
+
+    def set_archived(self, job: str) -> None:
+        """All inputs of the job are in done or failed; its spool folder is gone."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET archived=1 WHERE id=?", (job,))
+            self.sql.execute("DELETE FROM reserved WHERE job=?", (job,))
+
+    def count_attempt(self, job: str) -> int:
+        """One more attempt failed; returns how many that makes."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET attempts=attempts+1 WHERE id=?", (job,))
+        row = self.sql.execute("SELECT attempts FROM jobs WHERE id=?", (job,)).fetchone()
+        return int(row[0])
+
+    def clear_attempts(self, job: str) -> None:
+        """The job got on since its last crash: only crashes in a row count."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET attempts=0 WHERE id=? AND attempts>0", (job,))
+
+    def set_suspect(self, job: str, suspect: bool) -> None:
+        """Mark a job that was in a worker when it died: it runs alone next time."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET suspect=? WHERE id=?", (int(suspect), job))
+
+    def job(self, job: str) -> JobRow | None:
+        """One job, or None."""
+        rows = self._jobs("id=?", (job,))
+        return rows[0] if rows else None
+
+    def jobs_in(self, *states: JobState, limit: int = -1) -> list[JobRow]:
+        """Jobs in any of these states, oldest claim first."""
+        marks = ",".join("?" * len(states))
+        return self._jobs(f"state IN ({marks})", [s.value for s in states], limit=limit)
+
+    def queued(self, limit: int, without_models: Collection[str] = ()) -> list[JobRow]:
+        """Jobs that may start, oldest claim first, leaving out those of some models."""
+        marks = ",".join("?" * len(without_models))
+        return self._jobs(
+            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN ({marks})",
+            list(without_models),
+            limit=limit,
+        )
+
+    def unarchived(self) -> list[JobRow]:
+        """Jobs that ended and whose inputs are still in the spool, oldest first."""
+        marks = ",".join("?" * len(_ENDED))
+        return self._jobs(f"archived=0 AND state IN ({marks})", _ENDED)
+
+    def last_ended(self, limit: int, states: Collection[JobState] = ENDED) -> list[JobRow]:
+        """The jobs that ended last in one of these states, newest first."""
+        marks = ",".join("?" * len(states))
+        values = [state.value for state in states]
+        return self._jobs(
+            f"state IN ({marks})", values, order="ended_at DESC, rowid DESC", limit=limit
+        )
+
+    def jobs_since(self, moment: float) -> list[JobRow]:
+        """Jobs that ended at ``moment`` or later, or have not ended."""
+        return self._jobs("ended_at IS NULL OR ended_at>=?", (moment,))
+
+    def newest_for(self, inbox: str, rel: str, stem_only: bool, since: float) -> JobRow | None:
+        """The newest job of a path (or of any picture with that stem) claimed since then."""
+        column, value = ("stem", stem_of(rel + ".x")) if stem_only else ("rel", os.fsencode(rel))
+        rows = self._jobs(
+            f"inbox=? AND {column}=? AND claimed_at>=? AND state<>'replaced'",
+            (inbox, value, since),
+            order="rowid DESC",
+            limit=1,
+        )
+        return rows[0] if rows else None
+
+    def queued_for(self, inbox: str, rel: str) -> list[JobRow]:
+        """Jobs of a path that have not started."""
+        return self._jobs(
+            "inbox=? AND stem=? AND rel=? AND state='queued'",
+            (inbox, stem_of(rel), os.fsencode(rel)),
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        return dict(self.sql.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
+
+    def _jobs(
+        self, where: str, values: Sequence[Any], order: str = "rowid", limit: int = -1
+    ) -> list[JobRow]:
+        rows = self.sql.execute(
+            f"SELECT * FROM jobs WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
+            (*values, limit),
+        )
+        return [_job_row(row) for row in rows]
+
+
+def _job_row(row: sqlite3.Row) -> JobRow:
+    return JobRow(
+        spec=JobSpec.from_json(row["spec"]),
+        state=JobState(row["state"]),
+        claimed_at=row["claimed_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        attempts=row["attempts"],
+        suspect=bool(row["suspect"]),
+        reason=row["reason"],
+        published=row["published"],
+        archive=ArchivePlan.from_json(row["archive"]) if row["archive"] else None,
+        archived=bool(row["archived"]),
+    )
