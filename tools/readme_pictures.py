@@ -1,6 +1,6 @@
 """Compose the README's pictures from what ``img2imgd demo DIR`` made: run the demo first.
 
-    python tools/readme_pictures.py DIR docs/pictures
+python tools/readme_pictures.py DIR docs/pictures
 """
 
 from __future__ import annotations
