@@ -29,7 +29,7 @@ test: $(READY)  ## all tests
 check: $(READY)  ## formatting, lint, types, import layers, version
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --project pyproject.toml
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_version.py
 
