@@ -20,20 +20,23 @@ from img2imgd.sketches import SKETCHES
 SIDECARS = {
     "house": """\
 # A sketch becomes a picture.
-prompt: an oil painting of a red house in a green meadow under a blue sky
+prompt: a watercolour of a red house in a meadow under a blue sky
 strength: 0.7
+guidance_scale: 6
 seed: 187
 """,
     "boat": """\
-# The same sketch and seed in four styles: " by hokusai" and so on is added to the prompt.
+# One sketch and one seed in four styles: " by hokusai" and so on is added to the prompt.
 prompt: a boat on the sea at sunset
-style: [rembrandt, hokusai, van gogh, andy warhol]
-strength: 0.7
+style: [turner, andy warhol, hokusai, van gogh]
+strength: 0.6
+guidance_scale: 6
 seed: 187
 """,
     "hills": """\
 # A sweep: from the sketch to the prompt in 31 steps, one seed, with a GIF of the morph.
-prompt: an oil painting of snowy hills with a lake at night
+prompt: a watercolour of hills with a lake at sunset
+guidance_scale: 6
 seed: 187
 sweep:
   strength: {from: 0.05, to: 0.95, step: 0.03}

@@ -1,0 +1,81 @@
+"""The parts of the demo model with their sizes: built here, trained elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+SIDE = 128
+LATENT_SIDE = 16
+LATENT_CHANNELS = 8
+TEXT_WIDTH = 128
+TOKENS = 77
+HERE = Path(__file__).resolve().parent
+WORK = HERE / "work"
+MODEL_DIR = HERE.parents[1] / "daemon" / "img2imgd" / "demo_model"
+
+
+def build_vae(scaling_factor: float = 1.0) -> AutoencoderKL:
+    """The picture coder: 3x128x128 in -1..1 to 8x16x16 latents and back."""
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 64),
+        layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
+        norm_num_groups=8,
+        sample_size=SIDE,
+        scaling_factor=scaling_factor,
+    )
+
+
+def build_unet() -> UNet2DConditionModel:
+    """The denoiser on 8x16x16 latents, reading 77 x TEXT_WIDTH text states at every level."""
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIDE,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        down_block_types=("CrossAttnDownBlock2D",) * 3,
+        mid_block_type="UNetMidBlock2DCrossAttn",
+        up_block_types=("CrossAttnUpBlock2D",) * 3,
+        block_out_channels=(64, 96, 128),
+        layers_per_block=1,
+        attention_head_dim=4,
+        cross_attention_dim=TEXT_WIDTH,
+        norm_num_groups=16,
+    )
+
+
+def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """A two-layer CLIP text model over the project's own vocabulary."""
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=TEXT_WIDTH,
+            intermediate_size=2 * TEXT_WIDTH,
+            projection_dim=TEXT_WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=TOKENS,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def build_scheduler() -> EulerDiscreteScheduler:
+    """Euler steps over the usual latent-diffusion noise schedule, v-prediction."""
+    return EulerDiscreteScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        timestep_spacing="leading",
+        steps_offset=1,
+    )
