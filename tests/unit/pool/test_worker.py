@@ -399,11 +399,16 @@ def test_a_worker_that_cannot_be_started_is_reported_not_raised(pool: WorkerPool
 @contextlib.contextmanager
 def no_free_descriptor() -> Generator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used - 1, before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[0]), before[1]))
+    taken: list[int] = []
     try:
+        with contextlib.suppress(OSError):
+            while True:  # the limit is on the number, and there are gaps below it
+                taken.append(os.open(os.devnull, os.O_RDONLY))
         yield
     finally:
+        for descriptor in taken:
+            os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
