@@ -95,3 +95,23 @@ def test_a_link_in_their_place_is_not_read(rig: Rig) -> None:
     rig.serve()
     assert (rig.config.failed / "_defaults.yaml").is_symlink()
     assert rig.tree(rig.folder) == ["cat.png"]
+
+
+def test_once_waits_for_defaults_to_be_whole_before_it_calls_the_folder_served(rig: Rig) -> None:
+    rig.drop("_defaults.yaml", "prompt: outer\n")
+    rig.picture("cat.png")
+    rig.inbox = rig.new_inbox(drain=True)
+    rig.look()
+    assert not rig.inbox.drained
+    rig.look(2.5)
+    assert prompts(rig) == {"cat.png": "outer"}
+    assert rig.inbox.drained
+
+
+def test_once_does_not_wait_for_defaults_that_a_person_must_mend(rig: Rig) -> None:
+    rig.drop("_defaults.yaml", "nonsense: 1\n")
+    rig.picture("cat.png")
+    rig.inbox = rig.new_inbox(drain=True)
+    rig.look(2.5)
+    assert rig.inbox.drained
+    assert rig.jobs() == []

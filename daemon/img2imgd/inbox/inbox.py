@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from img2imgd.config import Config, InboxConfig
@@ -117,9 +118,9 @@ class Inbox:
     def _serve(self, folder: str, entries: list[Entry], now: float) -> list[Wait]:
         """Act on one folder's files; returns those that stay, with the reason."""
         held = self._held(folder, now)
-        if isinstance(held, str):
+        if isinstance(held, Wait):
             return [
-                Wait(entry.name, held, for_a_person=True)
+                replace(held, name=entry.name)
                 for entry in entries
                 if entry.kind in (Kind.PICTURE, Kind.SIDECAR)
             ]
@@ -173,22 +174,24 @@ class Inbox:
                 images = keys.images if isinstance(keys, RequestKeys) else None
         return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
 
-    def _held(self, folder: str, now: float) -> FolderDefaults | str:
-        """The folder's defaults, or why its files are held until those are mended."""
+    def _held(self, folder: str, now: float) -> FolderDefaults | Wait:
+        """The folder's defaults, or why its files wait until those are whole or mended."""
         for rel, signature in self._defaults_seen.items():
             home = rel.rpartition("/")[0]
             if home and folder != home and not folder.startswith(f"{home}/"):
                 continue
             if self._settling.observe(rel, signature, now) < self._inbox.settle:
-                return f"waits until {rel} is whole"
+                return Wait(rel, f"waits until {rel} is whole")
         try:
             defaults = self._drops.defaults(folder, self._defaults_seen)
         except OSError as error:
-            return f"is held: its folder's defaults cannot be read: {error.strerror}"
+            why = f"is held: its folder's defaults cannot be read: {error.strerror}"
+            return Wait(folder, why, for_a_person=True)
         if defaults.broken is None:
             return defaults
         self._notes.write(defaults.where, str(defaults.broken))
-        return f"is held: {defaults.where} cannot be used. {defaults.broken}"
+        why = f"is held: {defaults.where} cannot be used. {defaults.broken}"
+        return Wait(defaults.where, why, for_a_person=True)
 
     def _restart(self, rel: str) -> None:
         self._settling.restart(rel, self._now)
