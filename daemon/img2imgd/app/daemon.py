@@ -18,6 +18,7 @@ from img2imgd import __version__
 from img2imgd.app import folders
 from img2imgd.app.loops import DispatchLoop, InboxLoop
 from img2imgd.config import Config
+from img2imgd.errors import Img2imgdError
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
@@ -50,6 +51,7 @@ class Daemon:
             try:
                 self._start(locks)
                 while not self._asked_to_stop.wait(seconds):
+                    self._check_alive()
                     if tick is not None and tick(ledger):
                         break
             finally:
@@ -98,6 +100,14 @@ class Daemon:
             loop.start()
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
+
+    def _check_alive(self) -> None:
+        """A part that has ended unasked ends the daemon: who started it can start it again."""
+        for loop in (*self.inboxes, *filter(None, [self.dispatch])):
+            if not loop.is_alive():
+                raise Img2imgdError(
+                    f"A part of img2imgd has ended ({loop.name}); the log says why."
+                )
 
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""

@@ -138,7 +138,7 @@ class DispatchLoop(threading.Thread):
                 dispatch.step(_DISPATCH_SECONDS)
             except Exception:
                 log.exception("a dispatcher's step failed")
-                self.pool.poll(_AFTER_A_BUG)
+                self._ending.wait(_AFTER_A_BUG)
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
         dispatch.stop(_STOP_GRACE)
