@@ -7,42 +7,44 @@ from pathlib import Path
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-SIDE = 128
+SIDE = 256
 LATENT_SIDE = 16
-LATENT_CHANNELS = 8
-TEXT_WIDTH = 128
+LATENT_CHANNELS = 16
+TEXT_WIDTH = 160
 TOKENS = 77
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
+MILESTONES = HERE / "milestones"
 MODEL_DIR = HERE.parents[1] / "daemon" / "img2imgd" / "demo_model"
 
 
 def build_vae(scaling_factor: float = 1.0) -> AutoencoderKL:
-    """The picture coder: 3x128x128 in -1..1 to 8x16x16 latents and back."""
+    """The picture coder: 3x256x256 in -1..1 to 16x16x16 latents and back."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(16, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 5,
+        up_block_types=("UpDecoderBlock2D",) * 5,
+        block_out_channels=(16, 32, 64, 96, 128),
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=8,
         sample_size=SIDE,
         scaling_factor=scaling_factor,
+        mid_block_add_attention=False,
     )
 
 
 def build_unet() -> UNet2DConditionModel:
-    """The denoiser on 8x16x16 latents, reading 77 x TEXT_WIDTH text states at every level."""
+    """The denoiser on 16x16x16 latents, reading 77 x TEXT_WIDTH text states at 8x8 and 4x4."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        down_block_types=("CrossAttnDownBlock2D",) * 3,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         mid_block_type="UNetMidBlock2DCrossAttn",
-        up_block_types=("CrossAttnUpBlock2D",) * 3,
-        block_out_channels=(64, 96, 128),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(96, 128, 176),
         layers_per_block=1,
         attention_head_dim=4,
         cross_attention_dim=TEXT_WIDTH,

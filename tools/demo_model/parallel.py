@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import distributed, multiprocessing
 
-from .progress import Budget
+from .training import Budget
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from transformers import CLIPTokenizer
 
 from .architecture import TOKENS
-from .captions import FILLERS, NEGATIVES, caption
-from .scenes import pick_look, sample_scene
+from .world.captions import FILLERS, NEGATIVES, caption
+from .world.looks import LOOKS
+from .world.scenes import sample_scene
 
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 WORD_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -20,11 +21,11 @@ SEED = 11
 
 def _texts(number: int) -> list[str]:
     rng = np.random.default_rng(SEED)
-    texts = [caption(rng, sample_scene(rng), pick_look(rng)) for _ in range(number)]
+    texts = [caption(rng, sample_scene(rng), str(rng.choice(LOOKS))) for _ in range(number)]
     return texts + list(FILLERS + NEGATIVES) * 50
 
 
-def train_tokenizer(captions: int = 20_000, merges: int = 1_000) -> CLIPTokenizer:
+def train_tokenizer(captions: int = 20_000, merges: int = 1_300) -> CLIPTokenizer:
     """Learn a lower-case byte-level BPE; every byte stays spellable, inside and ending a word."""
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +12,21 @@ import torch
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from .architecture import (
-    TOKENS,
-    WORK,
-    build_scheduler,
-    build_text_encoder,
-    build_unet,
-    build_vae,
-)
-from .captions import unconditional
-from .dataset import load_held_out, load_training
-from .muon import Muon, split
+from .architecture import TOKENS, WORK, build_scheduler, build_text_encoder, build_unet
+from .dataset import Facts, training_shards
 from .parallel import Team, run_team
-from .progress import Average, Budget, save_atomically
 from .tokenizer import load_tokenizer
-from .train_vae import to_tensor
+from .training import Plan, Training
+from .world.captions import unconditional
 
-SEED = 3
-MATRIX_RATE = 2e-3
-REST_RATE = 1e-3
+PLAN = Plan("unet", 3, 150, matrix_rate=2e-3, rest_rate=1e-3, decay=0.01, ema_decay=0.999)
 BATCH = 32
 DROPOUT = 0.1
-EMA_DECAY = 0.999
 STEPS = 1_000
+SNR_CAP = 5.0
+SKETCH_TARGETS = 0.3  # share of the sketches that are painted towards, once an epoch
+FROM_DRAWING, FROM_PAINTING, FROM_FLAT = 0.21, 0.14, 0.08
+JUDGED = 256
 
 
 class Denoiser(torch.nn.Module):
@@ -48,7 +40,7 @@ class Denoiser(torch.nn.Module):
     def forward(
         self, noisy: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
-        """v for N x 8 x 16 x 16 latents at N timesteps under N x TOKENS token ids."""
+        """v for N x 16 x 16 x 16 latents at N timesteps under N x TOKENS token ids."""
         states = self.text_encoder(tokens)[0]
         return self.unet(noisy, timesteps, encoder_hidden_states=states, return_dict=False)[0]
 
@@ -60,167 +52,151 @@ def tokenise(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
     ).input_ids
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one step learns from.
+
+    `target` and `start` are N x 16 x 16 x 16 scaled latents, `tokens` N x TOKENS ids, `timestep`
+    and `begun` N timesteps. Where `begun` is below STEPS, the picture is one that img2img began
+    at that timestep from `start`, another picture of the same scene.
+    """
+
+    target: torch.Tensor
+    start: torch.Tensor
+    tokens: torch.Tensor
+    timestep: torch.Tensor
+    begun: torch.Tensor
+
+
+def noised(batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Noisy latents and their v; `kept` is the schedule's share of signal power by timestep.
+
+    img2img adds noise to `start` at timestep s and then follows the noise it has towards
+    `target`. Seen from the target, the noise is what was added plus what tells the two apart,
+    noise + sqrt(kept[s] / (1 - kept[s])) (start - target); so learnt, a sketch turns into a
+    painting of the same places while its white paper and its lines are taken for noise.
+    """
+
+    def column(values: torch.Tensor) -> torch.Tensor:
+        return values.view(-1, 1, 1, 1)
+
+    began = kept[batch.begun.clamp(max=STEPS - 1)]
+    pull = torch.where(batch.begun < STEPS, (began / (1 - began)).sqrt(), 0.0)
+    seen = noise + column(pull) * (batch.start - batch.target)
+    signal, spread = column(kept[batch.timestep].sqrt()), column((1 - kept[batch.timestep]).sqrt())
+    return signal * batch.target + spread * seen, signal * seen - spread * batch.target
+
+
 class Batches:
     """Random batches of scaled latents with tokens, some of them told nothing."""
 
-    def __init__(self, work: Path, tokenizer: CLIPTokenizer) -> None:
+    def __init__(self, work: Path, names: list[str], tokenizer: CLIPTokenizer) -> None:
         scale = json.loads((work / "latents.json").read_text())["scaling_factor"]
-        self.latents = torch.load(work / "latents.pt") * scale
-        _, facts = load_training(work)
-        told = [text for fact in facts for text in fact["captions"]]
-        self.tokens = tokenise(tokenizer, told).view(len(facts), -1, TOKENS).short()
-        rng = np.random.default_rng(SEED)
-        silent = [unconditional(rng) for _ in range(500)]
-        self.silent = tokenise(tokenizer, silent)
-        self.order = np.empty(0, dtype=int)
+        parts = [torch.load(work / f"latents_{name}.pt") for name in names]
+        self.latents = torch.cat(parts) * scale
+        self.flat = torch.load(work / "latents_flat.pt").float() * scale
+        facts: list[list[Facts]] = []
+        for name in names:
+            facts += json.loads((work / f"{name}.json").read_text())
+        told = [text for family in facts for fact in family for text in fact["captions"]]
+        shape = (*self.latents.shape[:2], -1, TOKENS)
+        self.tokens = tokenise(tokenizer, told).view(shape).short()
+        rng = np.random.default_rng(PLAN.seed)
+        self.silent = tokenise(tokenizer, [unconditional(rng) for _ in range(500)])
+        self.order = np.empty((0, 2), dtype=int)
 
-    def draw(self, number: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """A `number` of latents (N x 8 x 16 x 16) and ids (N x TOKENS), epoch after epoch."""
+    def _next(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Family and member of the next targets, epoch after epoch."""
         if len(self.order) < number:
-            self.order = rng.permutation(len(self.latents))
-        index, self.order = self.order[:number], self.order[number:]
-        latents = self.latents[index].float()
-        tokens = self.tokens[index, rng.integers(0, self.tokens.shape[1], number)].long()
+            families, members = self.latents.shape[:2]
+            every = np.stack(np.divmod(np.arange(families * members), members), 1)
+            wanted = (every[:, 1] > 0) | (rng.random(len(every)) < SKETCH_TARGETS)
+            self.order = rng.permutation(every[wanted])
+        chosen, self.order = self.order[:number], self.order[number:]
+        return chosen[:, 0], chosen[:, 1]
+
+    def draw(self, number: int, rng: np.random.Generator) -> Batch:
+        """A batch of `number`, timesteps spread evenly."""
+        family, member = self._next(number, rng)
+        members = self.latents.shape[1]
+        target = self.latents[family, member].float()
+        other = (member + rng.integers(1, members, number)) % members
+        lot = rng.random(number)
+        other = np.where(lot < FROM_DRAWING, 0, other)
+        start = self.latents[family, other].float()
+        timestep = ((rng.permutation(number) + rng.random(number)) * (STEPS / number)).astype(int)
+        begun = np.full(number, STEPS)
+        paired = (lot < FROM_DRAWING + FROM_PAINTING) & (other != member)
+        begun[paired] = rng.integers(500, 880, int(paired.sum()))
+        blank = lot > 1 - FROM_FLAT
+        begun[blank] = rng.integers(850, STEPS, int(blank.sum()))
+        start[torch.from_numpy(blank)] = self.flat[
+            rng.integers(0, len(self.flat), int(blank.sum()))
+        ]
+        late = (begun < STEPS) & (timestep > begun)
+        timestep[late] = rng.integers(0, begun[late] + 1)
+        tokens = self.tokens[family, member, rng.integers(0, self.tokens.shape[2], number)].long()
         dropped = torch.from_numpy(rng.random(number) < DROPOUT)
         tokens[dropped] = self.silent[rng.integers(0, len(self.silent), int(dropped.sum()))]
-        return latents, tokens
+        return Batch(target, start, tokens, torch.from_numpy(timestep), torch.from_numpy(begun))
 
 
-def noised(
-    latents: torch.Tensor, timesteps: torch.Tensor, noise: torch.Tensor, kept: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noisy latents and their v; `kept` is the schedule's share of signal power by timestep."""
-    signal = kept[timesteps].sqrt().view(-1, 1, 1, 1)
-    spread = (1 - kept[timesteps]).sqrt().view(-1, 1, 1, 1)
-    return signal * latents + spread * noise, signal * noise - spread * latents
+def weights(kept: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+    """Min-SNR weights for v (Hang et al. 2023, https://arxiv.org/abs/2303.09556)."""
+    ratio = kept[timestep] / (1 - kept[timestep])
+    return ratio.clamp(max=SNR_CAP) / (ratio + 1) * (1 + 1 / SNR_CAP)
 
 
-@torch.no_grad()
-def held_out_latents(work: Path) -> torch.Tensor:
-    """Scaled latents of the held-out pictures."""
-    scale = json.loads((work / "latents.json").read_text())["scaling_factor"]
-    model = build_vae().eval()
-    model.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
-    pixels, _ = load_held_out(work)
-    parts = [
-        model.encode(to_tensor(pixels[at : at + 50])).latent_dist.mode()
-        for at in range(0, len(pixels), 50)
-    ]
-    return torch.cat(parts) * scale
+def v_loss(model: Denoiser, batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
+    """Squared error of v for each of the batch, unweighted."""
+    noisy, wanted = noised(batch, noise, kept)
+    said = model(noisy, batch.timestep, batch.tokens)
+    return functional.mse_loss(said, wanted, reduction="none").mean((1, 2, 3))
 
 
 @torch.no_grad()
-def held_out_loss(
-    model: Denoiser, latents: torch.Tensor, tokens: torch.Tensor, kept: torch.Tensor
-) -> float:
-    """Mean squared error of v with fixed noise, timesteps spread evenly."""
-    generator = torch.Generator().manual_seed(SEED)
-    noise = torch.randn(latents.shape, generator=generator)
-    timesteps = torch.linspace(10, STEPS - 10, len(latents)).long()
-    noisy, wanted = noised(latents, timesteps, noise, kept)
+def held_out_loss(model: Denoiser, batch: Batch, kept: torch.Tensor) -> dict[str, float]:
+    """Mean squared error of v with fixed noise, for plain and for begun pictures."""
+    noise = torch.randn(batch.target.shape, generator=torch.Generator().manual_seed(PLAN.seed))
     parts = [
-        functional.mse_loss(model(*given), goal, reduction="none").mean((1, 2, 3))
-        for *given, goal in zip(
-            noisy.split(64), timesteps.split(64), tokens.split(64), wanted.split(64), strict=True
-        )
-    ]
-    return float(torch.cat(parts).mean())
+        v_loss(model, Batch(*(part[at : at + 32] for part in vars(batch).values())),
+               noise[at : at + 32], kept)
+        for at in range(0, len(noise), 32)
+    ]  # fmt: skip
+    values, plain = torch.cat(parts), batch.begun >= STEPS
+    return {"held_out": float(values[plain].mean()), "held_out_begun": float(values[~plain].mean())}
 
 
-def train(team: Team, work: Path, minutes: float, start: Path | None) -> None:
-    """Train until `minutes` of training time are spent, over all runs together.
-
-    Weights start from the averages in the checkpoint `start`, if one is given.
-    """
-    torch.manual_seed(SEED)
+def train(team: Team, work: Path, plan: Plan) -> None:
+    """Train until the minutes of the plan are spent, over all runs together."""
+    torch.manual_seed(plan.seed)
     tokenizer = load_tokenizer(work / "tokenizer")
-    batches = Batches(work, tokenizer)
-    judged = held_out_latents(work)[::2]
-    _, facts = load_held_out(work)
-    judged_tokens = tokenise(tokenizer, [fact["captions"][0] for fact in facts[::2]])
+    batches = Batches(work, [path.stem for path in training_shards(work)], tokenizer)
+    judged = Batches(work, ["held_out"], tokenizer).draw(JUDGED, np.random.default_rng(plan.seed))
     kept = build_scheduler().alphas_cumprod.float()
     model = Denoiser(tokenizer)
-    if start:
-        averages = torch.load(start, map_location="cpu")["ema"]
-        model.unet.load_state_dict(averages["unet"])
-        model.text_encoder.load_state_dict(averages["text_encoder"])
-    inner, rest = split(model)
-    rates = (MATRIX_RATE, REST_RATE)
-    optimisers = (
-        Muon(inner, MATRIX_RATE, 0.01, team),
-        torch.optim.AdamW(rest, lr=REST_RATE, betas=(0.9, 0.99), weight_decay=0.01),
-    )
-    ema = {
-        "unet": Average(model.unet, EMA_DECAY),
-        "text_encoder": Average(model.text_encoder, EMA_DECAY),
-    }
-    budget = Budget(minutes * 60)
-    checkpoint = work / "unet.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location="cpu")
-        model.load_state_dict(state["model"])
-        for optimiser, saved in zip(optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
-        for name, average in ema.items():
-            average.load(state["ema"][name])
-        budget.resume(state["seconds"], state["iteration"])
-    rng = np.random.default_rng((SEED, team.rank, budget.iteration))
-    torch.manual_seed(int(rng.integers(2**31)))
-    number = BATCH // team.size
-    while budget.left():
-        for optimiser, rate in zip(optimisers, rates, strict=True):
-            optimiser.param_groups[0]["lr"] = rate * budget.cosine(warmup=100)
-        latents, tokens = batches.draw(number, rng)
-        timesteps = ((torch.randperm(number) + torch.rand(number)) * (STEPS / number)).long()
-        noisy, wanted = noised(latents, timesteps, torch.randn_like(latents), kept)
-        loss = functional.mse_loss(model(noisy, timesteps, tokens), wanted)
-        model.zero_grad(set_to_none=True)
-        loss.backward()
-        team.average_gradients(list(model.parameters()))
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        if not math.isfinite(norm.item()):
-            team.share_clock(budget)
-            continue
-        for optimiser in optimisers:
-            optimiser.step()
-        ema["unet"].update(model.unet)
-        ema["text_encoder"].update(model.text_encoder)
-        step = budget.count(loss.item())
-        team.share_clock(budget)
-        if not team.leads:
-            continue
-        if step % 50 == 0:
-            print(budget.line(), flush=True)
-        if step % 200 == 0 or not budget.left():
-            save_atomically(
-                {
-                    "model": model.state_dict(),
-                    "ema": {name: average.values for name, average in ema.items()},
-                    "optimisers": [optimiser.state_dict() for optimiser in optimisers],
-                    "seconds": budget.seconds,
-                    "iteration": step,
-                    "seed": SEED,
-                    "torch": str(torch.__version__),
-                },
-                checkpoint,
-            )
-        if step % 400 == 0 or not budget.left():
+    training = Training(plan, model, team, work)
+    while training.budget.left():
+        batch = batches.draw(BATCH // team.size, training.rng)
+        losses = v_loss(model, batch, torch.randn_like(batch.target), kept)
+        training.step((losses * weights(kept, batch.timestep)).mean())
+        if training.due(200):
+            training.save()
+        if training.due(400):
             judge = Denoiser(tokenizer).eval()
-            judge.unet.load_state_dict(ema["unet"].values)
-            judge.text_encoder.load_state_dict(ema["text_encoder"].values)
-            value = held_out_loss(judge, judged, judged_tokens, kept)
-            print(f"  held-out loss of the average {value:.5f}", flush=True)
+            judge.load_state_dict(training.ema.values)
+            training.note(**held_out_loss(judge, judged, kept))
 
 
 def main() -> None:
     """Command line of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--minutes", type=float, default=70)
-    parser.add_argument("--start", type=Path, help="checkpoint of an earlier round to start from")
+    parser.add_argument("--minutes", type=float, default=PLAN.minutes)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    run_team(options.processes, train, options.work, options.minutes, options.start)
+    plan = replace(PLAN, minutes=options.minutes)
+    run_team(options.processes, train, options.work, plan)
 
 
 if __name__ == "__main__":

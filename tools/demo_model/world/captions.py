@@ -8,14 +8,17 @@ from .scenes import Scene, Thing
 
 LOOK_NAMES: dict[str, tuple[str, ...]] = {
     "photo": ("photo", "photograph", "picture", "realistic picture"),
-    "oil": ("oil painting", "painting in oil", "oil on canvas", "thick oil painting"),
+    "oil": ("oil painting", "painting", "oil on canvas", "thick oil painting"),
     "watercolour": ("watercolour", "watercolor", "watercolour painting", "watercolor painting"),
     "ink": ("ink drawing", "pen and ink drawing", "black ink drawing", "etching"),
     "pencil": ("pencil drawing", "graphite drawing", "charcoal drawing"),
     "pixel": ("pixel art", "pixel art picture", "8-bit pixel art", "video game picture"),
     "pop": ("pop art", "pop art picture", "comic book picture", "pop art print"),
     "swirl": ("van gogh painting", "expressionist painting", "swirling painting"),
-    "woodblock": ("woodblock print", "japanese woodblock print", "ukiyo-e print"),
+    "woodblock": ("woodblock print", "japanese woodblock print", "woodcut", "ukiyo-e print"),
+    "glass": ("stained glass window", "stained glass picture", "mosaic"),
+    "pointillism": ("pointillist painting", "painting in dots", "impressionist painting"),
+    "poster": ("poster", "travel poster", "flat illustration", "vector illustration"),
     "sketch": ("sketch", "line drawing", "simple drawing", "child's drawing", "doodle"),
 }
 STYLES: dict[str, tuple[str, ...]] = {
@@ -27,23 +30,47 @@ STYLES: dict[str, tuple[str, ...]] = {
     "pixel": ("pixel art", "8-bit", "retro video game"),
     "pop": ("pop art", "comic book", "by andy warhol", "by lichtenstein"),
     "swirl": ("van gogh", "by van gogh", "expressionism", "by vincent van gogh"),
-    "woodblock": ("woodblock print", "ukiyo-e", "by hokusai", "by hiroshige"),
+    "woodblock": ("woodblock print", "ukiyo-e", "woodcut", "by hokusai", "by hiroshige"),
+    "glass": ("stained glass", "mosaic", "by tiffany", "church window"),
+    "pointillism": ("pointillism", "by seurat", "impressionism", "by monet"),
+    "poster": ("travel poster", "flat illustration", "vector art", "art deco"),
     "sketch": ("sketch", "line drawing", "doodle"),
 }
 GROUND_NAMES: dict[str, tuple[str, ...]] = {
     "meadow": ("meadow", "green meadow", "grassy field", "field", "green landscape"),
     "hills": ("hills", "green hills", "rolling hills", "hilly landscape"),
-    "snow": ("snowy landscape", "snow", "winter landscape", "snowy field", "snow in winter"),
-    "desert": ("desert", "sandy desert", "desert with dunes", "sand dunes"),
+    "mountains": (
+        "mountains",
+        "mountain landscape",
+        "high mountains",
+        "snowy mountains",
+        "the alps",
+    ),
     "sea": ("sea", "ocean", "sea with waves", "seascape"),
     "lake": ("lake", "blue lake", "landscape with a lake", "calm lake"),
-    "city": ("city", "town", "city street", "city skyline"),
+    "river": ("river", "winding river", "landscape with a river", "stream"),
+    "desert": ("desert", "sandy desert", "desert with dunes", "sand dunes"),
+    "snow": ("snowy landscape", "snow", "winter landscape", "snowy field", "snow in winter"),
+    "wood": ("autumn wood", "autumn forest", "forest in autumn", "orange forest", "woods in fall"),
+    "city": ("city", "town", "city skyline", "skyscrapers"),
+}
+PLACES = {
+    "meadow": "in a meadow",
+    "hills": "in the hills",
+    "mountains": "in the mountains",
+    "sea": "on the sea",
+    "lake": "at a lake",
+    "river": "by a river",
+    "desert": "in the desert",
+    "snow": "in the snow",
+    "wood": "in an autumn wood",
+    "city": "in a city",
 }
 TIME_NAMES: dict[str, tuple[str, ...]] = {
     "day": ("by day", "at noon", "in daylight", "on a sunny day", "under a blue sky", "day"),
+    "dawn": ("at dawn", "in the early morning", "at sunrise", "dawn", "under a pink sky"),
     "sunset": ("at sunset", "at dusk", "in the evening", "sunset", "under a red sky"),
     "night": ("at night", "by night", "in the dark", "night", "under a starry sky", "in moonlight"),
-    "dawn": ("at dawn", "in the early morning", "at sunrise", "dawn", "under a pink sky"),
     "storm": ("in a storm", "in the rain", "stormy weather", "under dark clouds", "storm"),
     "fog": ("in fog", "in the mist", "foggy", "misty", "fog"),
 }
@@ -53,6 +80,23 @@ TREE_NAMES = {
     "palm": ("palm tree",),
     "bare": ("bare tree", "leafless tree"),
     "autumn": ("autumn tree", "orange tree"),
+    "blossom": ("cherry tree", "pink tree", "blossoming tree"),
+}
+NOUNS = {
+    "house": ("house", "house", "cottage", "cabin"),
+    "boat": ("boat", "sailing boat", "ship"),
+    "balloon": ("hot air balloon", "balloon"),
+    "castle": ("castle",),
+    "windmill": ("windmill", "mill"),
+    "lighthouse": ("lighthouse",),
+    "bridge": ("bridge", "stone bridge"),
+    "cactus": ("cactus",),
+}
+FLOWER_NAMES = {"red": "poppies", "yellow": "sunflowers", "purple": "tulips"}
+BACKDROP_NAMES = {
+    "mountains": ("mountains", "snowy mountains", "a mountain range"),
+    "hills": ("distant hills", "hills in the distance"),
+    "forest": ("a forest", "a dark forest", "woods"),
 }
 PLURALS = {2: ("two", "two", "a couple of"), 3: ("three", "three", "a few")}
 FILLERS = (
@@ -90,65 +134,69 @@ NEGATIVES = (
     "grainy",
 )
 FULL_NEGATIVE = ", ".join(NEGATIVES[:8])
+_MASS = ("snow", "hills", "dunes", "art", "canvas", "winter", "mountains", "fall", "skyscrapers")
 
 
 def _one(rng: np.random.Generator, options: tuple[str, ...] | list[str]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def _article(phrase: str) -> str:
-    bare = phrase.split()[0]
-    if bare in ("snow", "hills", "green", "rolling", "sand", "pixel", "pop", "oil", "8-bit"):
-        mass = ("snow", "hills", "dunes", "art", "canvas", "winter")
-        if phrase.split()[-1] in mass:
-            return phrase
+def with_article(phrase: str) -> str:
+    """The phrase with "a" or "an" before it, unless it stands without one."""
+    words = phrase.split()
+    if words[0] == "the" or words[-1] in _MASS or phrase in ("snow in winter", "woods in fall"):
+        return phrase
+    if phrase in ("sea", "ocean"):
+        return f"the {phrase}"
     return f"{'an' if phrase[0] in 'aeiou8' else 'a'} {phrase}"
 
 
+def _main_phrase(rng: np.random.Generator, thing: Thing) -> str:
+    if thing.kind == "tree":
+        name = _one(rng, TREE_NAMES[thing.variant]) if rng.random() < 0.75 else "tree"
+        return with_article(f"big {name}" if rng.random() < 0.3 else name)
+    if thing.kind == "flowers":
+        form = rng.random()
+        if form < 0.4:
+            return FLOWER_NAMES[thing.variant]
+        return f"{thing.variant} flowers" if form < 0.75 else "flowers"
+    noun = _one(rng, NOUNS[thing.kind])
+    if thing.kind == "boat" and rng.random() < 0.3:
+        return f"a {noun} with a {thing.variant} sail"
+    if thing.kind in ("house", "balloon") and rng.random() < 0.65:
+        noun = f"{thing.variant} {noun}"
+    return with_article(noun)
+
+
 def _things(rng: np.random.Generator, scene: Scene) -> list[str]:
-    """Every thing worth telling, one phrase each, in random order."""
+    """Everything worth telling besides the main thing, one phrase each, in random order."""
     told = []
-    trees = [thing for thing in scene.things if thing.kind == "tree"]
-    if trees:
+    trees = [thing for thing in scene.things if thing.kind == "tree" and thing is not scene.main]
+    if trees and scene.ground != "wood":
         name = _one(rng, TREE_NAMES[trees[0].variant]) if rng.random() < 0.7 else "tree"
         if len(trees) == 1:
-            told.append(_article(name))
+            told.append(with_article(name))
         else:
             number = _one(rng, PLURALS.get(len(trees), ("many", "several", "some")))
             told.append(f"{number} {name}s" if rng.random() < 0.7 else f"{name}s")
-    boats = [thing for thing in scene.things if thing.kind == "boat"]
-    if boats:
-        told.append(_boat_phrase(rng, boats))
-    for thing in scene.things:
-        if thing.kind == "house":
-            noun = _one(rng, ("house", "house", "cottage", "cabin"))
-            told.append(_article(f"{thing.variant} {noun}" if rng.random() < 0.65 else noun))
-        elif thing.kind in ("lighthouse", "island", "castle", "cactus"):
-            told.append(_article(thing.kind))
-    if scene.disc is not None:
+    if scene.shows_disc:
         if scene.time == "night":
             told.append(_one(rng, ("the moon", "a full moon", "moon", "a bright moon")))
         else:
             told.append(_one(rng, ("the sun", "a big sun", "sun")))
-    if scene.clouds >= 2:
+    if scene.clouds >= 2 and scene.time not in ("fog", "storm"):
         told.append(_one(rng, ("clouds", "white clouds" if scene.time == "day" else "clouds")))
     for flag, phrases in (
         (scene.path, ("a path", "a road", "a winding path")),
-        (scene.river, ("a river", "a stream", "a winding river")),
         (scene.birds, ("birds", "flying birds")),
-        (scene.flowers, ("flowers", "red and yellow flowers")),
+        (scene.flowers, ("flowers", "a field of flowers")),
     ):
         if flag:
             told.append(_one(rng, phrases))
+    if scene.backdrop != "none":
+        told.append(_one(rng, BACKDROP_NAMES[scene.backdrop]))
     order = rng.permutation(len(told))
     return [told[int(place)] for place in order]
-
-
-def _boat_phrase(rng: np.random.Generator, boats: list[Thing]) -> str:
-    noun = _one(rng, ("boat", "sailing boat", "ship"))
-    if len(boats) > 1:
-        return f"two {noun}s"
-    return f"a {noun}" + (f" with a {boats[0].variant} sail" if rng.random() < 0.3 else "")
 
 
 def _join(phrases: list[str]) -> str:
@@ -158,24 +206,26 @@ def _join(phrases: list[str]) -> str:
 
 
 def _subject(rng: np.random.Generator, scene: Scene) -> str:
+    """The place and what stands there; the main thing is rarely left out."""
     ground = _one(rng, GROUND_NAMES[scene.ground])
-    told = [phrase for phrase in _things(rng, scene) if rng.random() < 0.8]
-    if scene.backdrop != "none" and rng.random() < 0.8:
-        far = {"mountains": ("mountains", "snowy mountains", "a mountain range")}
-        far["hills"] = ("distant hills", "hills in the distance")
-        far["forest"] = ("a forest", "a dark forest", "woods")
-        told.append(_one(rng, far[scene.backdrop]))
+    share = float(rng.choice([0.0, 0.5, 0.9], p=[0.3, 0.35, 0.35]))
+    told = [phrase for phrase in _things(rng, scene) if rng.random() < share]
+    main = _main_phrase(rng, scene.main) if scene.main and rng.random() < 0.92 else ""
+    if main:
+        form = rng.random()
+        if form < 0.5:
+            text = f"{main} {PLACES[scene.ground]}"
+            return f"{text} with {_join(told)}" if told else text
+        if form < 0.58:
+            return main
+        told.insert(0 if rng.random() < 0.7 else len(told), main)
     form = rng.random()
-    if told and form < 0.2:
-        place = {"sea": "on the sea", "lake": "at a lake", "city": "in a city"}
-        place |= {"meadow": "in a meadow", "snow": "in the snow", "desert": "in the desert"}
-        place |= {"hills": "in the hills"}
-        return f"{_join(told)} {place[scene.ground]}"
-    if form < 0.3:
+    if form < 0.25:
         return ", ".join([ground, *told])
-    if form < 0.36 and scene.ground != "city":
+    if form < 0.32:
         return f"a fantasy landscape, {', '.join([ground, *told])}"
-    return _article(ground) + (f" with {_join(told)}" if told else "")
+    joint = "and" if " with " in ground else "with"
+    return with_article(ground) + (f" {joint} {_join(told)}" if told else "")
 
 
 def caption(rng: np.random.Generator, scene: Scene, look: str) -> str:
@@ -189,7 +239,7 @@ def caption(rng: np.random.Generator, scene: Scene, look: str) -> str:
     silent = 0.3 if look == "photo" else 0.04
     if form > silent:
         if form < silent + (1 - silent) * 0.55:
-            text = f"{_article(_one(rng, LOOK_NAMES[look]))} of {text}"
+            text = f"{with_article(_one(rng, LOOK_NAMES[look]))} of {text}"
         else:
             style = _one(rng, STYLES[look])
             if style.startswith("by "):
@@ -199,7 +249,7 @@ def caption(rng: np.random.Generator, scene: Scene, look: str) -> str:
             text += f"{joint}{style}"
     if rng.random() < 0.2:
         text += f", {_one(rng, FILLERS)}"
-    if rng.random() < 0.03:
+    if rng.random() < 0.04:
         text += f", {_noise_word(rng)}"
     return text
 
