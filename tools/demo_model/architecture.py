@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    EulerDiscreteScheduler,
+    StableDiffusionImg2ImgPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 SIDE = 256
@@ -81,3 +86,8 @@ def build_scheduler() -> EulerDiscreteScheduler:
         timestep_spacing="leading",
         steps_offset=1,
     )
+
+
+def load_pipeline(folder: Path) -> StableDiffusionImg2ImgPipeline:
+    """The img2img pipeline of a model's folder, in float32."""
+    return StableDiffusionImg2ImgPipeline.from_pretrained(folder)

@@ -1,104 +1,56 @@
-"""Measure the exported model: one table on the screen, figures.json and picture sheets."""
+"""Measure a demo model: one table on the screen, figures.json and picture sheets.
+
+Needs nothing but the model's folder and the judge's committed weights: held-out scenes are drawn
+from their seeds. ``--beside`` puts the figures of an earlier run next to these.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline
-from PIL import Image
+from scipy.linalg import sqrtm
 from scipy.stats import spearmanr
 
-from .architecture import MODEL_DIR, SIDE, WORK
-from .captions import FULL_NEGATIVE, LOOK_NAMES, STYLES
-from .dataset import load_held_out
-from .draw import paint
-from .judge import CLASSES, Judge, accuracy, load_judge, reconstructed
-from .looks import render
-from .scenes import GROUNDS, LOOKS, TIMES, Scene, sample_scene
+from .architecture import HERE, MODEL_DIR, SIDE, WORK, load_pipeline
+from .dataset import Facts, load_held_out
+from .judge import CLASSES, Verdict, load_judge
+from .painter import GREY, GUIDANCE, SEED, STEPS, Painter
+from .prompts import draw_facts, plain_prompt
 from .sheets import grid
-from .train_vae import psnr, to_tensor
+from .world.captions import FULL_NEGATIVE
+from .world.looks import LOOKS, render
+from .world.paint import paint
+from .world.scenes import GROUNDS, sample_scene
 
-SEED = 400_000
-STEPS = 50
-GUIDANCE = 7.5
 STRENGTHS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))
-GROUND_PHRASES = {
-    "meadow": "a green meadow",
-    "hills": "rolling hills",
-    "snow": "a snowy landscape",
-    "desert": "a desert",
-    "sea": "the sea",
-    "lake": "a landscape with a lake",
-    "city": "a city",
-}
-TIME_PHRASES = {
-    "day": "on a sunny day",
-    "sunset": "at sunset",
-    "night": "at night",
-    "dawn": "at dawn",
-    "storm": "in a storm",
-    "fog": "in fog",
-}
+PAINTED = tuple(look for look in LOOKS if look != "sketch")
+FIRST = HERE / "first_version.json"
+Figures = dict[str, Any]
 
 
-def prompt_for(fact: dict[str, str], suffix: bool) -> str:
-    """A plain prompt for a time, a ground and a look, the look named first or last."""
-    place = f"{GROUND_PHRASES[fact['ground']]} {TIME_PHRASES[fact['time']]}"
-    if suffix:
-        return f"{place}, in the style of {STYLES[fact['look']][0]}"
-    name = LOOK_NAMES[fact["look"]][0]
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name} of {place}"
+def frechet(first: np.ndarray, second: np.ndarray) -> float:
+    """Fréchet distance of two sets of features (N x F), each taken as normally distributed."""
+    apart = ((first.mean(0) - second.mean(0)) ** 2).sum()
+    spreads = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    both = np.real(np.asarray(sqrtm(spreads[0] @ spreads[1])))
+    return float(apart + np.trace(spreads[0] + spreads[1] - 2 * both))
 
 
-def sample_with(rng: np.random.Generator, right: Callable[[Scene], bool]) -> Scene:
-    """The first scene drawn by lot that is right."""
-    while True:
-        scene = sample_scene(rng)
-        if right(scene):
-            return scene
+def spread(features: np.ndarray) -> float:
+    """Mean distance of all pairs of N x F features."""
+    apart = np.sqrt(((features[:, None] - features[None]) ** 2).sum(-1))
+    return float(apart[np.triu_indices(len(features), 1)].mean())
 
 
-def draw_sketch(rng: np.random.Generator, ground: str) -> Image.Image:
-    """A coloured-in line sketch, by day, of a scene with this ground."""
-    scene = sample_with(rng, lambda it: it.ground == ground and it.time == "day")
-    return Image.fromarray(render(paint(scene), "sketch", rng, SIDE))
-
-
-def generate(
-    pipeline: StableDiffusionImg2ImgPipeline,
-    prompts: list[str],
-    images: list[Image.Image],
-    strength: float,
-    batch: int = 12,
-) -> np.ndarray:
-    """Pictures (N x SIDE x SIDE x 3 bytes), each with a seed of its own by its place."""
-    made = []
-    for start in range(0, len(prompts), batch):
-        told = prompts[start : start + batch]
-        seeds = range(SEED + start, SEED + start + len(told))
-        pictures = pipeline(
-            prompt=told,
-            negative_prompt=[FULL_NEGATIVE] * len(told),
-            image=images[start : start + batch],
-            strength=strength,
-            num_inference_steps=STEPS,
-            guidance_scale=GUIDANCE,
-            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-        ).images
-        made += [np.asarray(picture.convert("RGB")) for picture in pictures]
-    return np.stack(made)
-
-
-def vae_figures(work: Path, coded: np.ndarray) -> dict[str, object]:
+def coder_figures(painter: Painter, pixels: np.ndarray, facts: list[Facts]) -> Figures:
     """Held-out PSNR of the picture coder: mean, tenth percentile and mean by look."""
-    pixels, facts = load_held_out(work)
-    values = psnr(to_tensor(coded), to_tensor(pixels)).numpy()
+    values = painter.code_loss(pixels)
     looks = np.array([fact["look"] for fact in facts])
     return {
         "pictures": len(pixels),
@@ -108,95 +60,172 @@ def vae_figures(work: Path, coded: np.ndarray) -> dict[str, object]:
     }
 
 
-def strength_figures(
-    pipeline: StableDiffusionImg2ImgPipeline, number: int
-) -> tuple[dict[str, object], list[list[np.ndarray]]]:
-    """How far outputs are from inputs as strength rises; rows of pictures for a sheet."""
-    rng = np.random.default_rng(SEED)
-    images, prompts = [], []
-    for index in range(number):
-        fact = {
-            "ground": GROUNDS[index % len(GROUNDS)],
-            "time": TIMES[(index + index // 6) % len(TIMES)],
-            "look": LOOKS[1 + index % (len(LOOKS) - 2)],
-        }
-        images.append(draw_sketch(rng, fact["ground"]))
-        prompts.append(prompt_for(fact, suffix=False))
-    given = np.stack([np.asarray(image) for image in images]).astype(float)
-    made = [generate(pipeline, prompts, images, strength) for strength in STRENGTHS]
-    far = np.stack([np.sqrt(((out - given) ** 2).mean((1, 2, 3))) for out in made])
-    ranks = [float(spearmanr(STRENGTHS, far[:, index]).statistic) for index in range(number)]
-    rows = [[np.asarray(images[i]), *(out[i] for out in made)] for i in range(number)]
+def noise_figures(painter: Painter, real: Verdict, number: int) -> tuple[Figures, np.ndarray]:
+    """Prompts alone: what the judge sees, and how far its features are from real pictures."""
+    rng = np.random.default_rng(SEED + 1)
+    facts = [draw_facts(rng, GROUNDS[index % len(GROUNDS)], PAINTED) for index in range(number)]
+    prompts = [plain_prompt(fact, suffix=index % 2 == 1) for index, fact in enumerate(facts)]
+    made = painter.paint(prompts, [GREY] * number, 1.0)
+    verdict = Verdict(load_judge(), made)
+    half = real.features[::2], real.features[1::2]
     figures = {
-        "inputs": number,
+        "prompts": number,
+        "accuracy": verdict.accuracy(facts),
+        "frechet": frechet(verdict.features, real.features),
+        "frechet_of_real_halves": frechet(*half),
+    }
+    return figures, made
+
+
+def sketch_figures(
+    painter: Painter, pixels: np.ndarray, facts: list[list[Facts]]
+) -> tuple[Figures, np.ndarray]:
+    """Sketches of held-out scenes, told another time and a look: at 0.75 and at 0.6."""
+    rng = np.random.default_rng(SEED + 2)
+    sketches, told = pixels[:, 0], [family[0] for family in facts]
+    wanted = [
+        {**fact, **{key: draw_facts(rng, fact["ground"], PAINTED)[key] for key in ("time", "look")}}
+        for fact in told
+    ]
+    prompts = [plain_prompt(fact, suffix=index % 2 == 1) for index, fact in enumerate(wanted)]
+    strong = painter.paint(prompts, sketches, 0.75)
+    gentle = painter.paint(prompts, sketches, 0.6)
+    judge = load_judge()
+    figures = {
+        "sketches": len(sketches),
+        "accuracy_0.75": Verdict(judge, strong).accuracy(wanted),
+        "accuracy_0.6": Verdict(judge, gentle).accuracy(wanted),
+        "misplaced_0.75": Verdict(judge, strong).misplaced(wanted),
+        "misplaced_0.6": Verdict(judge, gentle).misplaced(wanted),
+    }
+    return figures, np.concatenate([sketches[:12], gentle[:12], strong[:12]])
+
+
+def strength_figures(painter: Painter, pixels: np.ndarray, facts: list[list[Facts]]) -> Figures:
+    """How far outputs are from inputs as strength rises."""
+    rng = np.random.default_rng(SEED + 3)
+    given = pixels[:, 0]
+    prompts = [
+        plain_prompt({**draw_facts(rng, fact["ground"], PAINTED), "object": fact["object"]},
+                     suffix=False)
+        for (fact, *_) in facts
+    ]  # fmt: skip
+    made = [painter.paint(prompts, given, strength).astype(float) for strength in STRENGTHS]
+    far = np.stack([np.sqrt(((out - given) ** 2).mean((1, 2, 3))) for out in made])
+    ranks = [float(spearmanr(STRENGTHS, far[:, index]).statistic) for index in range(len(given))]
+    return {
+        "inputs": len(given),
         "strengths": list(STRENGTHS),
         "mean_rms_distance_0_255": [float(value) for value in far.mean(1)],
         "rank_correlation_mean": float(np.mean(ranks)),
         "rank_correlation_least": float(np.min(ranks)),
-        "prompts": prompts,
     }
-    return figures, rows
 
 
-def prompt_figures(
-    pipeline: StableDiffusionImg2ImgPipeline, judge: Judge, number: int
-) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    """How often the judge sees what the prompt said, from grey and from sketches."""
-    rng = np.random.default_rng(SEED + 1)
-    facts = [
-        {
-            "ground": GROUNDS[index % len(GROUNDS)],
-            "time": TIMES[int(rng.integers(len(TIMES)))],
-            "look": LOOKS[int(rng.integers(len(LOOKS) - 1))],
-        }
-        for index in range(number)
-    ]
-    prompts = [prompt_for(fact, suffix=index % 2 == 1) for index, fact in enumerate(facts)]
-    grey = [Image.new("RGB", (SIDE, SIDE), (128, 128, 128))] * number
-    sketches = [draw_sketch(rng, fact["ground"]) for fact in facts]
-    from_grey = generate(pipeline, prompts, grey, 1.0)
-    from_sketch = generate(pipeline, prompts, sketches, 0.75)
-    figures = {
-        "prompts": number,
-        "from_grey_strength_1": accuracy(judge, from_grey, facts),
-        "from_sketch_strength_0.75": accuracy(judge, from_sketch, facts),
-    }
-    pictures = {
-        "sketch": np.stack([np.asarray(sketch) for sketch in sketches]),
-        "from_grey": from_grey,
-        "from_sketch": from_sketch,
-    }
-    return figures, pictures
-
-
-def judge_figures(work: Path, judge: Judge, coded: np.ndarray) -> dict[str, dict[str, float]]:
-    """How often the judge is right on held-out pictures, as they are and reconstructed."""
-    pixels, facts = load_held_out(work)
+def diversity_figures(painter: Painter, groups: int, each: int) -> Figures:
+    """How much pictures of one prompt differ over seeds, beside real ones that it would fit."""
+    rng = np.random.default_rng(SEED + 4)
+    judge = load_judge()
+    made_spread: list[float] = []
+    real_spread: list[float] = []
+    for group in range(groups):
+        fact = draw_facts(rng, GROUNDS[group % len(GROUNDS)], PAINTED)
+        prompts = [plain_prompt(fact, suffix=False)] * each
+        seeds = range(SEED + 1_000 * group, SEED + 1_000 * group + each)
+        made = painter.paint(prompts, [GREY] * each, 1.0, seeds)
+        real: list[np.ndarray] = []
+        while len(real) < each:
+            scene = sample_scene(rng)
+            if (scene.ground, scene.main_kind) == (fact["ground"], fact["object"]):
+                real.append(render(paint(scene.at(fact["time"])), fact["look"], rng))
+        made_spread.append(spread(Verdict(judge, made).features))
+        real_spread.append(spread(Verdict(judge, np.stack(real)).features))
     return {
-        "real": accuracy(judge, pixels, facts),
-        "reconstructed": accuracy(judge, coded, facts),
-        "chance": {name: 1 / len(options) for name, options in CLASSES.items()},
+        "prompts": groups,
+        "seeds": each,
+        "generated": float(np.mean(made_spread)),
+        "real": float(np.mean(real_spread)),
     }
 
 
-def print_table(figures: dict) -> None:
-    """The figures as lines of text."""
-    vae, strength = figures["vae"], figures["strength"]
-    print(f"picture coder, {vae['pictures']} held-out pictures: "
-          f"{vae['psnr_mean_db']:.2f} dB mean, "
-          f"{vae['psnr_tenth_percentile_db']:.2f} dB tenth percentile")  # fmt: skip
-    for look, value in vae["psnr_by_look_db"].items():
-        print(f"  {look:<12}{value:6.2f} dB")
-    print("strength " + " ".join(f"{value:6.2f}" for value in strength["strengths"]))
-    distances = strength["mean_rms_distance_0_255"]
-    print("distance " + " ".join(f"{value:6.1f}" for value in distances))
-    print(f"rank correlation {strength['rank_correlation_mean']:.3f} mean, "
-          f"{strength['rank_correlation_least']:.3f} least")  # fmt: skip
-    print(f"{'judge sees':<32}" + "".join(f"{name:>9}" for name in CLASSES))
-    rows = {f"held-out, {name}": row for name, row in figures["judge"].items()}
-    rows |= {name: row for name, row in figures["prompt"].items() if isinstance(row, dict)}
-    for name, row in rows.items():
-        print(f"{name:<32}" + "".join(f"{row[question]:9.2f}" for question in CLASSES))
+def measure(options: argparse.Namespace) -> Figures:
+    """All figures of one model; its picture sheets are written beside them."""
+    start = time.monotonic()
+    painter = Painter(load_pipeline(options.model))
+    pixels, facts = load_held_out(options.work)
+    flat = [fact for family in facts for fact in family]
+    paintings = [fact for fact in flat if fact["look"] != "sketch"]
+    real = Verdict(load_judge(), pixels[:, 1:].reshape(-1, SIDE, SIDE, 3))
+    number = min(options.sketches, len(pixels))
+    noise, from_noise = noise_figures(painter, real, options.prompts)
+    sketch, from_sketch = sketch_figures(painter, pixels[:number], facts[:number])
+    grid(from_noise[:48], 12).save(options.out / "from_noise.png")
+    grid(from_sketch, 12).save(options.out / "from_sketch.png")
+    return {
+        "coder": coder_figures(painter, pixels.reshape(-1, SIDE, SIDE, 3), flat),
+        "judge": {
+            "pictures": len(paintings),
+            "accuracy": real.accuracy(paintings),
+            "misplaced": real.misplaced(paintings),
+            "chance": {name: 1 / len(options) for name, options in CLASSES.items()},
+        },
+        "noise": noise,
+        "sketch": sketch,
+        "strength": strength_figures(painter, pixels[-options.inputs :], facts[-options.inputs :]),
+        "diversity": diversity_figures(painter, options.groups, 6),
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+        "negative_prompt": FULL_NEGATIVE,
+        "torch": str(torch.__version__),
+        "seconds": time.monotonic() - start,
+    }
+
+
+def table(figures: Figures) -> list[tuple[str, str]]:
+    """The figures as lines: what is measured, and its value."""
+    judge, noise, sketch = figures["judge"], figures["noise"], figures["sketch"]
+    coder, strength, diversity = figures["coder"], figures["strength"], figures["diversity"]
+    lines = [
+        ("picture coder, mean PSNR", f"{coder['psnr_mean_db']:.2f} dB"),
+        ("  tenth percentile", f"{coder['psnr_tenth_percentile_db']:.2f} dB"),
+    ]
+    lines += [(f"  {look}", f"{value:.2f} dB") for look, value in coder["psnr_by_look_db"].items()]
+    for title, seen in (
+        ("from noise, strength 1.0", noise["accuracy"]),
+        ("from sketches, strength 0.75", sketch["accuracy_0.75"]),
+        ("from sketches, strength 0.6", sketch["accuracy_0.6"]),
+    ):
+        lines.append((f"{title}: right, and share of the judge's own", ""))
+        for name, value in seen.items():
+            share = value / judge["accuracy"][name]
+            lines.append((f"  {name}", f"{value:.2f} {100 * share:4.0f} %"))
+    for title, far in (
+        ("judge on real paintings", judge["misplaced"]),
+        ("from sketches, strength 0.6", sketch["misplaced_0.6"]),
+        ("from sketches, strength 0.75", sketch["misplaced_0.75"]),
+    ):
+        lines.append((f"{title}: off by, shares of the side", ""))
+        lines += [(f"  {name}", f"{value:.3f}") for name, value in far.items()]
+    lines += [
+        ("strength and distance, rank correlation", f"{strength['rank_correlation_mean']:.3f}"),
+        ("  the least of any input", f"{strength['rank_correlation_least']:.3f}"),
+        ("spread over seeds", f"{diversity['generated']:.2f}"),
+        ("  of real pictures of the same words", f"{diversity['real']:.2f}"),
+        ("Fréchet distance to real pictures", f"{noise['frechet']:.2f}"),
+        ("  between halves of the real ones", f"{noise['frechet_of_real_halves']:.2f}"),
+    ]
+    return lines
+
+
+def print_table(figures: Figures, before: Figures | None) -> None:
+    """The judge's own accuracy, then one line for each figure, an earlier model's beside it."""
+    own = figures["judge"]
+    said = ", ".join(f"{name} {value:.2f}" for name, value in own["accuracy"].items())
+    print(f"judge on {own['pictures']} held-out paintings: {said}")
+    earlier = dict(enumerate(table(before))) if before else {}
+    print(f"{'':<58}{'this':>14}" + (f"{'before':>14}" if before else ""))
+    for index, (title, value) in enumerate(table(figures)):
+        print(f"{title:<58}{value:>14}" + (f"{earlier[index][1]:>14}" if before else ""))
 
 
 def main() -> None:
@@ -205,37 +234,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--model", type=Path, default=MODEL_DIR)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--prompts", type=int, default=84)
-    parser.add_argument("--inputs", type=int, default=8)
+    parser.add_argument("--beside", type=Path, default=FIRST, help="figures.json of another model")
+    parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--sketches", type=int, default=150)
+    parser.add_argument("--inputs", type=int, default=12)
+    parser.add_argument("--groups", type=int, default=10)
     options = parser.parse_args()
     torch.set_num_threads(2)
-    start = time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
-    pipeline = StableDiffusionImg2ImgPipeline.from_pretrained(options.model)
-    pipeline.set_progress_bar_config(disable=True)
-    judge = load_judge(options.work)
-    followed, pictures = prompt_figures(pipeline, judge, options.prompts)
-    coded = reconstructed(options.work, load_held_out(options.work)[0])
-    strength, rows = strength_figures(pipeline, options.inputs)
-    figures = {
-        "vae": vae_figures(options.work, coded),
-        "strength": strength,
-        "judge": judge_figures(options.work, judge, coded),
-        "prompt": followed,
-        "steps": STEPS,
-        "guidance": GUIDANCE,
-        "negative_prompt": FULL_NEGATIVE,
-        "torch": str(torch.__version__),
-        "seconds": time.monotonic() - start,
-    }
+    figures = measure(options)
     (options.out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    grid(rows).save(options.out / "strength.png")
-    shown = min(48, options.prompts)
-    for name, made in pictures.items():
-        grid([list(made[at : at + 12]) for at in range(0, shown, 12)]).save(
-            options.out / f"{name}.png"
-        )
-    print_table(figures)
+    before = json.loads(options.beside.read_text()) if options.beside.exists() else None
+    print_table(figures, before)
 
 
 if __name__ == "__main__":

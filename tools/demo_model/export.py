@@ -1,4 +1,4 @@
-"""Write the pipeline folder the daemon ships, from the newest checkpoints there are."""
+"""Write the pipeline folder the daemon ships, or a milestone's parts, from the checkpoints."""
 
 from __future__ import annotations
 
@@ -8,43 +8,39 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline
+from diffusers import AutoencoderKL, StableDiffusionImg2ImgPipeline
 
-from .architecture import (
-    HERE,
-    MODEL_DIR,
-    WORK,
-    build_scheduler,
-    build_text_encoder,
-    build_unet,
-    build_vae,
-)
+from .architecture import HERE, MILESTONES, MODEL_DIR, WORK, build_scheduler, build_vae
 from .tokenizer import load_tokenizer
+from .train_unet import Denoiser
 
 LICENCE = HERE / "MODEL_LICENSE"
 CARD = HERE / "MODEL_CARD.md"
 SEED = 5
 
 
+def load_vae(work: Path) -> AutoencoderKL:
+    """The picture coder as trained in `work`, or as the last milestone has it."""
+    if not (work / "vae.pt").exists():
+        return AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32).eval()
+    scale = json.loads((work / "latents.json").read_text())["scaling_factor"]
+    vae = build_vae(scale)
+    vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
+    return vae.eval()
+
+
 def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:
-    """The pipeline in float32; a part without a checkpoint in `work` has random weights."""
+    """The pipeline in float32; without a checkpoint in `work` the denoiser has random weights."""
     torch.manual_seed(SEED)
     tokenizer = load_tokenizer(work / "tokenizer")
-    vae, unet, text_encoder = build_vae(), build_unet(), build_text_encoder(tokenizer)
-    if (work / "vae.pt").exists():
-        vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
-    if (work / "latents.json").exists():
-        scale = json.loads((work / "latents.json").read_text())["scaling_factor"]
-        vae.register_to_config(scaling_factor=scale)
+    denoiser = Denoiser(tokenizer).eval()
     if (work / "unet.pt").exists():
-        weights = torch.load(work / "unet.pt", map_location="cpu")["ema"]
-        unet.load_state_dict(weights["unet"])
-        text_encoder.load_state_dict(weights["text_encoder"])
+        denoiser.load_state_dict(torch.load(work / "unet.pt", map_location="cpu")["ema"])
     return StableDiffusionImg2ImgPipeline(
-        vae=vae.eval(),
-        text_encoder=text_encoder.eval(),
+        vae=load_vae(work),
+        text_encoder=denoiser.text_encoder,
         tokenizer=tokenizer,
-        unet=unet.eval(),
+        unet=denoiser.unet,
         scheduler=build_scheduler(),
         safety_checker=None,
         feature_extractor=None,
@@ -81,13 +77,30 @@ def export(work: Path, target: Path) -> None:
     print(f"{target}: {size / 1e6:.1f} MB")
 
 
+def milestone(work: Path) -> None:
+    """Keep the trained weights and curves where git sees them."""
+    MILESTONES.mkdir(exist_ok=True)
+    load_vae(work).half().save_pretrained(MILESTONES / "vae")
+    if (work / "unet.pt").exists():
+        pipeline = assemble(work)
+        pipeline.unet.half().save_pretrained(MILESTONES / "unet")
+        pipeline.text_encoder.half().save_pretrained(MILESTONES / "text_encoder")
+        pipeline.tokenizer.save_pretrained(MILESTONES / "tokenizer")
+    for curve in work.glob("*.csv"):
+        shutil.copyfile(curve, MILESTONES / curve.name)
+
+
 def main() -> None:
     """Command line of the export."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("model", "milestone"))
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--target", type=Path, default=MODEL_DIR)
     options = parser.parse_args()
-    export(options.work, options.target)
+    if options.what == "model":
+        export(options.work, options.target)
+    else:
+        milestone(options.work)
 
 
 if __name__ == "__main__":

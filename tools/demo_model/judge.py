@@ -1,35 +1,48 @@
-"""A small classifier that says which time, ground and look a picture shows."""
+"""A small classifier: which time, ground, look and main thing a picture shows, and where."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from .architecture import WORK, build_vae
-from .dataset import load_held_out, load_training
-from .progress import Budget, save_atomically
-from .scenes import GROUNDS, LOOKS, TIMES
+from .architecture import MILESTONES, SIDE, WORK, build_vae
+from .dataset import Facts, load_held_out, load_shard, training_shards
+from .parallel import Team, run_team
 from .train_vae import to_tensor
+from .training import Plan, Training
+from .world.looks import LOOKS
+from .world.scenes import GROUNDS, MAINS, TIMES
 
-SEED = 7
+PLAN = Plan("judge", 7, 12, matrix_rate=1e-3, rest_rate=1e-3, decay=0.05, ema_decay=0.998)
 BATCH = 64
-LEARNING_RATE = 2e-3
-REPEATED = 600
-CLASSES: dict[str, tuple[str, ...]] = {"time": TIMES, "ground": GROUNDS, "look": LOOKS}
+SEEN = 128  # pixels of a side: pictures of both versions of the model are brought to this size
+FEATURES = 64
+RECONSTRUCTED = 300  # families that are also learnt as the picture coder gives them back
+UNKNOWN = -1
+WEIGHTS = MILESTONES / "judge.safetensors"
+CLASSES: dict[str, tuple[str, ...]] = {
+    "time": TIMES,
+    "ground": GROUNDS,
+    "look": LOOKS,
+    "object": MAINS,
+}
 
 
 class Judge(nn.Module):
-    """Four strided convolutions, averages over upper and lower half, one answer per question."""
+    """Strided convolutions, FEATURES numbers from their averages and peaks, one answer each."""
 
     def __init__(self) -> None:
         super().__init__()
-        widths = (3, 24, 48, 96, 128)
+        widths = (3, 32, 64, 96, 128)
         layers: list[nn.Module] = []
         for index in range(4):
             size = 5 if index == 0 else 3
@@ -38,103 +51,166 @@ class Judge(nn.Module):
                 nn.GroupNorm(8, widths[index + 1]),
                 nn.SiLU(),
             ]
-        self.body = nn.Sequential(*layers, nn.Conv2d(128, 128, 3, padding=1), nn.SiLU())
+        layers += [nn.Conv2d(128, 128, 3, padding=1), nn.GroupNorm(8, 128), nn.SiLU()]
+        self.body = nn.Sequential(*layers)
+        self.squeeze = nn.Linear(128 * 6, FEATURES)
         self.answers = nn.ModuleDict(
-            {name: nn.Linear(128 * 4, len(options)) for name, options in CLASSES.items()}
+            {name: nn.Linear(FEATURES, len(options)) for name, options in CLASSES.items()}
         )
+        self.places = nn.Sequential(
+            nn.Conv2d(128, 16, 1), nn.SiLU(), nn.Flatten(), nn.Linear(16 * 64, 96), nn.SiLU(),
+            nn.Linear(96, 3),
+        )  # fmt: skip
 
-    def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """N x 3 x 128 x 128 in -1..1 to a table of N x classes scores for each question."""
-        features = self.body(pictures)
-        mean = functional.adaptive_avg_pool2d(features, (2, 1)).flatten(1)
-        peak = functional.adaptive_max_pool2d(features, (2, 1)).flatten(1)
-        return {name: answer(torch.cat([mean, peak], 1)) for name, answer in self.answers.items()}
+    def forward(
+        self, pictures: torch.Tensor
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
+        """For N x 3 x SEEN x SEEN in -1..1: scores by question, places, features.
+
+        Scores are N x classes; places N x 3 are the horizon and the main thing's x and y as
+        fractions of the side; features are N x FEATURES.
+        """
+        seen = self.body(pictures)
+        mean = functional.adaptive_avg_pool2d(seen, (2, 2)).flatten(1)
+        peak = functional.adaptive_max_pool2d(seen, (2, 1)).flatten(1)
+        features = self.squeeze(torch.cat([mean, peak], 1))
+        said = {name: answer(functional.silu(features)) for name, answer in self.answers.items()}
+        return said, self.places(seen), features
 
 
-def labels(facts: list[dict]) -> dict[str, torch.Tensor]:
-    """Class numbers for each question."""
+def as_seen(pixels: np.ndarray) -> np.ndarray:
+    """N x side x side x 3 bytes reduced to N x SEEN x SEEN x 3."""
+    if pixels.shape[1] == SEEN:
+        return pixels
+    size = (SEEN, SEEN)
+    return np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in pixels])
+
+
+def labels(facts: list[Facts]) -> dict[str, torch.Tensor]:
+    """Class numbers for each question; UNKNOWN where a picture does not tell."""
     return {
-        name: torch.tensor([options.index(fact[name]) for fact in facts])
+        name: torch.tensor(
+            [UNKNOWN if fact[name] is None else options.index(fact[name]) for fact in facts]
+        )
         for name, options in CLASSES.items()
     }
 
 
+def whereabouts(facts: list[Facts]) -> torch.Tensor:
+    """N x 3: horizon, x and y of the main thing; not-a-number without one."""
+    return torch.tensor(
+        [[fact["horizon"], *(fact["main"] or (float("nan"), float("nan")))] for fact in facts]
+    )
+
+
 @torch.no_grad()
-def reconstructed(work: Path, pixels: np.ndarray) -> np.ndarray:
-    """The pictures after one way through the picture coder, as bytes."""
+def _reconstructed(work: Path, path: Path, families: int) -> np.ndarray:
+    """What the picture coder gives back for the first families, as the judge sees it."""
     model = build_vae().eval()
     model.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
-    parts = []
-    for start in range(0, len(pixels), 8):
-        codes = model.encode(to_tensor(pixels[start : start + 8])).latent_dist.mode()
-        made = model.decode(codes).sample
-        parts.append(((made / 2 + 0.5).clamp(0, 1) * 255).round().byte())
-    return torch.cat(parts).permute(0, 2, 3, 1).numpy()
+    codes = torch.load(work / f"latents_{path.stem}.pt")[:families].flatten(0, 1).float()
+    made = [model.decode(codes[at : at + 8]).sample for at in range(0, len(codes), 8)]
+    pixels = ((torch.cat(made) / 2 + 0.5).clamp(0, 1) * 255).round().byte()
+    return as_seen(pixels.permute(0, 2, 3, 1).numpy())
 
 
-@torch.no_grad()
-def accuracy(judge: Judge, pixels: np.ndarray, facts: list[dict]) -> dict[str, float]:
-    """Share of right answers for each question."""
-    right = dict.fromkeys(CLASSES, 0)
-    wanted = labels(facts)
-    for start in range(0, len(pixels), 100):
-        said = judge(to_tensor(pixels[start : start + 100]))
-        for name, scores in said.items():
-            hits = scores.argmax(1) == wanted[name][start : start + 100]
-            right[name] += int(hits.sum())
-    return {name: hits / len(pixels) for name, hits in right.items()}
+def _lessons(work: Path) -> tuple[np.ndarray, list[Facts]]:
+    pictures: list[np.ndarray] = []
+    facts: list[Facts] = []
+    for number, path in enumerate(training_shards(work)):
+        pixels, told = load_shard(path)
+        flat = [fact for family in told for fact in family]
+        pictures.append(as_seen(pixels.reshape(-1, SIDE, SIDE, 3)))
+        facts += flat
+        if number == 0:
+            pictures.append(_reconstructed(work, path, RECONSTRUCTED))
+            facts += flat[: len(pictures[-1])]
+    return np.concatenate(pictures), facts
 
 
-def train(work: Path, minutes: float) -> Judge:
+def _place_loss(said: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    known = ~wanted.isnan()
+    return functional.smooth_l1_loss(said[known], wanted[known], beta=0.05)
+
+
+def train(team: Team, work: Path, plan: Plan) -> None:
     """Learn from real pictures and, for a part, from their reconstructions."""
-    torch.manual_seed(SEED)
-    rng = np.random.default_rng(SEED)
-    pixels, facts = load_training(work)
-    repeated = min(REPEATED, len(pixels))
-    pixels = np.concatenate([pixels, reconstructed(work, pixels[:repeated])])
-    wanted = labels(facts + facts[:repeated])
+    torch.manual_seed(plan.seed)
+    pixels, facts = _lessons(work)
+    wanted, places = labels(facts), whereabouts(facts)
     judge = Judge()
-    optimiser = torch.optim.AdamW(judge.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
-    budget = Budget(minutes * 60)
-    while budget.measure() < budget.allowed:
-        for group in optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * budget.cosine(warmup=50)
-        index = rng.integers(0, len(pixels), BATCH)
+    training = Training(plan, judge, team, work)
+    rng = training.rng
+    while training.budget.left():
+        index = rng.integers(0, len(pixels), BATCH // team.size)
         batch = to_tensor(pixels[index])
-        if rng.random() < 0.5:
-            batch = batch.flip(3)
-        if rng.random() < 0.3:
-            batch = functional.interpolate(functional.avg_pool2d(batch, 2), scale_factor=2.0)
-        said = judge(batch + 0.03 * torch.randn_like(batch))
-        loss = torch.stack(
-            [functional.cross_entropy(said[name], wanted[name][index]) for name in CLASSES]
-        ).sum()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        if budget.count(loss.item()) % 100 == 0:
-            print(budget.line(), flush=True)
-    save_atomically(judge.state_dict(), work / "judge.pt")
-    return judge.eval()
+        if rng.random() < 0.4:
+            soft = functional.avg_pool2d(batch, 2)
+            batch = functional.interpolate(soft, scale_factor=2, mode="bilinear")
+        said, where, _ = judge(batch + 0.04 * torch.randn_like(batch))
+        parts = [
+            functional.cross_entropy(said[name], wanted[name][index], ignore_index=UNKNOWN)
+            for name in CLASSES
+        ]
+        training.step(torch.stack(parts).sum() + 4 * _place_loss(where, places[index]))
+        if training.due(200):
+            training.save()
+            training.note()
+    if team.leads:
+        WEIGHTS.parent.mkdir(exist_ok=True)
+        save_file({name: value.half() for name, value in training.ema.values.items()}, WEIGHTS)
 
 
-def load_judge(work: Path) -> Judge:
-    """The trained judge."""
+def load_judge() -> Judge:
+    """The trained judge, from the committed weights."""
     judge = Judge()
-    judge.load_state_dict(torch.load(work / "judge.pt", map_location="cpu"))
+    judge.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
     return judge.eval()
+
+
+class Verdict:
+    """What the judge says of pictures (N x side x side x 3 bytes)."""
+
+    @torch.no_grad()
+    def __init__(self, judge: Judge, pixels: np.ndarray) -> None:
+        seen = to_tensor(as_seen(pixels))
+        parts = [judge(seen[at : at + 64]) for at in range(0, len(seen), 64)]
+        self.answers = {
+            name: torch.cat([said[name].argmax(1) for said, _, _ in parts]) for name in CLASSES
+        }
+        self.places = torch.cat([where for _, where, _ in parts])
+        self.features = torch.cat([features for _, _, features in parts]).double().numpy()
+
+    def accuracy(self, facts: list[Facts]) -> dict[str, float]:
+        """Share of right answers for each question, where the picture tells."""
+        shares: dict[str, float] = {}
+        for name, wanted in labels(facts).items():
+            known = wanted != UNKNOWN
+            shares[name] = float((self.answers[name] == wanted)[known].double().mean())
+        return shares
+
+    def misplaced(self, facts: list[Facts]) -> dict[str, float]:
+        """Mean error of the horizon and of the main thing's middle, as fractions of the side."""
+        far = self.places - whereabouts(facts)
+        return {
+            "horizon": float(far[:, 0].abs().mean()),
+            "object": float(far[:, 1:].square().sum(1).sqrt().nanmean()),
+        }
 
 
 def main() -> None:
     """Command line of the judge's training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--minutes", type=float, default=PLAN.minutes)
+    parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
-    judge = train(options.work, options.minutes)
+    plan = replace(PLAN, minutes=options.minutes)
+    run_team(options.processes, train, options.work, plan)
     pixels, facts = load_held_out(options.work)
-    print(json.dumps(accuracy(judge, pixels, facts)))
+    verdict = Verdict(load_judge(), pixels.reshape(-1, SIDE, SIDE, 3))
+    flat = [fact for family in facts for fact in family]
+    print(json.dumps({**verdict.accuracy(flat), **verdict.misplaced(flat)}, indent=2))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ from typing import Any
 import torch
 from torch import distributed, multiprocessing
 
-from .training import Budget
-
 
 @dataclass(frozen=True)
 class Team:
@@ -30,11 +28,11 @@ class Team:
         """Whether this process is the one that writes and talks."""
         return self.rank == 0
 
-    def share_clock(self, budget: Budget) -> None:
-        """Give every process the leader's time, so that schedules and ends agree."""
-        seconds = torch.tensor([budget.measure() if self.leads else 0.0], dtype=torch.float64)
-        distributed.all_reduce(seconds)
-        budget.seconds = float(seconds)
+    def leaders(self, number: float) -> float:
+        """The leader's number, for every process."""
+        given = torch.tensor([number if self.leads else 0.0], dtype=torch.float64)
+        distributed.all_reduce(given)
+        return float(given)
 
     def average_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
         """Replace every gradient by its mean over the processes."""

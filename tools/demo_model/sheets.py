@@ -1,86 +1,162 @@
-"""Picture sheets: grids of pictures for looking at, and a quick look at a snapshot."""
+"""Picture sheets to look at: sketches in every look, one scene through the day, sweeps, a snapshot.
+
+Without ``--model`` they show the newest checkpoints.
+"""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from .architecture import SIDE, WORK
-from .captions import FULL_NEGATIVE
-from .dataset import load_held_out, make_picture
-from .export import assemble
-from .judge import reconstructed
+from img2imgd.sketches import SKETCHES
 
+from .architecture import SIDE, WORK, load_pipeline
+from .dataset import load_held_out
+from .export import assemble, load_vae
+from .painter import GREY, SEED, Painter
+from .train_vae import to_tensor
+from .world.captions import LOOK_NAMES
+
+GAP, LABEL = 6, 26
+SHOWN_LOOKS = ("oil", "watercolour", "ink", "pixel", "pop", "swirl", "woodblock", "glass")
+TIMES = ("at dawn", "by day", "at sunset", "at night", "in a storm", "in fog")
+SUBJECTS = {
+    "house": "a red house and a tree in the hills",
+    "boat": "a sailing boat on the sea",
+    "hills": "a lake with trees and mountains",
+    "castle": "a castle in the hills",
+    "lighthouse": "a lighthouse on the sea",
+    "bridge": "a stone bridge by a river",
+    "balloon": "a hot air balloon in the mountains",
+    "cactus": "a cactus in the desert",
+}
+SWEEPS = (
+    ("house", "an oil painting of a red house in the hills at sunset"),
+    ("boat", "a japanese woodblock print of a sailing boat on the sea at dawn"),
+    ("castle", "a castle in the hills at night, van gogh"),
+)
+STRENGTHS = tuple(round(0.05 + 0.03 * step, 2) for step in range(31))
 PROMPTS = (
     "an oil painting of a green meadow with a red house and trees on a sunny day",
     "a watercolour of a lake with mountains at sunset",
     "a photo of a snowy landscape with pine trees at night",
-    "pixel art of the sea with a boat at sunset",
-    "a desert with a cactus at noon, pop art",
-    "an ink drawing of rolling hills with a house and trees",
+    "pixel art of a boat on the sea at sunset",
+    "a cactus in the desert at noon, pop art",
+    "an ink drawing of a castle in the hills",
     "a city at night in the style of van gogh",
     "a japanese woodblock print of the sea with mountains at dawn",
 )
 
 
-def grid(rows: list[list[np.ndarray]]) -> Image.Image:
-    """Rows of SIDE x SIDE x 3 byte pictures as one picture."""
-    sheet = Image.new("RGB", (max(map(len, rows)) * SIDE, len(rows) * SIDE), (255, 255, 255))
-    for y, row in enumerate(rows):
-        for x, pixels in enumerate(row):
-            sheet.paste(Image.fromarray(pixels), (x * SIDE, y * SIDE))
+def grid(pictures: Sequence[np.ndarray] | np.ndarray, columns: int) -> Image.Image:
+    """SIDE x SIDE x 3 byte pictures, row by row, as one picture."""
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * SIDE, rows * SIDE), (255, 255, 255))
+    for number, pixels in enumerate(pictures):
+        y, x = divmod(number, columns)
+        sheet.paste(Image.fromarray(pixels), (x * SIDE, y * SIDE))
     return sheet
 
 
-def reconstruction_sheet(work: Path) -> Image.Image:
-    """Held-out pictures above their reconstructions, two pairs of rows."""
-    pixels = load_held_out(work)[0][:20]
-    made = reconstructed(work, pixels)
-    parts = [block[at : at + 10] for at in (0, 10) for block in (pixels, made)]
-    return grid([list(part) for part in parts])
+def labelled(rows: Sequence[Sequence[np.ndarray]], titles: Iterable[str]) -> Image.Image:
+    """Rows of pictures under one line of titles, with gaps between."""
+    step = SIDE + GAP
+    width, height = len(rows[0]) * step - GAP, len(rows) * step - GAP + LABEL
+    sheet = Image.new("RGB", (width, height), (255, 255, 255))
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=18)
+    for column, title in enumerate(titles):
+        pen.text((column * step + SIDE / 2, LABEL / 2), title, (40, 40, 44), font, anchor="mm")
+    for y, row in enumerate(rows):
+        for x, pixels in enumerate(row):
+            sheet.paste(Image.fromarray(pixels), (x * step, y * step + LABEL))
+    return sheet
 
 
-def snapshot_sheet(work: Path, steps: int) -> Image.Image:
-    """Each prompt from grey at full strength, then sketches at 0.6 and 0.75."""
-    pipeline = assemble(work)
-    pipeline.set_progress_bar_config(disable=True)
-    sketches = [
-        Image.fromarray(make_picture(seed, "sketch")[0]) for seed in range(77, 77 + len(PROMPTS))
-    ]
-    grey = [Image.new("RGB", (SIDE, SIDE), (128, 128, 128))] * len(PROMPTS)
-    rows = []
-    for images, strength in ((grey, 1.0), (sketches, 0.6), (sketches, 0.75)):
-        made = pipeline(
-            prompt=list(PROMPTS),
-            negative_prompt=[FULL_NEGATIVE] * len(PROMPTS),
-            image=images,
-            strength=strength,
-            num_inference_steps=steps,
-            guidance_scale=7.5,
-            generator=[torch.Generator().manual_seed(9 + seed) for seed in range(len(PROMPTS))],
-        ).images
-        rows.append([np.asarray(picture) for picture in made])
-    rows.insert(1, [np.asarray(sketch) for sketch in sketches])
-    return grid(rows)
+def sketch(name: str) -> np.ndarray:
+    """One of the sketches of ``img2imgd demo``, SIDE x SIDE x 3 bytes."""
+    return np.asarray(SKETCHES[name]().resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+
+
+def looks_sheet(painter: Painter, strength: float) -> Image.Image:
+    """Eight sketches, each beside eight looks of it."""
+    rows: list[list[np.ndarray]] = []
+    for name, subject in SUBJECTS.items():
+        prompts = [f"{subject} on a sunny day, {LOOK_NAMES[look][0]}" for look in SHOWN_LOOKS]
+        drawn = sketch(name)
+        made = painter.paint(prompts, [drawn] * len(prompts), strength, [SEED] * len(prompts))
+        rows.append([drawn, *made])
+    return labelled(rows, ["sketch", *(LOOK_NAMES[look][0] for look in SHOWN_LOOKS)])
+
+
+def times_sheet(painter: Painter, strength: float) -> Image.Image:
+    """One sketch at six times of day and weather, all with one seed."""
+    rows: list[list[np.ndarray]] = []
+    for name, look in (("house", "photo"), ("lighthouse", "oil painting")):
+        prompts = [f"{look} of {SUBJECTS[name]} {time}" for time in TIMES]
+        drawn = sketch(name)
+        made = painter.paint(prompts, [drawn] * len(prompts), strength, [SEED] * len(prompts))
+        rows.append([drawn, *made])
+    return labelled(rows, ["sketch", *TIMES])
+
+
+def write_sweeps(painter: Painter, folder: Path) -> None:
+    """Three morphs from sketch to painting over STRENGTHS, as GIFs."""
+    for name, prompt in SWEEPS:
+        drawn = sketch(name)
+        frames = [painter.paint([prompt], [drawn], value, [SEED])[0] for value in STRENGTHS]
+        first, *rest = [Image.fromarray(frame).quantize(128) for frame in [*frames, *frames[::-1]]]
+        first.save(folder / f"sweep_{name}.gif", save_all=True, append_images=rest, duration=100,
+                   loop=0)  # fmt: skip
+        grid(frames[::3], 11).save(folder / f"sweep_{name}.png")
+
+
+@torch.no_grad()
+def reconstructions(work: Path) -> Image.Image:
+    """Held-out pictures above what the picture coder gives back."""
+    pixels = load_held_out(work)[0][:10].reshape(-1, SIDE, SIDE, 3)
+    vae = load_vae(work)
+    made = [vae(to_tensor(pixels[at : at + 10])).sample for at in range(0, len(pixels), 10)]
+    bytes_ = ((torch.cat(made) / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
+    rows = [part[at : at + 10] for at in range(0, len(pixels), 10) for part in (pixels, bytes_)]
+    return grid(np.concatenate([np.asarray(row) for row in rows]), 10)
+
+
+def snapshot(painter: Painter, work: Path) -> Image.Image:
+    """Each prompt from grey at full strength, then held-out sketches, and these at 0.6 and 0.75."""
+    drawn = load_held_out(work)[0][: len(PROMPTS), 0]
+    rows = [painter.paint(PROMPTS, [GREY] * len(PROMPTS), 1.0), drawn]
+    rows += [painter.paint(PROMPTS, drawn, strength) for strength in (0.6, 0.75)]
+    return grid(np.concatenate(rows), len(PROMPTS))
 
 
 def main() -> None:
-    """Command line: a sheet of the newest checkpoints in work/."""
+    """Command line: write one kind of sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("reconstructions", "snapshot"))
-    parser.add_argument("target", type=Path)
+    kinds = ("reconstructions", "snapshot", "looks", "times", "sweeps")
+    parser.add_argument("what", choices=kinds)
+    parser.add_argument("target", type=Path, help="a picture, or the folder of the sweeps")
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--strength", type=float, default=0.72)
     options = parser.parse_args()
     torch.set_num_threads(2)
     if options.what == "reconstructions":
-        reconstruction_sheet(options.work).save(options.target)
+        reconstructions(options.work).save(options.target)
+        return
+    painter = Painter(load_pipeline(options.model) if options.model else assemble(options.work))
+    if options.what == "snapshot":
+        snapshot(painter, options.work).save(options.target)
+    elif options.what == "looks":
+        looks_sheet(painter, options.strength).save(options.target, quality=90)
+    elif options.what == "times":
+        times_sheet(painter, options.strength).save(options.target, quality=90)
     else:
-        snapshot_sheet(options.work, options.steps).save(options.target)
+        write_sweeps(painter, options.target)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .architecture import LATENT_SIDE, SIDE, WORK, build_vae
+from .architecture import LATENT_CHANNELS, LATENT_SIDE, SIDE, WORK, build_vae
 from .dataset import load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
 from .training import Plan, Training, save_atomically
 
 PLAN = Plan("vae", 1, 80, matrix_rate=2e-3, rest_rate=2e-3, decay=1e-4, ema_decay=0.998)
 KL_WEIGHT = 1e-5
+QUIET = -4.0  # log variance that codes start with: little noise, so that edges are learnt at once
 CROP = 96
 GRID = SIDE // LATENT_SIDE
 BATCH = 16
@@ -27,7 +28,7 @@ JUDGED = 32
 
 def to_tensor(pixels: np.ndarray) -> torch.Tensor:
     """N x H x W x 3 bytes to N x 3 x H x W floats in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def psnr(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -79,6 +80,8 @@ def train(team: Team, work: Path, plan: Plan) -> None:
     held_out, _ = load_held_out(work)
     judged = held_out.reshape(-1, SIDE, SIDE, 3)[:JUDGED]
     model = build_vae()
+    with torch.no_grad():
+        model.quant_conv.bias[LATENT_CHANNELS:] = QUIET
     training = Training(plan, model, team, work)
     while training.budget.left():
         batch = crops(shards, BATCH // team.size, training.rng)
@@ -91,8 +94,8 @@ def train(team: Team, work: Path, plan: Plan) -> None:
             judge.load_state_dict(training.ema.values)
             training.note(
                 held_out_psnr=float(reconstruction_psnr(judge, judged).mean()),
-                latent_std=float(posterior.mean.std()),
-                posterior_std=float(posterior.std.mean()),
+                latent_std=float(posterior.mean.detach().std()),
+                posterior_std=float(posterior.std.detach().mean()),
             )
 
 

@@ -70,9 +70,9 @@ def _config(root: Path) -> Config:
 
 def _drop(inbox: Path) -> None:
     inbox.mkdir(parents=True, exist_ok=True)
-    for name, draw in SKETCHES.items():
-        draw().save(inbox / f"{name}.png")
-        (inbox / f"{name}.yaml").write_text(SIDECARS[name], encoding="utf-8")
+    for name, sidecar in SIDECARS.items():
+        SKETCHES[name]().save(inbox / f"{name}.png")
+        (inbox / f"{name}.yaml").write_text(sidecar, encoding="utf-8")
 
 
 def _say(config: Config, outcome: Outcome) -> None:
