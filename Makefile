@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test check bench evaluate format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -36,9 +36,12 @@ check: $(READY)  ## formatting, lint, types, import layers, version
 bench: $(READY)  ## measure; tables on the terminal, JSON in bench/results
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
+evaluate: $(READY)  ## measure the embedded model; figures and picture sheets in evaluation/
+	$(BIN)/python -m tools.demo_model.evaluate --out evaluation
+
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean:  ## remove the environment and what the demo made
-	rm -rf $(VENV) $(DEMO)
+clean:  ## remove the environment, what the demo made and the evaluation
+	rm -rf $(VENV) $(DEMO) evaluation
