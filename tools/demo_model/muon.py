@@ -13,15 +13,24 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonal(gradient: torch.Tensor, rounds: int = 5) -> torch.Tensor:
-    """The nearest matrix with all singular values near 1, by Newton-Schulz rounds."""
+    """The nearest matrix with all singular values near 1, by Newton-Schulz rounds.
+
+    The rounds work on the small square of the matrix with itself and touch the long side only at
+    the start and at the end.
+    """
     a, b, c = COEFFICIENTS
     flat = gradient.flatten(1)
     tall = flat.shape[0] > flat.shape[1]
     x = flat.T if tall else flat
     x = x / (x.norm() + 1e-7)
+    square = x @ x.T
+    one = torch.eye(len(square))
+    turned = one
     for _ in range(rounds):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        step = a * one + b * square + c * square @ square
+        turned = step @ turned
+        square = step @ square @ step
+    x = turned @ x
     return (x.T if tall else x).reshape(gradient.shape)
 
 

@@ -1,7 +1,9 @@
 """How a scene is rendered: twelve looks that differ in marks and structure, not only in colour.
 
-Regular marks (dots, blocks, hatching, panes) lie at fixed places with periods that divide 32 canvas
-pixels, which is one latent of the picture coder: so they cost the model no memory.
+Marks (strokes, dots, panes) are large and lie at fixed but irregular places. Marks that repeat with
+every latent of the picture coder (32 canvas pixels) cannot be learnt: its decoder enlarges by
+repeating pixels, so that even latents give an even picture. Marks that repeat with every second
+latent can.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import cv2
 import numpy as np
 
 from .canvas import CANVAS, Canvas, smooth_noise
-from .sketching import sketch
+from .sketching import sketch, slant
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 LOOK_WEIGHTS = {
@@ -86,40 +88,21 @@ def photo(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
 
 
 @cache
-def _lattice(period: int, every: int) -> np.ndarray:
-    """Places of strokes in canvas pixels, rows shifted by half; far ones painted first by turns."""
-    rows = np.arange(0, CANVAS + period, period)
-    points = [
-        (x + (period // 2 if index % 2 else 0), y)
-        for index, y in enumerate(rows)
-        for x in range(0, CANVAS + period, period)
-    ]
-    order = np.arange(len(points)).reshape(-1, every).T.ravel() if not len(points) % every else None
-    found = np.array(points, np.float32)
-    return found if order is None else found[order]
+def _places(spacing: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fixed irregular places of marks in canvas pixels (N x 2), and a number in -1..1 for each."""
+    rng = np.random.default_rng(spacing)
+    line = np.arange(0, CANVAS + spacing, spacing, dtype=np.float32)
+    points = np.stack(np.meshgrid(line, line), -1)
+    points[1::2, :, 0] += spacing / 2
+    points += rng.uniform(-0.3, 0.3, points.shape) * spacing
+    flat = rng.permutation(points.reshape(-1, 2))
+    return flat.astype(np.float32), rng.uniform(-1, 1, len(flat)).astype(np.float32)
 
 
-def _dabs(
-    canvas: Canvas, angles: np.ndarray, period: int, length: float, width: int, spread: float
-) -> np.ndarray:
-    """Bold strokes along `angles` (radians, CANVAS x CANVAS), one at every place of a lattice.
-
-    Neighbours differ in tone by `spread`, always in the same order.
-    """
-    source = cv2.blur(canvas.colour, (9, 9))
-    picture = cv2.blur(canvas.colour, (17, 17))
-    places = _lattice(period, 1)
-    xs = np.clip(places[:, 0], 0, CANVAS - 1).astype(int)
-    ys = np.clip(places[:, 1], 0, CANVAS - 1).astype(int)
-    turns = angles[ys, xs]
-    tones = 1 + spread * ((xs // (period // 2) + 2 * (ys // period)) % 4 - 1.5) / 1.5
-    colours = np.clip(source[ys, xs] * tones[:, None], 0, 255).astype(int).tolist()
-    reach = np.stack([np.cos(turns), np.sin(turns)], 1) * (length / 2)
-    starts = np.round((places - reach) * 16).astype(int).tolist()
-    ends = np.round((places + reach) * 16).astype(int).tolist()
-    for start, end, colour in zip(starts, ends, colours, strict=True):
-        cv2.line(picture, start, end, colour, width, cv2.LINE_AA, 4)
-    return picture
+def _at(layer: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """What a CANVAS x CANVAS layer holds at the points."""
+    columns, rows = np.clip(points, 0, CANVAS - 1).astype(int).T
+    return layer[rows, columns]
 
 
 def _along_edges(canvas: Canvas, rest: np.ndarray) -> np.ndarray:
@@ -142,12 +125,40 @@ def _relief(picture: np.ndarray, depth: float) -> np.ndarray:
     return pixels + depth * slope[..., None]
 
 
+def _strokes(
+    canvas: Canvas, angles: np.ndarray, spacing: int, step: float, width: int, spread: float
+) -> np.ndarray:
+    """Bold strokes of four steps along `angles` (radians, CANVAS x CANVAS), one at every place.
+
+    Their tones differ by up to `spread`.
+    """
+    places, chance = _places(spacing)
+    walk = [places]
+    for sign in (1.0, -1.0):
+        here, ahead = places, np.full((len(places), 2), 0, np.float32)
+        for _ in range(2):
+            turn = _at(angles, here)
+            move = np.stack([np.cos(turn), np.sin(turn)], 1)
+            if not ahead.any():
+                ahead = move * sign
+            move *= np.where((move * ahead).sum(1) < 0, -1, 1)[:, None]
+            here, ahead = here + move * step, move
+            walk = [*walk, here] if sign > 0 else [here, *walk]
+    paths = np.round(np.stack(walk, 1) * 16).astype(np.int32)
+    source = _at(cv2.blur(canvas.colour, (9, 9)), places)
+    colours = np.clip(source * (1 + spread * chance)[:, None], 0, 255).astype(int).tolist()
+    picture = cv2.blur(canvas.colour, (17, 17))
+    for path, colour in zip(paths, colours, strict=True):
+        cv2.polylines(picture, [path[:, None]], False, colour, width, cv2.LINE_AA, 4)
+    return picture
+
+
 def oil(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """Broad opaque strokes with a raised surface, warm and dark."""
     del rng
     rest = np.full((CANVAS, CANVAS), 0.35, np.float32)
-    strokes = _dabs(canvas, _along_edges(canvas, rest), 16, 27, 13, 0.09)
-    pixels = np.clip(_saturate(_relief(strokes, 0.7), 1.2), 0, 1) ** 1.15
+    strokes = _strokes(canvas, _along_edges(canvas, rest), 18, 8, 16, 0.13)
+    pixels = np.clip(_saturate(_relief(strokes, 0.6), 1.2), 0, 1) ** 1.15
     return pixels * np.array([1.03, 0.97, 0.84], np.float32)
 
 
@@ -167,31 +178,8 @@ def _whirls() -> np.ndarray:
 def swirl(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """Long curling strokes in strong blue and yellow."""
     del rng
-    source = cv2.blur(canvas.colour, (7, 7))
-    picture = cv2.blur(canvas.colour, (13, 13))
-    angles = _along_edges(canvas, _whirls())
-    places = _lattice(16, 1)
-    steps = 5
-    walk = [places]
-    for sign in (1, -1):
-        here = places.copy()
-        for _ in range(2):
-            xs = np.clip(here[:, 0], 0, CANVAS - 1).astype(int)
-            ys = np.clip(here[:, 1], 0, CANVAS - 1).astype(int)
-            turn = angles[ys, xs]
-            step = np.stack([np.cos(turn), np.sin(turn)], 1) * 10
-            base = walk[-1] - places if len(walk) > 1 else step
-            step *= np.where((step * base).sum(1) < 0, -1, 1)[:, None] if len(walk) > 1 else sign
-            here = here + step
-            walk.append(here) if sign > 0 else walk.insert(0, here)
-    path = np.round(np.stack(walk[:steps], 1) * 16).astype(np.int32)
-    xs = np.clip(places[:, 0], 0, CANVAS - 1).astype(int)
-    ys = np.clip(places[:, 1], 0, CANVAS - 1).astype(int)
-    tones = np.array([0.78, 1.0, 1.24, 1.0])[(xs // 8 + 2 * (ys // 16)) % 4]
-    colours = np.clip(source[ys, xs] * tones[:, None], 0, 255).astype(int).tolist()
-    for points, colour in zip(path, colours, strict=True):
-        cv2.polylines(picture, [points[:, None]], False, colour, 9, cv2.LINE_AA, 4)
-    pixels = _saturate(_relief(picture, 0.6), 1.6)
+    picture = _strokes(canvas, _along_edges(canvas, _whirls()), 17, 12, 11, 0.24)
+    pixels = _saturate(_relief(picture, 0.5), 1.6)
     light = (pixels @ LUMA)[..., None]
     gold, blue = np.array([1.0, 0.86, 0.3], np.float32), np.array([0.1, 0.22, 0.6], np.float32)
     return 0.76 * pixels + 0.24 * (light * gold + (1 - light) * blue)
@@ -217,34 +205,14 @@ def watercolour(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     return (pale * inside + (1 - inside)) * np.array([1, 0.995, 0.97], np.float32)
 
 
-def _stripes(period: int, slope: int) -> np.ndarray:
-    """Fixed parallel lines at half the size: 0 in their middle to 1 between them."""
-    rows, columns = _grid()
-    place = (columns + slope * rows) / period if slope < 2 else rows / period
-    return np.abs(2 * (place - np.floor(place)) - 1)
-
-
-@cache
-def _hatching() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return _stripes(8, 1), _stripes(8, -1), _stripes(8, 2)
-
-
-def _hatch(tone: np.ndarray) -> np.ndarray:
-    """Parallel strokes that grow wider and cross as `tone` (0 white .. 1 black) grows."""
-    ink = np.zeros_like(tone)
-    for pattern, start in zip(_hatching(), (0.18, 0.5, 0.74), strict=True):
-        width = np.clip((tone - start) / 0.5, 0, 1) * 0.75
-        ink = np.maximum(ink, np.clip((width - pattern) * 4 + 0.5, 0, 1) * (width > 0.02))
-    return ink
-
-
 def ink(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
-    """Black outlines and hatching on cream paper; the hatching keeps off the outlines."""
+    """Black outlines and three washes of ink on cream paper; the washes keep off the outlines."""
     del rng
-    tone = 1 - cv2.blur(_flatten(canvas.colour) @ LUMA, (5, 5)) ** 0.72
+    light = cv2.blur(_flatten(canvas.colour, 2) @ LUMA, (7, 7)) ** 0.72
     line = 1 - _pen(canvas.lines, 1)[..., 0]
     free = cv2.erode(1 - line, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
-    dark = np.maximum(_hatch(tone) * free, line)[..., None]
+    wash = sum(np.clip((edge - light) * 14, 0, 1) * 0.29 for edge in (0.78, 0.56, 0.36))
+    dark = np.maximum(wash * free, line)[..., None]
     paper = np.array([0.965, 0.945, 0.89], np.float32)
     return paper * (1 - dark) + np.array([0.09, 0.08, 0.1], np.float32) * dark
 
@@ -253,8 +221,7 @@ def pencil(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     """Soft grey tones and outlines on white paper, with the slant of the strokes."""
     del rng
     tone = 1 - cv2.GaussianBlur(_half(canvas.colour) @ LUMA, (0, 0), 1.2)
-    slant = _stripes(4, -1)
-    shade = tone**1.15 * (0.6 + 0.34 * slant)
+    shade = tone**1.15 * (0.77 + 0.13 * slant())
     line = 1 - cv2.GaussianBlur(_pen(canvas.lines, 1)[..., 0], (0, 0), 0.7)
     grey = np.clip(0.97 - 0.88 * shade, 0, 1) * (1 - 0.66 * line)
     return grey[..., None] * np.array([1.0, 0.995, 0.98], np.float32)
@@ -280,20 +247,19 @@ def pop(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     pixels = _saturate(_flatten(canvas.colour, 2), 2.0)
     loud = np.round(pixels * 3) / 3
     tone = 1 - cv2.blur(pixels @ LUMA, (9, 9))
-    rows, columns = _grid()
-    turn = 2 * np.pi / 8
-    dots = (np.cos(turn * rows) * np.cos(turn * columns) + 1) / 2
-    on = np.clip((dots - (1.02 - 0.75 * np.clip(tone, 0.12, 0.8))) * 5 + 0.5, 0, 1)[..., None]
+    on = _big_dots() * np.clip((tone - 0.12) * 8, 0, 1)[..., None] * 0.5
     printed = np.clip(loud * 1.1, 0, 1)
     low = np.clip(loud - np.array([0.42, 0.5, 0.2], np.float32), 0, 1)
     return (printed * (1 - on) + low * on) * _pen(canvas.lines, 5)
 
 
 @cache
-def _wood() -> np.ndarray:
+def _big_dots() -> np.ndarray:
+    """Cover of printing dots, one in every second square of 16 x 16 pixels, as on a chessboard."""
     rows, columns = _grid()
-    wave = rows + 2.5 * np.sin(columns * (2 * np.pi / 128))
-    return (1 - 0.09 * (np.cos(wave * (2 * np.pi / 8)) > 0.55))[..., None].astype(np.float32)
+    turn = 2 * np.pi / 32
+    wave = np.cos(turn * (rows - 8)) * np.cos(turn * (columns - 8))
+    return np.clip((wave - 0.35) * 5, 0, 1)[..., None]
 
 
 _PRINT = np.array(
@@ -307,7 +273,7 @@ _PRINT = np.array(
 
 
 def woodblock(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
-    """Flat printed colours from a small palette, blue-black outlines, grain of the wood."""
+    """Flat printed colours from a small palette with blue-black outlines, the sky darker above."""
     del rng
     small = (_flatten(cv2.medianBlur(canvas.colour, 5), 2) * 255).reshape(-1, 3)
     far = (small**2).sum(1, keepdims=True) - 2 * small @ _PRINT.T + (_PRINT**2).sum(1)[None]
@@ -318,7 +284,7 @@ def woodblock(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     fade = np.clip(1 - rows / (0.2 * size), 0, 1)[..., None] * 0.75
     printed = printed * (1 - fade) + np.array([0.1, 0.17, 0.38], np.float32) * fade
     line = _pen(canvas.lines, 2)
-    inked = printed * _wood() * line + np.array([0.09, 0.11, 0.2], np.float32) * (1 - line)
+    inked = printed * line + np.array([0.09, 0.11, 0.2], np.float32) * (1 - line)
     edge = np.zeros((size, size, 1), np.float32)
     edge[8:-8, 8:-8] = 1
     return inked * edge + np.array([0.95, 0.92, 0.83], np.float32) * (1 - edge)
@@ -355,34 +321,24 @@ def glass(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     return (0.06 + 0.94 * glow) * lead * _pen(canvas.lines, 6) + 0.04
 
 
-@cache
-def _dots() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For every pixel at half the size: the dot it belongs to (row, column), and its cover."""
-    rows, columns = _grid()
-    period = 8
-    line = np.floor(rows / period)
-    shift = np.where(line % 2 == 1, period / 2, 0)
-    place = np.floor((columns + shift) / period)
-    y = (line + 0.5) * period
-    x = (place + 0.5) * period - shift
-    cover = np.clip(4.3 - np.hypot(rows - y, columns - x), 0, 1)
-    last = CANVAS // 2 - 1
-    return np.clip(y, 0, last).astype(int), np.clip(x, 0, last).astype(int), cover[..., None]
+_LEANS = np.array(
+    [(0.08, 0.04, -0.07), (-0.07, -0.02, 0.08), (0.07, 0.07, 0.07), (-0.07, -0.08, -0.05)],
+    np.float32,
+)  # warm, cold, light, dark
 
 
 def pointillism(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
-    """Dots of pure colour in rows; neighbours lean to warm, cold, light and dark."""
+    """Dots of pure colour; they lean to warm, cold, light and dark."""
     del rng
-    y, x, cover = _dots()
-    soft = _saturate(cv2.blur(_half(canvas.colour), (5, 5)), 1.45)
-    kind = ((x // 4) + 2 * (y // 8)) % 4
-    lean = np.array(
-        [(0.1, 0.05, -0.08), (-0.08, -0.03, 0.1), (0.08, 0.08, 0.08), (-0.08, -0.1, -0.06)],
-        np.float32,
-    )
-    dots = np.clip(soft[y, x] + lean[kind], 0, 1)
-    ground = 0.55 * cv2.blur(soft, (15, 15)) + 0.4
-    return dots * cover + ground * (1 - cover)
+    soft = _saturate(cv2.blur(_floats(canvas.colour), (9, 9)), 1.45)
+    ground = 0.78 * cv2.blur(soft, (31, 31)) + 0.17
+    picture = (np.clip(ground, 0, 1) * 255).astype(np.uint8)
+    places, chance = _places(22)
+    leans = _LEANS[((chance + 1) * 2).astype(int) % 4]
+    colours = (np.clip(_at(soft, places) + leans, 0, 1) * 255).astype(int).tolist()
+    for (x, y), colour in zip(np.round(places * 16).astype(int).tolist(), colours, strict=True):
+        cv2.circle(picture, (x, y), 11 * 16, colour, -1, cv2.LINE_AA, 4)
+    return _half(picture)
 
 
 def poster(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import cv2
 import numpy as np
@@ -25,6 +26,16 @@ def _wobble(pixels: np.ndarray, rng: np.random.Generator, reach: float) -> np.nd
     across = columns + reach * smooth_noise(rng, 7)
     down = rows + reach * smooth_noise(rng, 7)
     return cv2.remap(pixels, across, down, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
+
+
+@cache
+def slant() -> np.ndarray:
+    """The tone of slanting strokes side by side, uneven, SIDE x SIDE in about -1..1."""
+    across = np.random.default_rng(5).uniform(-1, 1, (3 * SIDE // 8, 2 * SIDE // 64))
+    size = (2 * SIDE, 3 * SIDE)
+    bands = cv2.resize(across.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
+    return cv2.remap(bands, columns - rows + SIDE, columns + rows, cv2.INTER_LINEAR)
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:
@@ -82,6 +93,12 @@ def _lines(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     return _paper(rng) * line + _pen_colour(rng) * (1 - line)
 
 
+def _turned_slant(rng: np.random.Generator) -> np.ndarray:
+    """Slanting strokes to one side or the other, never twice at the same place."""
+    strokes = np.roll(slant(), rng.integers(0, SIDE, 2), (0, 1))
+    return strokes[:, ::-1] if rng.random() < 0.5 else strokes
+
+
 def _uneven(rng: np.random.Generator) -> np.ndarray:
     """Scanned paper: off-white, darker to one side, never quite even."""
     rows, columns = np.mgrid[0 : 1 : SIDE * 1j, 0 : 1 : SIDE * 1j].astype(np.float32)
@@ -98,8 +115,7 @@ def _pencil(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     press = cv2.resize(smooth_noise(rng, 24), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     dark = line * (0.62 + 0.16 * press[..., None])
     if rng.random() < 0.6:
-        rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
-        stripes = 0.5 + 0.5 * np.cos((columns + rows) * (2 * np.pi / 8))
+        stripes = np.clip(0.5 + 0.8 * _turned_slant(rng), 0, 1)
         tone = 1 - _small(cv2.cvtColor(canvas.flat, cv2.COLOR_RGB2GRAY))
         dark = np.maximum(dark, 0.5 * tone * (0.55 + 0.45 * stripes[..., None]))
     return _uneven(rng) * (1 - dark)
@@ -110,10 +126,7 @@ def _crayon(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     reach = float(rng.uniform(2, 6))
     both = _wobble(np.dstack([canvas.flat, canvas.lines]), rng, reach)
     fills = _small(np.clip(_tuned(both[..., :3], rng), 0, 255).astype(np.uint8))
-    rows, columns = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
-    slope = (1.0, -1.0)[int(rng.integers(2))]
-    stroke = 0.5 + 0.5 * np.cos((columns + slope * rows) * (2 * np.pi / 8))
-    cover = (0.55 + 0.45 * np.clip(stroke * 2 - 0.3, 0, 1))[..., None]
+    cover = np.clip(0.78 + 0.5 * _turned_slant(rng), 0.45, 1)[..., None]
     line = _small(_thicker(both[..., 3], int(rng.integers(1, 6))))
     paper = _paper(rng)
     coloured = paper * (1 - cover) + fills * cover

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 
@@ -151,13 +153,17 @@ def _lightning(canvas: Canvas, low: float, weather: np.random.Generator) -> None
     canvas.wash([*right, *left[::-1]], (255, 252, 224), 1.0)
 
 
-def _rain(canvas: Canvas) -> None:
-    """Slanting drops, always in the same places, so that they lie on the grid of the latents."""
+@cache
+def _drops() -> np.ndarray:
+    """Slanting streaks of rain, always in the same places; CANVAS x CANVAS shares."""
+    rng = np.random.default_rng(9)
     drops = np.zeros((CANVAS, CANVAS), np.uint8)
-    for row in range(-32, CANVAS, 32):
-        for column in range(0, CANVAS + 64, 32):
-            x = column + 16 * (row // 32 % 2)
-            cv2.line(drops, (x, row), (x - 7, row + 22), 255, 2, cv2.LINE_AA)
-    canvas.blend(
-        mix(canvas.light.sky_low, (220, 226, 232), 0.5), drops.astype(np.float32) / 255 * 0.4
-    )
+    for x, y in rng.uniform(-30, CANVAS + 30, (150, 2)):
+        long = rng.uniform(34, 60)
+        foot = (int(x - 0.3 * long), int(y + long))
+        cv2.line(drops, (int(x), int(y)), foot, 255, 3, cv2.LINE_AA)
+    return drops.astype(np.float32) / 255 * np.float32(0.42)
+
+
+def _rain(canvas: Canvas) -> None:
+    canvas.blend(mix(canvas.light.sky_low, (220, 226, 232), 0.5), _drops())
