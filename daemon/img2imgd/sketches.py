@@ -1,6 +1,7 @@
-"""The sketches that ``img2imgd demo`` drops, and some more: thick pen lines and a few flat colours on white paper.
+"""The sketches that ``img2imgd demo`` drops, and some more.
 
-Drawn on a canvas of 3 times the size and reduced, so that the lines have soft edges like a scan.
+Thick pen lines and a few flat colours on white paper, drawn on a canvas of 3 times the size and
+reduced, so that the lines have soft edges like a scan.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 SIDE = 256
 LATENT_SIDE = 16
-LATENT_CHANNELS = 16
+LATENT_CHANNELS = 32
 TEXT_WIDTH = 160
 TOKENS = 77
 HERE = Path(__file__).resolve().parent
@@ -24,7 +24,7 @@ MODEL_DIR = HERE.parents[1] / "daemon" / "img2imgd" / "demo_model"
 
 
 def build_vae(scaling_factor: float = 1.0) -> AutoencoderKL:
-    """The picture coder: 3x256x256 in -1..1 to 16x16x16 latents and back."""
+    """The picture coder: 3x256x256 in -1..1 to 32x16x16 latents and back."""
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
@@ -41,7 +41,7 @@ def build_vae(scaling_factor: float = 1.0) -> AutoencoderKL:
 
 
 def build_unet() -> UNet2DConditionModel:
-    """The denoiser on 16x16x16 latents, reading 77 x TEXT_WIDTH text states at 8x8 and 4x4."""
+    """The denoiser on 32x16x16 latents, reading 77 x TEXT_WIDTH text states at 8x8 and 4x4."""
     return UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=LATENT_CHANNELS,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
@@ -16,7 +17,7 @@ from .architecture import TOKENS, WORK, build_scheduler, build_text_encoder, bui
 from .dataset import Facts, training_shards
 from .parallel import Team, run_team
 from .tokenizer import load_tokenizer
-from .training import Plan, Training
+from .training import Plan, Training, fast
 from .world.captions import unconditional
 
 PLAN = Plan("unet", 3, 150, matrix_rate=2e-3, rest_rate=1e-3, decay=0.01, ema_decay=0.999)
@@ -35,12 +36,13 @@ class Denoiser(torch.nn.Module):
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
         self.unet = build_unet()
+        self.unet.set_attn_processor(AttnProcessor())  # the fused one's way back is slower on CPUs
         self.text_encoder = build_text_encoder(tokenizer)
 
     def forward(
         self, noisy: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor
     ) -> torch.Tensor:
-        """v for N x 16 x 16 x 16 latents at N timesteps under N x TOKENS token ids."""
+        """v for N x 32 x 16 x 16 latents at N timesteps under N x TOKENS token ids."""
         states = self.text_encoder(tokens)[0]
         return self.unet(noisy, timesteps, encoder_hidden_states=states, return_dict=False)[0]
 
@@ -56,7 +58,7 @@ def tokenise(tokenizer: CLIPTokenizer, texts: list[str]) -> torch.Tensor:
 class Batch:
     """What one step learns from.
 
-    `target` and `start` are N x 16 x 16 x 16 scaled latents, `tokens` N x TOKENS ids, `timestep`
+    `target` and `start` are N x 32 x 16 x 16 scaled latents, `tokens` N x TOKENS ids, `timestep`
     and `begun` N timesteps. Where `begun` is below STEPS, the picture is one that img2img began
     at that timestep from `start`, another picture of the same scene.
     """
@@ -150,8 +152,9 @@ def weights(kept: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
 def v_loss(model: Denoiser, batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """Squared error of v for each of the batch, unweighted."""
     noisy, wanted = noised(batch, noise, kept)
-    said = model(noisy, batch.timestep, batch.tokens)
-    return functional.mse_loss(said, wanted, reduction="none").mean((1, 2, 3))
+    with fast():
+        said = model(noisy, batch.timestep, batch.tokens)
+    return functional.mse_loss(said.float(), wanted, reduction="none").mean((1, 2, 3))
 
 
 @torch.no_grad()

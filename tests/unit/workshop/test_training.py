@@ -15,7 +15,7 @@ def kept() -> torch.Tensor:
 
 def batch(begun: int, timestep: int) -> Batch:
     generator = torch.Generator().manual_seed(1)
-    target, start = torch.randn(2, 3, 16, 16, 16, generator=generator)
+    target, start = torch.randn(2, 3, 32, 16, 16, generator=generator)
     return Batch(
         target,
         start,
