@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import torch
 from diffusers import (
     AutoencoderKL,
     EulerDiscreteScheduler,
@@ -86,6 +88,17 @@ def build_scheduler() -> EulerDiscreteScheduler:
         timestep_spacing="leading",
         steps_offset=1,
     )
+
+
+def load_vae(work: Path) -> AutoencoderKL:
+    """The picture coder as trained in `work`, or as the last milestone has it, in float32."""
+    if not (work / "vae.pt").exists():
+        return AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32).eval()
+    facts = work / "latents.json"
+    scale = json.loads(facts.read_text())["scaling_factor"] if facts.exists() else 1.0
+    vae = build_vae(scale)
+    vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
+    return vae.eval()
 
 
 def load_pipeline(folder: Path) -> StableDiffusionImg2ImgPipeline:

@@ -1,7 +1,7 @@
-"""Measure a demo model: one table on the screen, figures.json and picture sheets.
+"""Measure the demo model beside its first version: a table, figures.json and picture sheets.
 
-Needs nothing but the model's folder and the judge's committed weights: held-out scenes are drawn
-from their seeds. ``--beside`` puts the figures of an earlier run next to these.
+Needs nothing but the committed weights of both and of the judge: held-out scenes are drawn from
+their seeds. Both models are measured in the same run, on the same prompts, sketches and seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .world.scenes import GROUNDS, sample_scene
 
 STRENGTHS = tuple(round(0.05 + 0.1 * step, 2) for step in range(10))
 PAINTED = tuple(look for look in LOOKS if look != "sketch")
-FIRST = HERE / "first_version.json"
+FIRST = HERE / "first_version"
 Figures = dict[str, Any]
 
 
@@ -148,10 +148,10 @@ def diversity_figures(painter: Painter, groups: int, each: int) -> Figures:
     }
 
 
-def measure(options: argparse.Namespace) -> Figures:
-    """All figures of one model; its picture sheets are written beside them."""
+def measure(model: Path, options: argparse.Namespace) -> Figures:
+    """All figures of the model in a folder; its picture sheets are named after `model.name`."""
     start = time.monotonic()
-    painter = Painter(load_pipeline(options.model))
+    painter = Painter(load_pipeline(model))
     pixels, facts = load_held_out(options.work)
     flat = [fact for family in facts for fact in family]
     paintings = [fact for fact in flat if fact["look"] != "sketch"]
@@ -159,8 +159,8 @@ def measure(options: argparse.Namespace) -> Figures:
     number = min(options.sketches, len(pixels))
     noise, from_noise = noise_figures(painter, real, options.prompts)
     sketch, from_sketch = sketch_figures(painter, pixels[:number], facts[:number])
-    grid(from_noise[:48], 12).save(options.out / "from_noise.png")
-    grid(from_sketch, 12).save(options.out / "from_sketch.png")
+    grid(from_noise[:48], 12).save(options.out / f"{model.name}_from_noise.png")
+    grid(from_sketch, 12).save(options.out / f"{model.name}_from_sketch.png")
     return {
         "coder": coder_figures(painter, pixels.reshape(-1, SIDE, SIDE, 3), flat),
         "judge": {
@@ -173,10 +173,8 @@ def measure(options: argparse.Namespace) -> Figures:
         "sketch": sketch,
         "strength": strength_figures(painter, pixels[-options.inputs :], facts[-options.inputs :]),
         "diversity": diversity_figures(painter, options.groups, 6),
-        "steps": STEPS,
-        "guidance": GUIDANCE,
-        "negative_prompt": FULL_NEGATIVE,
-        "torch": str(torch.__version__),
+        "side": painter.side,
+        "weights_mb": sum(file.stat().st_size for file in model.rglob("*.safetensors")) / 1e6,
         "seconds": time.monotonic() - start,
     }
 
@@ -186,6 +184,8 @@ def table(figures: Figures) -> list[tuple[str, str]]:
     judge, noise, sketch = figures["judge"], figures["noise"], figures["sketch"]
     coder, strength, diversity = figures["coder"], figures["strength"], figures["diversity"]
     lines = [
+        ("pixels of a side", f"{figures['side']}"),
+        ("weights", f"{figures['weights_mb']:.1f} MB"),
         ("picture coder, mean PSNR", f"{coder['psnr_mean_db']:.2f} dB"),
         ("  tenth percentile", f"{coder['psnr_tenth_percentile_db']:.2f} dB"),
     ]
@@ -217,15 +217,14 @@ def table(figures: Figures) -> list[tuple[str, str]]:
     return lines
 
 
-def print_table(figures: Figures, before: Figures | None) -> None:
-    """The judge's own accuracy, then one line for each figure, an earlier model's beside it."""
-    own = figures["judge"]
+def print_table(first: Figures, this: Figures) -> None:
+    """The judge's own accuracy, then one line for each figure, of both models."""
+    own = this["judge"]
     said = ", ".join(f"{name} {value:.2f}" for name, value in own["accuracy"].items())
     print(f"judge on {own['pictures']} held-out paintings: {said}")
-    earlier = dict(enumerate(table(before))) if before else {}
-    print(f"{'':<58}{'this':>14}" + (f"{'before':>14}" if before else ""))
-    for index, (title, value) in enumerate(table(figures)):
-        print(f"{title:<58}{value:>14}" + (f"{earlier[index][1]:>14}" if before else ""))
+    print(f"{'':<58}{'first version':>16}{'this model':>16}")
+    for (title, before), (_, now) in zip(table(first), table(this), strict=True):
+        print(f"{title:<58}{before:>16}{now:>16}")
 
 
 def main() -> None:
@@ -233,8 +232,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--model", type=Path, default=MODEL_DIR)
+    parser.add_argument("--first", type=Path, default=FIRST)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--beside", type=Path, default=FIRST, help="figures.json of another model")
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--sketches", type=int, default=150)
     parser.add_argument("--inputs", type=int, default=12)
@@ -242,10 +241,17 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(2)
     options.out.mkdir(parents=True, exist_ok=True)
-    figures = measure(options)
+    first, this = (measure(model, options) for model in (options.first, options.model))
+    figures = {
+        "first_version": first,
+        "this_model": this,
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+        "negative_prompt": FULL_NEGATIVE,
+        "torch": str(torch.__version__),
+    }
     (options.out / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
-    before = json.loads(options.beside.read_text()) if options.beside.exists() else None
-    print_table(figures, before)
+    print_table(first, this)
 
 
 if __name__ == "__main__":

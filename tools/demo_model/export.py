@@ -8,25 +8,15 @@ import shutil
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionImg2ImgPipeline
+from diffusers import StableDiffusionImg2ImgPipeline
 
-from .architecture import HERE, MILESTONES, MODEL_DIR, WORK, build_scheduler, build_vae
+from .architecture import HERE, MILESTONES, MODEL_DIR, WORK, build_scheduler, load_vae
 from .tokenizer import load_tokenizer
 from .train_unet import Denoiser
 
 LICENCE = HERE / "MODEL_LICENSE"
 CARD = HERE / "MODEL_CARD.md"
 SEED = 5
-
-
-def load_vae(work: Path) -> AutoencoderKL:
-    """The picture coder as trained in `work`, or as the last milestone has it."""
-    if not (work / "vae.pt").exists():
-        return AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32).eval()
-    scale = json.loads((work / "latents.json").read_text())["scaling_factor"]
-    vae = build_vae(scale)
-    vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
-    return vae.eval()
 
 
 def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from .architecture import MILESTONES, SIDE, WORK, build_vae
+from .architecture import MILESTONES, SIDE, WORK, load_vae
 from .dataset import Facts, load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
 from .train_vae import to_tensor
@@ -106,8 +106,7 @@ def whereabouts(facts: list[Facts]) -> torch.Tensor:
 @torch.no_grad()
 def _reconstructed(work: Path, path: Path, families: int) -> np.ndarray:
     """What the picture coder gives back for the first families, as the judge sees it."""
-    model = build_vae().eval()
-    model.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
+    model = load_vae(work)
     codes = torch.load(work / f"latents_{path.stem}.pt")[:families].flatten(0, 1).float()
     made = [model.decode(codes[at : at + 8]).sample for at in range(0, len(codes), 8)]
     pixels = ((torch.cat(made) / 2 + 0.5).clamp(0, 1) * 255).round().byte()

@@ -7,31 +7,24 @@ from typing import Any
 import torch
 
 from .parallel import Team
+from .precision import FAST_TYPE
 
 MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonal(gradient: torch.Tensor, rounds: int = 5) -> torch.Tensor:
-    """The nearest matrix with all singular values near 1, by Newton-Schulz rounds.
-
-    The rounds work on the small square of the matrix with itself and touch the long side only at
-    the start and at the end.
-    """
+    """The nearest matrix with all singular values near 1, by Newton-Schulz rounds."""
     a, b, c = COEFFICIENTS
     flat = gradient.flatten(1)
     tall = flat.shape[0] > flat.shape[1]
     x = flat.T if tall else flat
-    x = x / (x.norm() + 1e-7)
-    square = x @ x.T
-    one = torch.eye(len(square))
-    turned = one
+    x = (x / (x.norm() + 1e-7)).to(FAST_TYPE)
     for _ in range(rounds):
-        step = a * one + b * square + c * square @ square
-        turned = step @ turned
-        square = step @ square @ step
-    x = turned @ x
-    return (x.T if tall else x).reshape(gradient.shape)
+        square = x @ x.T
+        step = torch.addmm(square, square, square, beta=b, alpha=c)
+        x = torch.addmm(x, step, x, beta=a)
+    return (x.T if tall else x).float().reshape(gradient.shape)
 
 
 class Muon(torch.optim.Optimizer):
@@ -60,8 +53,8 @@ class Muon(torch.optim.Optimizer):
             if index % self.team.size == self.team.rank:
                 directions.append(orthogonal(weight.grad.lerp(momentum, MOMENTUM)))
             else:
-                directions.append(torch.zeros_like(weight))
-        self.team.add_up(directions)
+                directions.append(torch.empty_like(weight))
+        self.team.exchange(directions)
         for weight, direction in zip(weights, directions, strict=True):
             size = 0.2 * max(weight.shape[0], weight[0].numel()) ** 0.5
             weight.mul_(1 - group["lr"] * group["decay"])

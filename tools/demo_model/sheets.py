@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from img2imgd.sketches import SKETCHES
 
-from .architecture import SIDE, WORK, load_pipeline
+from .architecture import SIDE, WORK, load_pipeline, load_vae
 from .dataset import load_held_out
-from .export import assemble, load_vae
+from .export import assemble
 from .painter import GREY, SEED, Painter
 from .train_vae import to_tensor
 from .world.captions import LOOK_NAMES

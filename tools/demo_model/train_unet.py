@@ -16,8 +16,9 @@ from transformers import CLIPTokenizer
 from .architecture import TOKENS, WORK, build_scheduler, build_text_encoder, build_unet
 from .dataset import Facts, training_shards
 from .parallel import Team, run_team
+from .precision import fast
 from .tokenizer import load_tokenizer
-from .training import Plan, Training, fast
+from .training import Plan, Training
 from .world.captions import unconditional
 
 PLAN = Plan("unet", 3, 150, matrix_rate=2e-3, rest_rate=1e-3, decay=0.01, ema_decay=0.999)
@@ -36,8 +37,10 @@ class Denoiser(torch.nn.Module):
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
         self.unet = build_unet()
-        self.unet.set_attn_processor(AttnProcessor())  # the fused one's way back is slower on CPUs
         self.text_encoder = build_text_encoder(tokenizer)
+        # attention written out: the way back through the fused one is slower on CPUs
+        self.unet.set_attn_processor(AttnProcessor())
+        self.text_encoder.set_attn_implementation("eager")
 
     def forward(
         self, noisy: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor

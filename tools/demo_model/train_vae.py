@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +14,8 @@ from torch.nn import functional
 from .architecture import LATENT_CHANNELS, LATENT_SIDE, SIDE, WORK, build_vae
 from .dataset import load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
-from .training import Plan, Training, fast, save_atomically
+from .precision import fast
+from .training import Plan, Training
 
 PLAN = Plan("vae", 1, 80, matrix_rate=2e-3, rest_rate=2e-3, decay=1e-4, ema_decay=0.998)
 KL_WEIGHT = 2e-6
@@ -103,48 +102,6 @@ def train(team: Team, work: Path, plan: Plan) -> None:
             )
 
 
-@torch.no_grad()
-def encode_shard(team: Team, work: Path) -> None:
-    """Encode every shard that has no latents yet; the team's processes take turns."""
-    model = build_vae().eval()
-    model.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
-    for number, path in enumerate([work / "held_out.npy", *training_shards(work)]):
-        target = work / f"latents_{path.stem}.pt"
-        if target.exists() or number % team.size != team.rank:
-            continue
-        start = time.monotonic()
-        pixels, _ = load_shard(path)
-        flat = pixels.reshape(-1, SIDE, SIDE, 3)
-        parts = [
-            model.encode(to_tensor(flat[at : at + 8])).latent_dist.mode().half()
-            for at in range(0, len(flat), 8)
-        ]
-        codes = torch.cat(parts)
-        save_atomically(codes.view(len(pixels), -1, *codes.shape[1:]), target)
-        print(f"{target.name} in {time.monotonic() - start:.0f} s", flush=True)
-
-
-@torch.no_grad()
-def finish_latents(work: Path) -> None:
-    """Encode blank sheets in many colours; note the spread that the latents are scaled by."""
-    model = build_vae().eval()
-    model.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
-    rng = np.random.default_rng(PLAN.seed)
-    tones = np.concatenate([np.repeat(np.linspace(0, 255, 24)[:, None], 3, 1),
-                            rng.uniform(0, 255, (40, 3))])  # fmt: skip
-    sheets = np.broadcast_to(tones[:, None, None], (len(tones), SIDE, SIDE, 3)).astype(np.uint8)
-    blank = [model.encode(to_tensor(sheets[at : at + 8])) for at in range(0, len(sheets), 8)]
-    codes = torch.cat([made.latent_dist.mode().half() for made in blank])
-    save_atomically(codes, work / "latents_flat.pt")
-    codes = torch.load(work / "latents_train_00.pt").float()
-    facts = {
-        "scaling_factor": 1 / float(codes.std()),
-        "mean": codes.mean((0, 1, 3, 4)).tolist(),
-        "spread": codes.std((0, 1, 3, 4)).tolist(),
-    }
-    (work / "latents.json").write_text(json.dumps(facts, indent=2))
-
-
 def main() -> None:
     """Command line of the training."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -154,8 +111,6 @@ def main() -> None:
     options = parser.parse_args()
     plan = replace(PLAN, minutes=options.minutes)
     run_team(options.processes, train, options.work, plan)
-    run_team(options.processes, encode_shard, options.work)
-    finish_latents(options.work)
 
 
 if __name__ == "__main__":

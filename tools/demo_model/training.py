@@ -83,17 +83,6 @@ class Budget:
         return f"{self.seconds / 60:6.1f} min  step {self.iteration:6d}  loss {self.loss:.5f}"
 
 
-def fast() -> torch.autocast:
-    """Convolutions and products in bfloat16 where the processor has matrix units for it (AMX).
-
-    A step of either training then takes about 0.6 of the time; weights, their gradients and all
-    averages stay float32.
-    """
-    cores = Path("/proc/cpuinfo")
-    units = cores.exists() and "amx_bf16" in cores.read_text()
-    return torch.autocast("cpu", torch.bfloat16, enabled=units)
-
-
 def save_atomically(state: Any, path: Path) -> None:
     """Write a checkpoint beside its place and move it there whole."""
     fresh = path.with_suffix(".fresh")
