@@ -32,6 +32,10 @@ def test_the_demo_paints_three_sketches_and_names_files_that_are_there(
     (gif,) = hills.glob("*.gif")
     assert gif in named
     assert gif_duration(gif) == 31 * 400
+    with Image.open(home / "story.png") as story:
+        assert story.width > 1_000
+        story.load()
+    assert home / "story.png" in named
     for path in (house, *boats.glob("boat_*_??_187.png"), *frames):
         with Image.open(path) as image:
             assert image.size == (128, 128), path.name

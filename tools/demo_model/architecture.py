@@ -25,7 +25,7 @@ MILESTONES = HERE / "milestones"
 MODEL_DIR = HERE.parents[1] / "daemon" / "img2imgd" / "demo_model"
 
 
-def build_vae(scaling_factor: float = 1.0) -> AutoencoderKL:
+def build_vae() -> AutoencoderKL:
     """The picture coder: 3x256x256 in -1..1 to 32x16x16 latents and back."""
     return AutoencoderKL(
         in_channels=3,
@@ -37,7 +37,6 @@ def build_vae(scaling_factor: float = 1.0) -> AutoencoderKL:
         latent_channels=LATENT_CHANNELS,
         norm_num_groups=8,
         sample_size=SIDE,
-        scaling_factor=scaling_factor,
         mid_block_add_attention=False,
     )
 
@@ -92,12 +91,15 @@ def build_scheduler() -> EulerDiscreteScheduler:
 
 def load_vae(work: Path) -> AutoencoderKL:
     """The picture coder as trained in `work`, or as the last milestone has it, in float32."""
-    if not (work / "vae.pt").exists():
-        return AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32).eval()
+    if (work / "vae.pt").exists():
+        vae = build_vae()
+        vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
+    else:
+        vae = AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32)
     facts = work / "latents.json"
-    scale = json.loads(facts.read_text())["scaling_factor"] if facts.exists() else 1.0
-    vae = build_vae(scale)
-    vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
+    if facts.exists():
+        scale = json.loads(facts.read_text())["scaling_factor"]
+        vae.register_to_config(scaling_factor=scale)
     return vae.eval()
 
 

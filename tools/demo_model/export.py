@@ -22,7 +22,7 @@ SEED = 5
 def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:
     """The pipeline in float32; without a checkpoint in `work` the denoiser has random weights."""
     torch.manual_seed(SEED)
-    tokenizer = load_tokenizer(work / "tokenizer")
+    tokenizer = load_tokenizer(work)
     denoiser = Denoiser(tokenizer).eval()
     if (work / "unet.pt").exists():
         denoiser.load_state_dict(torch.load(work / "unet.pt", map_location="cpu")["ema"])

@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from .architecture import TOKENS
+from .architecture import MILESTONES, TOKENS
 from .world.captions import FILLERS, NEGATIVES, caption
 from .world.looks import LOOKS
 from .world.scenes import sample_scene
@@ -49,8 +49,11 @@ def train_tokenizer(captions: int = 20_000, merges: int = 1_300) -> CLIPTokenize
     return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=TOKENS)
 
 
-def load_tokenizer(folder: Path) -> CLIPTokenizer:
-    """The tokenizer kept in `folder`, learnt and written there the first time."""
-    if not (folder / "tokenizer.json").exists():
-        train_tokenizer().save_pretrained(folder)
+def load_tokenizer(work: Path) -> CLIPTokenizer:
+    """The tokenizer of the milestones; before the first, one in `work`, learnt when missing."""
+    folder = MILESTONES / "tokenizer"
+    if not folder.exists():
+        folder = work / "tokenizer"
+        if not folder.exists():
+            train_tokenizer().save_pretrained(folder)
     return CLIPTokenizer.from_pretrained(folder)

@@ -1,4 +1,7 @@
-"""Train denoiser and text encoder together on cached latents; may be cut off and rerun."""
+"""Train denoiser and text encoder together on cached latents; may be cut off and rerun.
+
+Without a checkpoint it begins from the weights of the last milestone, if there is one.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import load_file
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from .architecture import TOKENS, WORK, build_scheduler, build_text_encoder, build_unet
+from .architecture import MILESTONES, TOKENS, WORK, build_scheduler, build_text_encoder, build_unet
 from .dataset import Facts, training_shards
 from .parallel import Team, run_team
 from .precision import fast
@@ -22,10 +26,10 @@ from .training import Plan, Training
 from .world.captions import unconditional
 
 PLAN = Plan("unet", 3, 150, matrix_rate=2e-3, rest_rate=1e-3, decay=0.01, ema_decay=0.999)
-BATCH = 32
+BATCH = 48
 DROPOUT = 0.1
 STEPS = 1_000
-SNR_CAP = 5.0
+SNR_CAP, SNR_FLOOR = 5.0, 0.3
 SKETCH_TARGETS = 0.3  # share of the sketches that are painted towards, once an epoch
 FROM_DRAWING, FROM_PAINTING, FROM_FLAT = 0.21, 0.14, 0.08
 JUDGED = 256
@@ -41,6 +45,13 @@ class Denoiser(torch.nn.Module):
         # attention written out: the way back through the fused one is slower on CPUs
         self.unet.set_attn_processor(AttnProcessor())
         self.text_encoder.set_attn_implementation("eager")
+
+    def load(self, folder: Path) -> None:
+        """Take the weights that a pipeline's folder or the milestones hold."""
+        unet = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
+        text = load_file(folder / "text_encoder" / "model.safetensors")
+        self.unet.load_state_dict(unet)
+        self.text_encoder.load_state_dict(text)
 
     def forward(
         self, noisy: torch.Tensor, timesteps: torch.Tensor, tokens: torch.Tensor
@@ -147,9 +158,13 @@ class Batches:
 
 
 def weights(kept: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-    """Min-SNR weights for v (Hang et al. 2023, https://arxiv.org/abs/2303.09556)."""
+    """Min-SNR weights for v (Hang et al. 2023, https://arxiv.org/abs/2303.09556), with a floor.
+
+    Where nearly all is noise they would fall to nothing, yet there time, ground and look are
+    decided.
+    """
     ratio = kept[timestep] / (1 - kept[timestep])
-    return ratio.clamp(max=SNR_CAP) / (ratio + 1) * (1 + 1 / SNR_CAP)
+    return ratio.clamp(SNR_FLOOR, SNR_CAP) / (ratio + 1) * (1 + 1 / SNR_CAP)
 
 
 def v_loss(model: Denoiser, batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
@@ -176,11 +191,13 @@ def held_out_loss(model: Denoiser, batch: Batch, kept: torch.Tensor) -> dict[str
 def train(team: Team, work: Path, plan: Plan) -> None:
     """Train until the minutes of the plan are spent, over all runs together."""
     torch.manual_seed(plan.seed)
-    tokenizer = load_tokenizer(work / "tokenizer")
+    tokenizer = load_tokenizer(work)
     batches = Batches(work, [path.stem for path in training_shards(work)], tokenizer)
     judged = Batches(work, ["held_out"], tokenizer).draw(JUDGED, np.random.default_rng(plan.seed))
     kept = build_scheduler().alphas_cumprod.float()
     model = Denoiser(tokenizer)
+    if (MILESTONES / "unet").exists():
+        model.load(MILESTONES)
     training = Training(plan, model, team, work)
     while training.budget.left():
         batch = batches.draw(BATCH // team.size, training.rng)

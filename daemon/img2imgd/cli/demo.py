@@ -13,10 +13,13 @@ from rich.console import Console
 from img2imgd import log
 from img2imgd.app import Outcome, serve_once
 from img2imgd.cli.progress import ProgressBars
+from img2imgd.cli.story import Chapter, tell
 from img2imgd.config import Config, load_config
 from img2imgd.errors import Exit
 from img2imgd.sketches import SKETCHES
 
+STYLES = ("turner", "andy warhol", "hokusai", "van gogh")
+_SHOWN = (12, 17, 21, 25, 30)  # the strengths of the sweep that the sheet shows
 SIDECARS = {
     "house": """\
 # A sketch becomes a picture.
@@ -25,10 +28,10 @@ strength: 0.7
 guidance_scale: 6
 seed: 187
 """,
-    "boat": """\
-# One sketch and one seed in four styles: " by hokusai" and so on is added to the prompt.
+    "boat": f"""\
+# One sketch and one seed in several styles: " by hokusai" and so on is added to the prompt.
 prompt: a boat on the sea at sunset
-style: [turner, andy warhol, hokusai, van gogh]
+style: [{", ".join(STYLES)}]
 strength: 0.6
 guidance_scale: 6
 seed: 187
@@ -84,12 +87,15 @@ def _say(config: Config, outcome: Outcome) -> None:
             print(f"  {row.spec.rel}: {row.state.value} {row.reason}")
         return
     gif = next(made["hills.png"].glob("*.gif"))
+    story = config.root / "story.png"
+    tell(_chapters(config.done, made), story)
     print(f"""
-Done. Open these files:
+Done. Everything on one sheet:
+    {story}
 
   A sketch became a picture:
     {made["house.png"]}
-  One sketch in four styles, a picture each, in the folder:
+  One sketch in {len(STYLES)} styles, a picture each, in the folder:
     {made["boat.png"]}
   A morph from sketch to painting, 31 strengths from 0.05 to 0.95:
     {gif}
@@ -102,3 +108,21 @@ model in the config (img2imgd init writes one). To go on with this folder:
   img2imgd run --root {config.root}
 
 then drop a picture and a sidecar into {config.inboxes[0].path}.""")
+
+
+def _chapters(done: Path, made: dict[str, Path]) -> list[Chapter]:
+    """The sheet's rows: sketch to picture, one sketch in several styles, the morph."""
+    styles = sorted(made["boat.png"].glob("*.png"))
+    strengths = sorted(made["hills.png"].glob("*.png"))
+    told = {
+        "house.png": ("A sketch becomes a picture", [(made["house.png"], "painted")]),
+        "boat.png": ("One sketch, several styles", list(zip(styles, STYLES, strict=True))),
+        "hills.png": (
+            "A sweep over strengths",
+            [(strengths[at], f"strength {0.05 + 0.03 * at:.2f}") for at in _SHOWN],
+        ),
+    }
+    return [
+        Chapter(title, SIDECARS[name.removesuffix(".png")], done / name, pictures)
+        for name, (title, pictures) in told.items()
+    ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from tools.demo_model.architecture import build_scheduler
 from tools.demo_model.evaluate import frechet, spread
+from tools.demo_model.muon import orthogonal
+from tools.demo_model.parallel import Team, run_team
 from tools.demo_model.train_unet import STEPS, Batch, noised, weights
 
 
@@ -54,6 +58,31 @@ def test_weights_fall_where_little_noise_is_left() -> None:
     values = weights(kept(), torch.tensor([0, 100, 300, 999]))
     assert values[0] < 0.1
     assert values[0] < values[1] < values[2]
+
+
+def add_and_exchange(team: Team, folder: Path) -> None:
+    sums = torch.full((2, 3), float(team.rank + 1))
+    team.add_up([sums])
+    mixed = [torch.full((4,), 10.0 * team.rank + index) for index in range(3)]
+    team.exchange(mixed)
+    told = team.leaders(7.5 if team.leads else 0.0)
+    torch.save((sums, mixed, told), folder / f"{team.rank}.pt")
+
+
+def test_a_team_adds_up_and_shares_what_each_of_it_holds(tmp_path: Path) -> None:
+    run_team(2, add_and_exchange, tmp_path)
+    for rank in range(2):
+        sums, mixed, told = torch.load(tmp_path / f"{rank}.pt")
+        assert torch.equal(sums, torch.full((2, 3), 3.0))
+        assert [float(part[0]) for part in mixed] == [0.0, 11.0, 2.0]
+        assert told == 7.5
+
+
+def test_orthogonal_steps_have_singular_values_near_one() -> None:
+    gradient = torch.randn(24, 6, 3, 3, generator=torch.Generator().manual_seed(4))
+    values = torch.linalg.svdvals(orthogonal(gradient).flatten(1))
+    assert float(values.min()) > 0.3
+    assert float(values.max()) < 1.4
 
 
 def test_frechet_distance_of_shifted_normals_is_the_shift_squared() -> None:
