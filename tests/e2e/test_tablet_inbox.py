@@ -79,9 +79,13 @@ def test_a_stale_save_that_has_not_begun_gives_way_to_the_newest(root: ServedRoo
     )
     for number, colour in enumerate(("red", "green", "blue")):
         _save(drawing, colour)
-        wait_until(lambda n=number: len(root.jobs()) == n + 2, f"{colour} is queued")
-    states = [row.state for row in root.jobs() if row.spec.rel == "drawing.png"]
-    assert states == [JobState.REPLACED, JobState.REPLACED, JobState.QUEUED]
+        wanted = [*[JobState.REPLACED] * number, JobState.QUEUED]
+        wait_until(
+            lambda states=wanted: (
+                [row.state for row in root.jobs() if row.spec.rel == "drawing.png"] == states
+            ),
+            f"{colour} is queued, and what was queued before is replaced",
+        )
     assert daemon.stop(grace=20) == 0
     result = root.once()
     assert result.returncode == 0, result.stderr
