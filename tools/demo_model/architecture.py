@@ -90,10 +90,11 @@ def build_scheduler() -> EulerDiscreteScheduler:
 
 
 def load_vae(work: Path) -> AutoencoderKL:
-    """The picture coder as trained in `work`, or as the last milestone has it, in float32."""
-    if (work / "vae.pt").exists():
+    """The picture coder as trained last in `work`, or as the milestone has it, in float32."""
+    trained = [path for path in (work / "decoder.pt", work / "vae.pt") if path.exists()]
+    if trained:
         vae = build_vae()
-        vae.load_state_dict(torch.load(work / "vae.pt", map_location="cpu")["ema"])
+        vae.load_state_dict(torch.load(trained[0], map_location="cpu")["ema"])
     else:
         vae = AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32)
     facts = work / "latents.json"

@@ -10,7 +10,12 @@ from matplotlib import pyplot
 
 from .architecture import MILESTONES
 
-TITLES = {"vae": "picture coder", "unet": "denoiser and text encoder", "judge": "judge"}
+TITLES = {
+    "vae": "picture coder",
+    "decoder": "its decoder alone",
+    "unet": "denoiser and text encoder",
+    "judge": "judge",
+}
 
 
 def read_curve(path: Path) -> dict[str, list[float]]:

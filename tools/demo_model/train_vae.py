@@ -1,4 +1,8 @@
-"""Train the picture coder on random crops of the rendered pictures; may be cut off and rerun."""
+"""Train the picture coder on random crops of the rendered pictures; may be cut off and rerun.
+
+With ``--decoder-only`` the decoder alone goes on from the weights there are, so that latents and
+what was trained on them stay good.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ import torch
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch.nn import functional
 
-from .architecture import LATENT_CHANNELS, LATENT_SIDE, SIDE, WORK, build_vae
+from .architecture import LATENT_CHANNELS, LATENT_SIDE, SIDE, WORK, build_vae, load_vae
 from .dataset import load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
 from .precision import fast
 from .training import Plan, Training
 
 PLAN = Plan("vae", 1, 80, matrix_rate=2e-3, rest_rate=2e-3, decay=1e-4, ema_decay=0.998)
+DECODER = replace(PLAN, name="decoder", matrix_rate=7e-4, rest_rate=7e-4)
+DECODER_NOISE = 0.5  # of the spread that codes have in training: it is measured without any
 KL_WEIGHT = 2e-6
 QUIET = -4.0  # log variance that codes start with: little noise, so that edges are learnt at once
 CROP = 96
@@ -79,16 +85,24 @@ def train(team: Team, work: Path, plan: Plan) -> None:
     shards = [load_shard(path)[0] for path in training_shards(work)]
     held_out, _ = load_held_out(work)
     judged = held_out.reshape(-1, SIDE, SIDE, 3)[:JUDGED]
+    decoder_only = plan.name == DECODER.name
+    noise = DECODER_NOISE if decoder_only else 1.0
     model = build_vae()
-    with torch.no_grad():
-        model.quant_conv.bias[LATENT_CHANNELS:] = QUIET
+    if decoder_only:
+        model.load_state_dict(load_vae(work).state_dict())
+        model.encoder.requires_grad_(False)
+        model.quant_conv.requires_grad_(False)
+    else:
+        with torch.no_grad():
+            model.quant_conv.bias[LATENT_CHANNELS:] = QUIET
     training = Training(plan, model, team, work)
     while training.budget.left():
         batch = crops(shards, BATCH // team.size, training.rng)
         with fast():
             moments = model.encode(batch).latent_dist.parameters
             posterior = DiagonalGaussianDistribution(moments.float())
-            made = model.decode(posterior.sample()).sample
+            codes = posterior.mean + noise * posterior.std * torch.randn_like(posterior.mean)
+            made = model.decode(codes).sample
         cost = KL_WEIGHT * posterior.kl().mean()
         training.step(reconstruction_loss(made.float(), batch) + cost)
         if training.due(400):
@@ -108,8 +122,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--minutes", type=float, default=PLAN.minutes)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--decoder-only", action="store_true")
     options = parser.parse_args()
-    plan = replace(PLAN, minutes=options.minutes)
+    plan = replace(DECODER if options.decoder_only else PLAN, minutes=options.minutes)
     run_team(options.processes, train, options.work, plan)
 
 
