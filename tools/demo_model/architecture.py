@@ -22,6 +22,7 @@ TOKENS = 77
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
 MILESTONES = HERE / "milestones"
+FIRST_VERSION = HERE / "first_version"
 MODEL_DIR = HERE.parents[1] / "daemon" / "img2imgd" / "demo_model"
 
 
@@ -94,7 +95,8 @@ def load_vae(work: Path) -> AutoencoderKL:
     trained = [path for path in (work / "decoder.pt", work / "vae.pt") if path.exists()]
     if trained:
         vae = build_vae()
-        vae.load_state_dict(torch.load(trained[0], map_location="cpu")["ema"])
+        newest = max(trained, key=lambda path: path.stat().st_mtime)
+        vae.load_state_dict(torch.load(newest, map_location="cpu")["ema"])
     else:
         vae = AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32)
     facts = work / "latents.json"

@@ -11,21 +11,25 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
 from .architecture import HERE, MILESTONES, MODEL_DIR, WORK, build_scheduler, load_vae
+from .judge import WEIGHTS
 from .tokenizer import load_tokenizer
 from .train_unet import Denoiser
 
 LICENCE = HERE / "MODEL_LICENSE"
 CARD = HERE / "MODEL_CARD.md"
-SEED = 5
 
 
 def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:
-    """The pipeline in float32; without a checkpoint in `work` the denoiser has random weights."""
-    torch.manual_seed(SEED)
+    """The pipeline in float32, from the newest weights: those in `work`, or the milestone's.
+
+    Raises FileNotFoundError where neither is.
+    """
     tokenizer = load_tokenizer(work)
     denoiser = Denoiser(tokenizer).eval()
     if (work / "unet.pt").exists():
         denoiser.load_state_dict(torch.load(work / "unet.pt", map_location="cpu")["ema"])
+    else:
+        denoiser.load(MILESTONES)
     return StableDiffusionImg2ImgPipeline(
         vae=load_vae(work),
         text_encoder=denoiser.text_encoder,
@@ -76,8 +80,8 @@ def milestone(work: Path) -> None:
         pipeline.unet.half().save_pretrained(MILESTONES / "unet")
         pipeline.text_encoder.half().save_pretrained(MILESTONES / "text_encoder")
         pipeline.tokenizer.save_pretrained(MILESTONES / "tokenizer")
-    for curve in work.glob("*.csv"):
-        shutil.copyfile(curve, MILESTONES / curve.name)
+    for kept in [*work.glob("*.csv"), *work.glob(WEIGHTS)]:
+        shutil.copyfile(kept, MILESTONES / kept.name)
 
 
 def main() -> None:

@@ -7,17 +7,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from .architecture import MILESTONES, SIDE, WORK, load_vae
+from .architecture import FIRST_VERSION, MILESTONES, SIDE, WORK, load_vae
 from .dataset import Facts, load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
-from .train_vae import to_tensor
+from .pictures import reconstructed, reduced, to_tensor
 from .training import Plan, Training
 from .world.looks import LOOKS
 from .world.scenes import GROUNDS, MAINS, TIMES
@@ -26,9 +26,9 @@ PLAN = Plan("judge", 7, 12, matrix_rate=1e-3, rest_rate=1e-3, decay=0.05, ema_de
 BATCH = 64
 SEEN = 128  # pixels of a side: pictures of both versions of the model are brought to this size
 FEATURES = 64
-RECONSTRUCTED = 300  # families that are also learnt as the picture coder gives them back
+GIVEN_BACK = 1_200  # pictures that are also learnt as the coders of both versions give them back
 UNKNOWN = -1
-WEIGHTS = MILESTONES / "judge.safetensors"
+WEIGHTS = "judge.safetensors"
 CLASSES: dict[str, tuple[str, ...]] = {
     "time": TIMES,
     "ground": GROUNDS,
@@ -78,14 +78,6 @@ class Judge(nn.Module):
         return said, self.places(seen), features
 
 
-def as_seen(pixels: np.ndarray) -> np.ndarray:
-    """N x side x side x 3 bytes reduced to N x SEEN x SEEN x 3."""
-    if pixels.shape[1] == SEEN:
-        return pixels
-    size = (SEEN, SEEN)
-    return np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in pixels])
-
-
 def labels(facts: list[Facts]) -> dict[str, torch.Tensor]:
     """Class numbers for each question; UNKNOWN where a picture does not tell."""
     return {
@@ -103,27 +95,25 @@ def whereabouts(facts: list[Facts]) -> torch.Tensor:
     )
 
 
-@torch.no_grad()
-def _reconstructed(work: Path, path: Path, families: int) -> np.ndarray:
-    """What the picture coder gives back for the first families, as the judge sees it."""
-    model = load_vae(work)
-    codes = torch.load(work / f"latents_{path.stem}.pt")[:families].flatten(0, 1).float()
-    made = [model.decode(codes[at : at + 8]).sample for at in range(0, len(codes), 8)]
-    pixels = ((torch.cat(made) / 2 + 0.5).clamp(0, 1) * 255).round().byte()
-    return as_seen(pixels.permute(0, 2, 3, 1).numpy())
+def _given_back(work: Path, pixels: np.ndarray) -> list[np.ndarray]:
+    """N pictures as the coders of both versions of the model give them back."""
+    first = AutoencoderKL.from_pretrained(FIRST_VERSION / "vae", torch_dtype=torch.float32)
+    made = [reconstructed(load_vae(work), pixels), reconstructed(first, reduced(pixels, SEEN))]
+    return [reduced(one, SEEN) for one in made]
 
 
 def _lessons(work: Path) -> tuple[np.ndarray, list[Facts]]:
     pictures: list[np.ndarray] = []
     facts: list[Facts] = []
     for number, path in enumerate(training_shards(work)):
-        pixels, told = load_shard(path)
+        families, told = load_shard(path)
+        pixels = families.reshape(-1, SIDE, SIDE, 3)
         flat = [fact for family in told for fact in family]
-        pictures.append(as_seen(pixels.reshape(-1, SIDE, SIDE, 3)))
+        pictures.append(reduced(pixels, SEEN))
         facts += flat
         if number == 0:
-            pictures.append(_reconstructed(work, path, RECONSTRUCTED))
-            facts += flat[: len(pictures[-1])]
+            pictures += _given_back(work, pixels[:GIVEN_BACK])
+            facts += 2 * flat[:GIVEN_BACK]
     return np.concatenate(pictures), facts
 
 
@@ -133,7 +123,7 @@ def _place_loss(said: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def train(team: Team, work: Path, plan: Plan) -> None:
-    """Learn from real pictures and, for a part, from their reconstructions."""
+    """Learn from drawn pictures and, for a small part, from what coders give back of them."""
     torch.manual_seed(plan.seed)
     pixels, facts = _lessons(work)
     wanted, places = labels(facts), whereabouts(facts)
@@ -156,14 +146,15 @@ def train(team: Team, work: Path, plan: Plan) -> None:
             training.save()
             training.note()
     if team.leads:
-        WEIGHTS.parent.mkdir(exist_ok=True)
-        save_file({name: value.half() for name, value in training.ema.values.items()}, WEIGHTS)
+        kept = {name: value.half() for name, value in training.ema.values.items()}
+        save_file(kept, work / WEIGHTS)
 
 
-def load_judge() -> Judge:
-    """The trained judge, from the committed weights."""
+def load_judge(folder: Path = MILESTONES) -> Judge:
+    """The trained judge, from the committed weights unless another folder is named."""
     judge = Judge()
-    judge.load_state_dict({name: value.float() for name, value in load_file(WEIGHTS).items()})
+    kept = load_file(folder / WEIGHTS)
+    judge.load_state_dict({name: value.float() for name, value in kept.items()})
     return judge.eval()
 
 
@@ -172,7 +163,7 @@ class Verdict:
 
     @torch.no_grad()
     def __init__(self, judge: Judge, pixels: np.ndarray) -> None:
-        seen = to_tensor(as_seen(pixels))
+        seen = to_tensor(reduced(pixels, SEEN))
         parts = [judge(seen[at : at + 64]) for at in range(0, len(seen), 64)]
         self.answers = {
             name: torch.cat([said[name].argmax(1) for said, _, _ in parts]) for name in CLASSES
@@ -180,11 +171,16 @@ class Verdict:
         self.places = torch.cat([where for _, where, _ in parts])
         self.features = torch.cat([features for _, _, features in parts]).double().numpy()
 
-    def accuracy(self, facts: list[Facts]) -> dict[str, float]:
-        """Share of right answers for each question, where the picture tells."""
+    def accuracy(self, facts: list[Facts], only: np.ndarray | None = None) -> dict[str, float]:
+        """Share of right answers for each question, where the picture tells.
+
+        `only` are N truths: which pictures count.
+        """
         shares: dict[str, float] = {}
         for name, wanted in labels(facts).items():
             known = wanted != UNKNOWN
+            if only is not None:
+                known &= torch.from_numpy(only)
             shares[name] = float((self.answers[name] == wanted)[known].double().mean())
         return shares
 
@@ -207,7 +203,7 @@ def main() -> None:
     plan = replace(PLAN, minutes=options.minutes)
     run_team(options.processes, train, options.work, plan)
     pixels, facts = load_held_out(options.work)
-    verdict = Verdict(load_judge(), pixels.reshape(-1, SIDE, SIDE, 3))
+    verdict = Verdict(load_judge(options.work), pixels.reshape(-1, SIDE, SIDE, 3))
     flat = [fact for family in facts for fact in family]
     print(json.dumps({**verdict.accuracy(flat), **verdict.misplaced(flat)}, indent=2))
 

@@ -1,23 +1,47 @@
-"""Encode all rendered pictures once, for the training of the denoiser; may be cut off and rerun."""
+"""Encode all rendered pictures once, for the training of the denoiser; may be cut off and rerun.
+
+Latents that another encoder made are thrown away.
+"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 
 from .architecture import SIDE, WORK, load_vae
 from .dataset import load_shard, training_shards
 from .parallel import Team, run_team
+from .pictures import to_tensor
 from .precision import fast
-from .train_vae import to_tensor
 from .training import save_atomically
 
 SEED = 1
+
+
+def encoder_hash(vae: AutoencoderKL) -> str:
+    """SHA-256 of the weights that latents hang on; the decoder's are not among them."""
+    digest = hashlib.sha256()
+    for part in (vae.encoder, vae.quant_conv):
+        for name, value in part.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def drop_stale(work: Path) -> None:
+    """Remove latents that another encoder made, and note which encoder makes the next."""
+    note, now = work / "encoder.sha256", encoder_hash(load_vae(work))
+    if not note.exists() or note.read_text() != now:
+        for path in work.glob("latents_*.pt"):
+            path.unlink()
+    note.write_text(now)
 
 
 @torch.no_grad()
@@ -53,12 +77,7 @@ def finish_latents(work: Path) -> None:
     codes = torch.cat([made.latent_dist.mode().half() for made in blank])
     save_atomically(codes, work / "latents_flat.pt")
     codes = torch.load(work / "latents_train_00.pt").float()
-    facts = {
-        "scaling_factor": 1 / float(codes.std()),
-        "mean": codes.mean((0, 1, 3, 4)).tolist(),
-        "spread": codes.std((0, 1, 3, 4)).tolist(),
-    }
-    (work / "latents.json").write_text(json.dumps(facts, indent=2))
+    (work / "latents.json").write_text(json.dumps({"scaling_factor": 1 / float(codes.std())}))
 
 
 def main() -> None:
@@ -67,6 +86,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
+    drop_stale(options.work)
     run_team(options.processes, encode_shard, options.work)
     finish_latents(options.work)
 

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from torch import multiprocessing
 
-ROOM = 20_000_000  # numbers that one message may have
+ROOM = 20_000_000  # numbers that one message may have, as the denoiser's gradients need
 
 
 @dataclass(frozen=True)
 class Team:
     """The processes of one training; `rank` 0 writes checkpoints and talks.
 
-    `board` is size x ROOM floats that all see, each process writing its own row; `gate` opens when
+    `board` is size x room floats that all see, each process writing its own row; `gate` opens when
     all have come.
     """
 
@@ -84,8 +84,11 @@ def _enter(
     job(Team(rank, size, board, gate), *given)
 
 
-def run_team(size: int, job: Callable[..., None], *given: Any) -> None:
-    """Run `job(team, *given)` in `size` processes and wait for all of them."""
-    board = torch.empty(size, ROOM).share_memory_()
+def run_team(size: int, job: Callable[..., None], *given: Any, room: int = ROOM) -> None:
+    """Run `job(team, *given)` in `size` processes and wait for all of them.
+
+    No message between them may have more than `room` numbers.
+    """
+    board = torch.empty(size, room).share_memory_()
     gate = multiprocessing.get_context("spawn").Barrier(size)
     multiprocessing.spawn(_enter, args=(size, board, gate, job, given), nprocs=size)

@@ -1,6 +1,6 @@
 """Picture sheets to look at: sketches in every look, one scene through the day, sweeps, a snapshot.
 
-Without ``--model`` they show the newest checkpoints.
+Without ``--model`` they show the newest checkpoints, or else the milestone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .architecture import SIDE, WORK, load_pipeline, load_vae
 from .dataset import load_held_out
 from .export import assemble
 from .painter import GREY, SEED, Painter
-from .train_vae import to_tensor
+from .pictures import reconstructed
 from .world.captions import LOOK_NAMES
 
 GAP, LABEL = 6, 26
@@ -54,12 +54,12 @@ PROMPTS = (
 
 
 def grid(pictures: Sequence[np.ndarray] | np.ndarray, columns: int) -> Image.Image:
-    """SIDE x SIDE x 3 byte pictures, row by row, as one picture."""
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * SIDE, rows * SIDE), (255, 255, 255))
+    """Square pictures (side x side x 3 bytes), row by row, as one picture."""
+    rows, side = -(-len(pictures) // columns), len(pictures[0])
+    sheet = Image.new("RGB", (columns * side, rows * side), (255, 255, 255))
     for number, pixels in enumerate(pictures):
         y, x = divmod(number, columns)
-        sheet.paste(Image.fromarray(pixels), (x * SIDE, y * SIDE))
+        sheet.paste(Image.fromarray(pixels), (x * side, y * side))
     return sheet
 
 
@@ -109,21 +109,17 @@ def write_sweeps(painter: Painter, folder: Path) -> None:
     for name, prompt in SWEEPS:
         drawn = sketch(name)
         frames = [painter.paint([prompt], [drawn], value, [SEED])[0] for value in STRENGTHS]
-        first, *rest = [Image.fromarray(frame).quantize(128) for frame in [*frames, *frames[::-1]]]
-        first.save(folder / f"sweep_{name}.gif", save_all=True, append_images=rest, duration=100,
-                   loop=0)  # fmt: skip
-        grid(frames[::3], 11).save(folder / f"sweep_{name}.png")
+        first, *rest = [Image.fromarray(frame).quantize(96) for frame in frames]
+        first.save(folder / f"sweep_{name}.gif", save_all=True, append_images=rest,
+                   duration=[1_000, *[110] * 29, 1_600], loop=0)  # fmt: skip
 
 
-@torch.no_grad()
 def reconstructions(work: Path) -> Image.Image:
     """Held-out pictures above what the picture coder gives back."""
     pixels = load_held_out(work)[0][:10].reshape(-1, SIDE, SIDE, 3)
-    vae = load_vae(work)
-    made = [vae(to_tensor(pixels[at : at + 10])).sample for at in range(0, len(pixels), 10)]
-    bytes_ = ((torch.cat(made) / 2 + 0.5).clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
-    rows = [part[at : at + 10] for at in range(0, len(pixels), 10) for part in (pixels, bytes_)]
-    return grid(np.concatenate([np.asarray(row) for row in rows]), 10)
+    made = reconstructed(load_vae(work), pixels)
+    rows = [part[at : at + 10] for at in range(0, len(pixels), 10) for part in (pixels, made)]
+    return grid(np.concatenate(rows), 10)
 
 
 def snapshot(painter: Painter, work: Path) -> Image.Image:

@@ -1,7 +1,4 @@
-"""Train denoiser and text encoder together on cached latents; may be cut off and rerun.
-
-Without a checkpoint it begins from the weights of the last milestone, if there is one.
-"""
+"""Train denoiser and text encoder together on cached latents; may be cut off and rerun."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ DROPOUT = 0.1
 STEPS = 1_000
 SNR_CAP, SNR_FLOOR = 5.0, 0.3
 SKETCH_TARGETS = 0.3  # share of the sketches that are painted towards, once an epoch
-FROM_DRAWING, FROM_PAINTING, FROM_FLAT = 0.21, 0.14, 0.08
+FROM_SKETCH, FROM_ANY, FROM_FLAT = 0.21, 0.14, 0.08  # what begun pictures begin from
 JUDGED = 256
 
 
@@ -138,11 +135,11 @@ class Batches:
         target = self.latents[family, member].float()
         other = (member + rng.integers(1, members, number)) % members
         lot = rng.random(number)
-        other = np.where(lot < FROM_DRAWING, 0, other)
+        other = np.where(lot < FROM_SKETCH, 0, other)
         start = self.latents[family, other].float()
         timestep = ((rng.permutation(number) + rng.random(number)) * (STEPS / number)).astype(int)
         begun = np.full(number, STEPS)
-        paired = (lot < FROM_DRAWING + FROM_PAINTING) & (other != member)
+        paired = (lot < FROM_SKETCH + FROM_ANY) & (other != member)
         begun[paired] = rng.integers(500, 880, int(paired.sum()))
         blank = lot > 1 - FROM_FLAT
         begun[blank] = rng.integers(850, STEPS, int(blank.sum()))
@@ -188,16 +185,19 @@ def held_out_loss(model: Denoiser, batch: Batch, kept: torch.Tensor) -> dict[str
     return {"held_out": float(values[plain].mean()), "held_out_begun": float(values[~plain].mean())}
 
 
-def train(team: Team, work: Path, plan: Plan) -> None:
-    """Train until the minutes of the plan are spent, over all runs together."""
+def train(team: Team, work: Path, plan: Plan, begin: Path | None) -> None:
+    """Train until the minutes of the plan are spent, over all runs together.
+
+    Without a checkpoint it begins from the weights in the folder `begin`, or from random numbers.
+    """
     torch.manual_seed(plan.seed)
     tokenizer = load_tokenizer(work)
     batches = Batches(work, [path.stem for path in training_shards(work)], tokenizer)
     judged = Batches(work, ["held_out"], tokenizer).draw(JUDGED, np.random.default_rng(plan.seed))
     kept = build_scheduler().alphas_cumprod.float()
     model = Denoiser(tokenizer)
-    if (MILESTONES / "unet").exists():
-        model.load(MILESTONES)
+    if begin:
+        model.load(begin)
     training = Training(plan, model, team, work)
     while training.budget.left():
         batch = batches.draw(BATCH // team.size, training.rng)
@@ -206,9 +206,9 @@ def train(team: Team, work: Path, plan: Plan) -> None:
         if training.due(200):
             training.save()
         if training.due(400):
-            judge = Denoiser(tokenizer).eval()
-            judge.load_state_dict(training.ema.values)
-            training.note(**held_out_loss(judge, judged, kept))
+            averaged = Denoiser(tokenizer).eval()
+            averaged.load_state_dict(training.ema.values)
+            training.note(**held_out_loss(averaged, judged, kept))
 
 
 def main() -> None:
@@ -217,9 +217,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--minutes", type=float, default=PLAN.minutes)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--from-milestone", action="store_true")
     options = parser.parse_args()
     plan = replace(PLAN, minutes=options.minutes)
-    run_team(options.processes, train, options.work, plan)
+    load_tokenizer(options.work)  # learnt once, if missing, before the processes need it
+    begin = MILESTONES if options.from_milestone else None
+    run_team(options.processes, train, options.work, plan, begin)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch.nn import functional
 from .architecture import LATENT_CHANNELS, LATENT_SIDE, SIDE, WORK, build_vae, load_vae
 from .dataset import load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
+from .pictures import psnr, reconstructed, to_tensor
 from .precision import fast
 from .training import Plan, Training
 
@@ -30,17 +31,6 @@ CROP = 96
 GRID = SIDE // LATENT_SIDE
 BATCH = 8
 JUDGED = 32
-
-
-def to_tensor(pixels: np.ndarray) -> torch.Tensor:
-    """N x H x W x 3 bytes to N x 3 x H x W floats in -1..1."""
-    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def psnr(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Peak signal-to-noise ratio in dB of each picture of two batches in -1..1."""
-    error = ((first - second) / 2).square().flatten(1).mean(1)
-    return -10 * torch.log10(error.clamp_min(1e-10))
 
 
 def crops(shards: list[np.ndarray], number: int, rng: np.random.Generator) -> torch.Tensor:
@@ -67,16 +57,6 @@ def reconstruction_loss(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tenso
     edges = edges + functional.l1_loss(made.diff(dim=3), wanted.diff(dim=3))
     root = ((made - wanted).square().flatten(1).mean(1) + 1e-6).sqrt().mean()
     return root + 0.5 * functional.l1_loss(made, wanted) + 0.25 * edges
-
-
-@torch.no_grad()
-def reconstruction_psnr(model: torch.nn.Module, pixels: np.ndarray) -> torch.Tensor:
-    """PSNR in dB of each picture (N x SIDE x SIDE x 3), decoding the mean of the posterior."""
-    values: list[torch.Tensor] = []
-    for start in range(0, len(pixels), 8):
-        batch = to_tensor(pixels[start : start + 8])
-        values.append(psnr(model.decode(model.encode(batch).latent_dist.mode()).sample, batch))
-    return torch.cat(values)
 
 
 def train(team: Team, work: Path, plan: Plan) -> None:
@@ -107,10 +87,10 @@ def train(team: Team, work: Path, plan: Plan) -> None:
         training.step(reconstruction_loss(made.float(), batch) + cost)
         if training.due(400):
             training.save()
-            judge = build_vae().eval()
-            judge.load_state_dict(training.ema.values)
+            averaged = build_vae().eval()
+            averaged.load_state_dict(training.ema.values)
             training.note(
-                held_out_psnr=float(reconstruction_psnr(judge, judged).mean()),
+                held_out_psnr=float(psnr(reconstructed(averaged, judged), judged).mean()),
                 latent_std=float(posterior.mean.detach().std()),
                 posterior_std=float(posterior.std.detach().mean()),
             )
@@ -125,6 +105,7 @@ def main() -> None:
     parser.add_argument("--decoder-only", action="store_true")
     options = parser.parse_args()
     plan = replace(DECODER if options.decoder_only else PLAN, minutes=options.minutes)
+    load_held_out(options.work)  # rendered once, if missing, before the processes need it
     run_team(options.processes, train, options.work, plan)
 
 

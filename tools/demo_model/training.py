@@ -80,7 +80,7 @@ class Budget:
 
     def line(self) -> str:
         """One line of progress."""
-        return f"{self.seconds / 60:6.1f} min  step {self.iteration:6d}  loss {self.loss:.5f}"
+        return f"{self.seconds / 60:6.1f} min  step {self.iteration:6d}  loss {self.loss or 0:.5f}"
 
 
 def save_atomically(state: Any, path: Path) -> None:

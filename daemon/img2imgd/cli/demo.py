@@ -19,6 +19,7 @@ from img2imgd.errors import Exit
 from img2imgd.sketches import SKETCHES
 
 STYLES = ("turner", "andy warhol", "hokusai", "van gogh")
+_PICTURES = {"house.png": 1, "boat.png": len(STYLES), "hills.png": 31}
 _SHOWN = (12, 17, 21, 25, 30)  # the strengths of the sweep that the sheet shows
 SIDECARS = {
     "house": """\
@@ -81,7 +82,7 @@ def _drop(inbox: Path) -> None:
 def _say(config: Config, outcome: Outcome) -> None:
     """What was made and which files to open, in plain words."""
     made = {row.spec.rel: config.outbox / row.published for row in outcome.jobs if row.published}
-    if len(made) < len(SIDECARS):
+    if any(len(_pictures(made.get(name))) < number for name, number in _PICTURES.items()):
         print(f"Not everything could be painted. {outcome.blocked}\nSee {config.failed}")
         for row in outcome.jobs:
             print(f"  {row.spec.rel}: {row.state.value} {row.reason}")
@@ -110,10 +111,16 @@ model in the config (img2imgd init writes one). To go on with this folder:
 then drop a picture and a sidecar into {config.inboxes[0].path}.""")
 
 
+def _pictures(published: Path | None) -> list[Path]:
+    """What one job made: its one picture, or those in its folder in order."""
+    if published is None:
+        return []
+    return sorted(published.glob("*.png")) if published.is_dir() else [published]
+
+
 def _chapters(done: Path, made: dict[str, Path]) -> list[Chapter]:
     """The sheet's rows: sketch to picture, one sketch in several styles, the morph."""
-    styles = sorted(made["boat.png"].glob("*.png"))
-    strengths = sorted(made["hills.png"].glob("*.png"))
+    styles, strengths = _pictures(made["boat.png"]), _pictures(made["hills.png"])
     told = {
         "house.png": ("A sketch becomes a picture", [(made["house.png"], "painted")]),
         "boat.png": ("One sketch, several styles", list(zip(styles, STYLES, strict=True))),

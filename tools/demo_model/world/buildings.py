@@ -112,12 +112,11 @@ def house(canvas: Canvas, thing: Thing, scene: Scene) -> None:
                  at(place + half, low)]  # fmt: skip
         pane(canvas, glass, scene, outline=0 if height > 100 else 3)
         if height > 130:
-            with canvas.at(canvas.far):
-                for bar in (
-                    [at(place, low), at(place, high)],
-                    [at(place - half, (low + high) / 2), at(place + half, (low + high) / 2)],
-                ):
-                    canvas.stroke(bar, frame, 4, outline=False)
+            for bar in (
+                [at(place, low), at(place, high)],
+                [at(place - half, (low + high) / 2), at(place + half, (low + high) / 2)],
+            ):
+                canvas.stroke(bar, frame, 4, outline=False)
     if lamps_burn(scene):
         canvas.glow(at(middle, 0.24), 0.28 * height, LAMP, 0.4)
         canvas.glow(at(gable, 0.56), 0.14 * height, LAMP, 0.35)

@@ -12,8 +12,6 @@ import numpy as np
 CANVAS = 512
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
-WHITE: Colour = (255, 255, 255)
-INK: Colour = (24, 22, 26)
 _FIXED = 4  # bits behind the point in cv2's coordinates
 
 
@@ -163,16 +161,14 @@ class Canvas:
         colour: Colour,
         *,
         bottom: Colour | None = None,
-        grain: float = 0.0,
         round_light: float = 0.0,
         outline: int = 3,
         flat: Colour | None = None,
     ) -> None:
         """Fill a polygon (canvas pixels) in all layers.
 
-        `bottom` is the colour at its lowest point, `grain` the strength of a rough surface,
-        `round_light` how much lighter the side towards the sun is, `outline` the width of the pen
-        (0 leaves it out), `flat` its colour on paper.
+        `bottom` is the colour at its lowest point, `round_light` how much lighter the side towards
+        the sun is, `outline` the width of the pen (0 leaves it out), `flat` its colour on paper.
         """
         corners = np.asarray(points, dtype=np.float64)
         fixed = np.round(corners * (1 << _FIXED)).astype(np.int32)[:, None]
@@ -183,7 +179,7 @@ class Canvas:
         cv2.fillPoly(self.lines, [fixed], 255, cv2.LINE_AA, _FIXED)
         if outline:
             cv2.polylines(self.lines, [fixed], True, 0, outline, cv2.LINE_AA, _FIXED)
-        if bottom is None and not grain and not round_light:
+        if bottom is None and not round_light:
             cv2.fillPoly(self.colour, [fixed], self.lit(colour), cv2.LINE_AA, _FIXED)
             return
         x0, y0, x1, y1 = max(0, left), max(0, top), min(CANVAS, right), min(CANVAS, low)
@@ -201,20 +197,9 @@ class Canvas:
             towards = (np.clip(side, 0, 1) * round_light * self.light.glow_share)[None, :, None]
             away = (np.clip(-side, 0, 1) * round_light * self.light.shadow)[None, :, None]
             fill = (fill * (1 - towards) + warm * towards) * (1 - away)
-        if grain:
-            pattern = self._grain(y1 - y0, x1 - x0)
-            fill = fill * (1 + grain * pattern)[..., None]
         cover = (mask.astype(np.float32) / 255)[..., None]
         part = self.colour[y0:y1, x0:x1]
         part[:] = np.clip(part * (1 - cover) + fill * cover, 0, 255).astype(np.uint8)
-
-    def _grain(self, height: int, width: int) -> np.ndarray:
-        coarse = self.rng.uniform(-1, 1, (max(2, height // 10), max(2, width // 36)))
-        fine = self.rng.uniform(-1, 1, (max(2, height // 4), max(2, width // 10)))
-        size = (width, height)
-        return 0.6 * cv2.resize(
-            coarse.astype(np.float32), size, interpolation=cv2.INTER_CUBIC
-        ) + 0.4 * cv2.resize(fine.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
 
     def ellipse(self, middle: Point, radii: Point, colour: Colour, **how: object) -> None:
         """Fill an ellipse in all layers; `how` as in `shape`."""

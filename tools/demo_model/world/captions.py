@@ -144,7 +144,7 @@ def _one(rng: np.random.Generator, options: tuple[str, ...] | list[str]) -> str:
 def with_article(phrase: str) -> str:
     """The phrase with "a" or "an" before it, unless it stands without one."""
     words = phrase.split()
-    if words[0] == "the" or words[-1] in _MASS or phrase in ("snow in winter", "woods in fall"):
+    if words[0] == "the" or words[-1] in _MASS:
         return phrase
     if phrase in ("sea", "ocean"):
         return f"the {phrase}"
@@ -229,9 +229,12 @@ def _subject(rng: np.random.Generator, scene: Scene) -> str:
 
 
 def caption(rng: np.random.Generator, scene: Scene, look: str) -> str:
-    """One caption for the scene in the look; other draws tell it in other words."""
+    """One caption for the scene in the look; other draws tell it in other words.
+
+    A sketch is drawn on white paper whatever the time: its caption tells none.
+    """
     text = _subject(rng, scene)
-    if rng.random() < 0.9:
+    if look != "sketch" and rng.random() < 0.9:
         when = _one(rng, TIME_NAMES[scene.time])
         spoken = when.startswith(("at ", "by ", "in ", "on ", "under "))
         text += f" {when}" if spoken and rng.random() < 0.8 else f", {when}"

@@ -323,11 +323,7 @@ def _sunflower(canvas: Canvas, head: Point, size: float, tone: Colour) -> None:
         petals: list[Point] = []
         for step in range(12 * 6):
             turn = 2 * np.pi * (step / 72 + turned / 12)
-            out = size * (reach if step % 6 == 3 else reach * (0.98, 0.74, 0.92)[min(2, step % 6)])
-            if step % 6 in (4, 5):
-                out = size * reach * (0.92, 0.98)[step % 6 - 4]
-            if step % 6 == 0:
-                out = size * reach * 0.7
+            out = size * reach * (0.7, 0.86, 0.96, 1.0, 0.96, 0.86)[step % 6]
             petals.append((head[0] + out * np.cos(turn), head[1] + out * np.sin(turn)))
         lit = shade(tone, light)
         canvas.shape(petals, lit, bottom=mix(lit, (236, 140, 40), 0.35), flat=tone,

@@ -11,13 +11,6 @@ import numpy as np
 from .canvas import CANVAS, Canvas, smooth_noise
 
 SIDE = CANVAS // 2
-_KINDS: tuple[tuple[str, float], ...] = (
-    ("filled", 0.48),
-    ("flat", 0.12),
-    ("lines", 0.14),
-    ("pencil", 0.14),
-    ("crayon", 0.12),
-)
 
 
 def _wobble(pixels: np.ndarray, rng: np.random.Generator, reach: float) -> np.ndarray:
@@ -133,17 +126,17 @@ def _crayon(canvas: Canvas, rng: np.random.Generator) -> np.ndarray:
     return coloured * line + _pen_colour(rng) * (1 - line)
 
 
-_DRAW: dict[str, Callable[[Canvas, np.random.Generator], np.ndarray]] = {
-    "filled": _filled,
-    "flat": _flat,
-    "lines": _lines,
-    "pencil": _pencil,
-    "crayon": _crayon,
+_DRAW: dict[str, tuple[float, Callable[[Canvas, np.random.Generator], np.ndarray]]] = {
+    "filled": (0.48, _filled),
+    "flat": (0.12, _flat),
+    "lines": (0.14, _lines),
+    "pencil": (0.14, _pencil),
+    "crayon": (0.12, _crayon),
 }
 KINDS = tuple(_DRAW)
 
 
 def sketch(canvas: Canvas, rng: np.random.Generator, kind: str | None = None) -> np.ndarray:
     """The canvas as a sketch of one of KINDS: 256 x 256 x 3 floats in about 0..1."""
-    chosen = kind or str(rng.choice(KINDS, p=[weight for _, weight in _KINDS]))
-    return _DRAW[chosen](canvas, rng)
+    chosen = kind or str(rng.choice(KINDS, p=[weight for weight, _ in _DRAW.values()]))
+    return _DRAW[chosen][1](canvas, rng)

@@ -39,20 +39,20 @@ def _glitter(canvas: Canvas, scene: Scene, top: float) -> None:
 
 
 def _waves(canvas: Canvas, top: float, bottom: float, rough: float, number: int) -> None:
-    """Crests of waves, broad and pale, growing towards the viewer."""
+    """Crests of waves, broad and pale, growing towards the viewer; drawn the same in a storm."""
     rng = canvas.rng
     for _ in range(number):
         depth = rng.uniform(0.06, 1)
         y, x = top + depth * (bottom - top), rng.uniform(-30, CANVAS)
-        long, thick = (40 + 90 * depth) * rng.uniform(0.7, 1.2), (3 + 9 * depth) * (1 + rough)
+        long, thick = (40 + 90 * depth) * rng.uniform(0.7, 1.2), 3 + 9 * depth
         shares = np.linspace(0, 1, 9)
-        upper = [(x + long * s, y - thick * np.sin(np.pi * s) * (1 + rough)) for s in shares]
-        lower = [(x + long * s, y + 0.25 * thick * np.sin(np.pi * s)) for s in shares[::-1]]
+        bow = np.stack([x + long * shares, y - thick * np.sin(np.pi * shares)], 1)
+        upper = [(a, y + (b - y) * (1 + rough) ** 2) for a, b in bow]
+        lower = [(a, y - 0.25 * (b - y) * (1 + rough)) for a, b in bow[::-1]]
         tone = mix(SHALLOW, (244, 250, 252), 0.25 + 0.5 * rough)
         canvas.wash([(float(a), float(b)) for a, b in upper + lower], canvas.lit(tone), 0.75)
         if depth > 0.3 and rng.random() < 0.5:
-            pen = [(float(a), float(b)) for a, b in upper]
-            cv2.polylines(canvas.lines, [np.round(pen).astype(np.int32)], False, 0, 3, cv2.LINE_AA)
+            cv2.polylines(canvas.lines, [np.round(bow).astype(np.int32)], False, 0, 3, cv2.LINE_AA)
 
 
 def paint_sea(canvas: Canvas, scene: Scene) -> None:
