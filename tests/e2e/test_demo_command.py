@@ -38,7 +38,7 @@ def test_the_demo_paints_three_sketches_and_names_files_that_are_there(
     assert home / "story.png" in named
     for path in (house, *boats.glob("boat_*_??_187.png"), *frames):
         with Image.open(path) as image:
-            assert image.size == (128, 128), path.name
+            assert image.size == (256, 256), path.name
             image.load()
     assert {p.name for p in (home / "done").iterdir()} == {
         f"{stem}.{suffix}" for stem in ("house", "boat", "hills") for suffix in ("png", "yaml")

@@ -282,14 +282,14 @@ def test_the_embedded_model_paints_in_fp32_at_its_native_size(tmp_path: Path) ->
     demo = Path(img2imgd.__file__).parent / "demo_model"
     engine = create_engine("diffusers")
     info = engine.load(ModelSpec("demo", str(demo), offline=True, device="cpu"))
-    assert (info.native_size, info.multiple) == (128, 32)
+    assert (info.native_size, info.multiple) == (256, 64)
     assert (info.device, info.dtype) == ("cpu", "float32")
     assert info.pipeline == "StableDiffusionImg2ImgPipeline"
     image = tmp_path / "in.png"
-    Image.radial_gradient("L").resize((128, 96)).convert("RGB").save(image)
+    Image.radial_gradient("L").resize((256, 192)).convert("RGB").save(image)
     one = task(image, strength=0.3)
     painted, _ = paint(engine, one)
-    assert painted.shape == (96, 128, 3)
+    assert painted.shape == (192, 256, 3)
     pipe = StableDiffusionImg2ImgPipeline.from_pretrained(demo, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     assert np.array_equal(painted, paint_plainly(pipe, one))

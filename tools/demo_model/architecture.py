@@ -21,7 +21,7 @@ TEXT_WIDTH = 160
 TOKENS = 77
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
-MILESTONES = HERE / "milestones"
+RECORDS = HERE / "records"
 FIRST_VERSION = HERE / "first_version"
 MODEL_DIR = HERE.parents[1] / "daemon" / "img2imgd" / "demo_model"
 
@@ -91,14 +91,14 @@ def build_scheduler() -> EulerDiscreteScheduler:
 
 
 def load_vae(work: Path) -> AutoencoderKL:
-    """The picture coder as trained last in `work`, or as the milestone has it, in float32."""
+    """The picture coder as trained last in `work`, or as the shipped model has it, in float32."""
     trained = [path for path in (work / "decoder.pt", work / "vae.pt") if path.exists()]
     if trained:
         vae = build_vae()
         newest = max(trained, key=lambda path: path.stat().st_mtime)
         vae.load_state_dict(torch.load(newest, map_location="cpu")["ema"])
     else:
-        vae = AutoencoderKL.from_pretrained(MILESTONES / "vae", torch_dtype=torch.float32)
+        vae = AutoencoderKL.from_pretrained(MODEL_DIR / "vae", torch_dtype=torch.float32)
     facts = work / "latents.json"
     if facts.exists():
         scale = json.loads(facts.read_text())["scaling_factor"]

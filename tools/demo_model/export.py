@@ -1,4 +1,4 @@
-"""Write the pipeline folder the daemon ships, or a milestone's parts, from the checkpoints."""
+"""Write the pipeline folder that the daemon ships, and keep what tells how it came about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
-from .architecture import HERE, MILESTONES, MODEL_DIR, WORK, build_scheduler, load_vae
+from .architecture import HERE, MODEL_DIR, RECORDS, WORK, build_scheduler, load_vae
 from .judge import WEIGHTS
 from .tokenizer import load_tokenizer
 from .train_unet import Denoiser
@@ -20,16 +20,13 @@ CARD = HERE / "MODEL_CARD.md"
 
 
 def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:
-    """The pipeline in float32, from the newest weights: those in `work`, or the milestone's.
-
-    Raises FileNotFoundError where neither is.
-    """
+    """The pipeline in float32, of the weights in `work`, or the shipped ones where it has none."""
     tokenizer = load_tokenizer(work)
     denoiser = Denoiser(tokenizer).eval()
     if (work / "unet.pt").exists():
         denoiser.load_state_dict(torch.load(work / "unet.pt", map_location="cpu")["ema"])
     else:
-        denoiser.load(MILESTONES)
+        denoiser.load(MODEL_DIR)
     return StableDiffusionImg2ImgPipeline(
         vae=load_vae(work),
         text_encoder=denoiser.text_encoder,
@@ -71,30 +68,22 @@ def export(work: Path, target: Path) -> None:
     print(f"{target}: {size / 1e6:.1f} MB")
 
 
-def milestone(work: Path) -> None:
-    """Keep the trained weights and curves where git sees them."""
-    MILESTONES.mkdir(exist_ok=True)
-    load_vae(work).half().save_pretrained(MILESTONES / "vae")
-    if (work / "unet.pt").exists():
-        pipeline = assemble(work)
-        pipeline.unet.half().save_pretrained(MILESTONES / "unet")
-        pipeline.text_encoder.half().save_pretrained(MILESTONES / "text_encoder")
-        pipeline.tokenizer.save_pretrained(MILESTONES / "tokenizer")
-    for kept in [*work.glob("*.csv"), *work.glob(WEIGHTS)]:
-        shutil.copyfile(kept, MILESTONES / kept.name)
+def keep_records(work: Path) -> None:
+    """Copy the judge's weights and the curves of the trainings to where git sees them."""
+    RECORDS.mkdir(exist_ok=True)
+    for path in [*work.glob("*.csv"), *work.glob(WEIGHTS)]:
+        shutil.copyfile(path, RECORDS / path.name)
 
 
 def main() -> None:
     """Command line of the export."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("model", "milestone"))
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--target", type=Path, default=MODEL_DIR)
     options = parser.parse_args()
-    if options.what == "model":
-        export(options.work, options.target)
-    else:
-        milestone(options.work)
+    export(options.work, options.target)
+    if options.target == MODEL_DIR:
+        keep_records(options.work)
 
 
 if __name__ == "__main__":

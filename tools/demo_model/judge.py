@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from .architecture import FIRST_VERSION, MILESTONES, SIDE, WORK, load_vae
+from .architecture import FIRST_VERSION, RECORDS, SIDE, WORK, load_vae
 from .dataset import Facts, load_held_out, load_shard, training_shards
 from .parallel import Team, run_team
 from .pictures import reconstructed, reduced, to_tensor
@@ -150,7 +150,7 @@ def train(team: Team, work: Path, plan: Plan) -> None:
         save_file(kept, work / WEIGHTS)
 
 
-def load_judge(folder: Path = MILESTONES) -> Judge:
+def load_judge(folder: Path = RECORDS) -> Judge:
     """The trained judge, from the committed weights unless another folder is named."""
     judge = Judge()
     kept = load_file(folder / WEIGHTS)
@@ -205,7 +205,8 @@ def main() -> None:
     pixels, facts = load_held_out(options.work)
     verdict = Verdict(load_judge(options.work), pixels.reshape(-1, SIDE, SIDE, 3))
     flat = [fact for family in facts for fact in family]
-    print(json.dumps({**verdict.accuracy(flat), **verdict.misplaced(flat)}, indent=2))
+    said = {"accuracy": verdict.accuracy(flat), "misplaced": verdict.misplaced(flat)}
+    print(json.dumps(said, indent=2))
 
 
 if __name__ == "__main__":

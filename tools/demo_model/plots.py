@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib import pyplot
 
-from .architecture import MILESTONES
+from .architecture import RECORDS
 
 TITLES = {
     "vae": "picture coder",
@@ -49,10 +49,10 @@ def plot(folder: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Command line: curves of a folder (the milestones' by default) to one picture."""
+    """Command line: curves of a folder (the committed ones by default) to one picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--curves", type=Path, default=MILESTONES)
+    parser.add_argument("--curves", type=Path, default=RECORDS)
     options = parser.parse_args()
     plot(options.curves, options.target)
 

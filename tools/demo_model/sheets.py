@@ -1,6 +1,6 @@
 """Picture sheets to look at: sketches in every look, one scene through the day, sweeps, a snapshot.
 
-Without ``--model`` they show the newest checkpoints, or else the milestone.
+Without ``--model`` they show the newest checkpoints, or else the shipped model.
 """
 
 from __future__ import annotations

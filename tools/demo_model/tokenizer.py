@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from .architecture import MILESTONES, TOKENS
+from .architecture import MODEL_DIR, TOKENS
 from .world.captions import FILLERS, NEGATIVES, caption
 from .world.looks import LOOKS
 from .world.scenes import sample_scene
@@ -50,10 +50,9 @@ def train_tokenizer(captions: int = 20_000, merges: int = 1_300) -> CLIPTokenize
 
 
 def load_tokenizer(work: Path) -> CLIPTokenizer:
-    """The tokenizer of the milestones; before the first, one in `work`, learnt when missing."""
-    folder = MILESTONES / "tokenizer"
+    """The tokenizer in `work`, which is the shipped model's, or is learnt where that is missing."""
+    folder, shipped = work / "tokenizer", MODEL_DIR / "tokenizer"
     if not folder.exists():
-        folder = work / "tokenizer"
-        if not folder.exists():
-            train_tokenizer().save_pretrained(folder)
+        made = CLIPTokenizer.from_pretrained(shipped) if shipped.exists() else train_tokenizer()
+        made.save_pretrained(folder)
     return CLIPTokenizer.from_pretrained(folder)

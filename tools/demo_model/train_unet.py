@@ -14,7 +14,15 @@ from safetensors.torch import load_file
 from torch.nn import functional
 from transformers import CLIPTokenizer
 
-from .architecture import MILESTONES, TOKENS, WORK, build_scheduler, build_text_encoder, build_unet
+from .architecture import (
+    MODEL_DIR,
+    RECORDS,
+    TOKENS,
+    WORK,
+    build_scheduler,
+    build_text_encoder,
+    build_unet,
+)
 from .dataset import Facts, training_shards
 from .parallel import Team, run_team
 from .precision import fast
@@ -44,7 +52,7 @@ class Denoiser(torch.nn.Module):
         self.text_encoder.set_attn_implementation("eager")
 
     def load(self, folder: Path) -> None:
-        """Take the weights that a pipeline's folder or the milestones hold."""
+        """Take the weights that a pipeline's folder holds."""
         unet = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
         text = load_file(folder / "text_encoder" / "model.safetensors")
         self.unet.load_state_dict(unet)
@@ -185,10 +193,10 @@ def held_out_loss(model: Denoiser, batch: Batch, kept: torch.Tensor) -> dict[str
     return {"held_out": float(values[plain].mean()), "held_out_begun": float(values[~plain].mean())}
 
 
-def train(team: Team, work: Path, plan: Plan, begin: Path | None) -> None:
+def train(team: Team, work: Path, plan: Plan, from_shipped: bool) -> None:
     """Train until the minutes of the plan are spent, over all runs together.
 
-    Without a checkpoint it begins from the weights in the folder `begin`, or from random numbers.
+    Without a checkpoint it goes on from the shipped model, or begins from random numbers.
     """
     torch.manual_seed(plan.seed)
     tokenizer = load_tokenizer(work)
@@ -196,9 +204,11 @@ def train(team: Team, work: Path, plan: Plan, begin: Path | None) -> None:
     judged = Batches(work, ["held_out"], tokenizer).draw(JUDGED, np.random.default_rng(plan.seed))
     kept = build_scheduler().alphas_cumprod.float()
     model = Denoiser(tokenizer)
-    if begin:
-        model.load(begin)
+    if from_shipped:
+        model.load(MODEL_DIR)
     training = Training(plan, model, team, work)
+    if from_shipped and not training.budget.iteration:
+        training.follow(RECORDS / training.curve.name)
     while training.budget.left():
         batch = batches.draw(BATCH // team.size, training.rng)
         losses = v_loss(model, batch, torch.randn_like(batch.target), kept)
@@ -217,12 +227,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--minutes", type=float, default=PLAN.minutes)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--from-milestone", action="store_true")
+    parser.add_argument("--from-shipped", action="store_true")
     options = parser.parse_args()
     plan = replace(PLAN, minutes=options.minutes)
     load_tokenizer(options.work)  # learnt once, if missing, before the processes need it
-    begin = MILESTONES if options.from_milestone else None
-    run_team(options.processes, train, options.work, plan, begin)
+    run_team(options.processes, train, options.work, plan, options.from_shipped)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class Budget:
         self.allowed = allowed
         self.spent = 0.0
         self.iteration = 0
+        self.cold = 0  # the step at which the optimisers knew nothing yet
         self.started = time.monotonic()
         self.seconds = 0.0
         self.loss: float | None = None
@@ -70,7 +72,7 @@ class Budget:
         """Learning-rate factor: linear warm-up by steps, then a cosine over the allowed time."""
         share = min(1.0, self.seconds / self.allowed)
         fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share))
-        return min(1.0, (self.iteration + 1) / warmup) * fall
+        return min(1.0, (self.iteration - self.cold + 1) / warmup) * fall
 
     def count(self, loss: float) -> int:
         """Note one more step and its loss; the number of steps so far."""
@@ -132,6 +134,18 @@ class Training:
             optimiser.load_state_dict(saved)
         self.ema.load(state["ema"])
         self.budget.resume(state["seconds"], state["iteration"])
+
+    def follow(self, curve: Path) -> None:
+        """Go on from the weights of an earlier training, of which its curve is left.
+
+        Its time and steps count as spent, but its optimisers' states are lost.
+        """
+        with curve.open(newline="") as file:
+            *_, last = csv.DictReader(file)
+        self.budget.resume(60 * float(last["minutes"]), int(last["step"]))
+        self.budget.cold = self.budget.iteration
+        if self.team.leads:
+            shutil.copyfile(curve, self.curve)
 
     def step(self, loss: torch.Tensor) -> None:
         """Go one step down the gradient of `loss`, averaged over the team."""

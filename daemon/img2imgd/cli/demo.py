@@ -20,18 +20,18 @@ from img2imgd.sketches import SKETCHES
 
 STYLES = ("turner", "andy warhol", "hokusai", "van gogh")
 _PICTURES = {"house.png": 1, "boat.png": len(STYLES), "hills.png": 31}
-_SHOWN = (12, 17, 21, 25, 30)  # the strengths of the sweep that the sheet shows
+_SHOWN = (0, 5, 12, 21, 30)  # the strengths of the sweep that the sheet shows
 SIDECARS = {
     "house": """\
 # A sketch becomes a picture.
-prompt: a watercolour of a red house in a meadow under a blue sky
+prompt: a watercolour of a red house and a tree in the hills on a sunny day
 strength: 0.7
 guidance_scale: 6
 seed: 187
 """,
     "boat": f"""\
 # One sketch and one seed in several styles: " by hokusai" and so on is added to the prompt.
-prompt: a boat on the sea at sunset
+prompt: a sailing boat on the sea at sunset
 style: [{", ".join(STYLES)}]
 strength: 0.6
 guidance_scale: 6
@@ -39,7 +39,7 @@ seed: 187
 """,
     "hills": """\
 # A sweep: from the sketch to the prompt in 31 steps, one seed, with a GIF of the morph.
-prompt: a watercolour of hills with a lake at sunset
+prompt: an oil painting of a lake with mountains at sunset
 guidance_scale: 6
 seed: 187
 sweep:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -189,6 +190,12 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was_saved(tmp_path: Path) 
     assert torch.equal(resumed.ema.values["weight"], training.ema.values["weight"])
     assert not torch.equal(training.ema.values["weight"], model.weight)
     assert (tmp_path / "line.csv").read_text().splitlines()[0] == "minutes,step,loss,held_out"
+
+    later = Training(replace(plan, name="later"), again, team, tmp_path)
+    later.follow(tmp_path / "line.csv")
+    later.step(again(torch.ones(2, 4)).square().mean())
+    later.note(held_out=0.5)
+    assert [row.split(",")[1] for row in later.curve.read_text().splitlines()] == ["step", "5", "6"]
 
 
 def test_frechet_distance_of_shifted_normals_is_the_shift_squared() -> None:
