@@ -15,6 +15,7 @@ from torch.nn import functional
 from transformers import CLIPTokenizer
 
 from .architecture import (
+    LATENT_SIDE,
     MODEL_DIR,
     RECORDS,
     TOKENS,
@@ -24,6 +25,7 @@ from .architecture import (
     build_unet,
 )
 from .dataset import Facts, training_shards
+from .judge import whereabouts
 from .parallel import Team, run_team
 from .precision import fast
 from .tokenizer import load_tokenizer
@@ -36,7 +38,11 @@ DROPOUT = 0.1
 STEPS = 1_000
 SNR_CAP, SNR_FLOOR = 5.0, 0.3
 SKETCH_TARGETS = 0.3  # share of the sketches that are painted towards, once an epoch
+EVENED = 0.75  # how far common and rare main things are evened out: 0 not at all, 1 wholly
+FOCUS, FOCUS_WIDTH = 2.0, 0.13  # what errors around the main thing weigh more, and how far around
 FROM_SKETCH, FROM_ANY, FROM_FLAT = 0.21, 0.14, 0.08  # what begun pictures begin from
+BEGUN = (100, 880)  # timesteps at which pictures of the same scene are begun from
+STAYS, TURNS = 150, 800  # begun up to here a picture stays what it is, from here it turns wholly
 JUDGED = 256
 
 
@@ -79,7 +85,8 @@ class Batch:
 
     `target` and `start` are N x 32 x 16 x 16 scaled latents, `tokens` N x TOKENS ids, `timestep`
     and `begun` N timesteps. Where `begun` is below STEPS, the picture is one that img2img began
-    at that timestep from `start`, another picture of the same scene.
+    at that timestep from `start`, and `target` is what it shall become (see `turned`). `focus`
+    is N x 16 x 16: what errors weigh at each place.
     """
 
     target: torch.Tensor
@@ -87,6 +94,7 @@ class Batch:
     tokens: torch.Tensor
     timestep: torch.Tensor
     begun: torch.Tensor
+    focus: torch.Tensor
 
 
 def noised(batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -108,6 +116,35 @@ def noised(batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> tuple[torch
     return signal * batch.target + spread * seen, signal * seen - spread * batch.target
 
 
+def turned(begun: torch.Tensor) -> torch.Tensor:
+    """How far what is begun at each timestep turns from its start into the other picture, 0..1.
+
+    Little at low strengths and wholly at high ones, so that the distance to the input rises with
+    the strength.
+    """
+    share = ((begun - STAYS) / (TURNS - STAYS)).clamp(0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def meetings(things: list[str]) -> np.ndarray:
+    """How often each of N scenes is met in an epoch, on average, by what its main thing is."""
+    kinds, which, counts = np.unique(things, return_inverse=True, return_counts=True)
+    often = (len(things) / len(kinds) / counts) ** EVENED
+    return often[which]
+
+
+def focus(places: torch.Tensor) -> torch.Tensor:
+    """N x 16 x 16 weights of errors, higher around N x 2 places; one for all without a place.
+
+    The main thing is a small part of the picture and the hardest one: it gets the model's effort.
+    """
+    middles = (torch.arange(LATENT_SIDE) + 0.5) / LATENT_SIDE
+    across = (middles - places[:, :1]).square()
+    down = (middles - places[:, 1:]).square()
+    apart = (down[:, :, None] + across[:, None, :]).nan_to_num(torch.inf)
+    return 1 + FOCUS * torch.exp(-apart / (2 * FOCUS_WIDTH**2))
+
+
 class Batches:
     """Random batches of scaled latents with tokens, some of them told nothing."""
 
@@ -122,6 +159,8 @@ class Batches:
         told = [text for family in facts for fact in family for text in fact["captions"]]
         shape = (*self.latents.shape[:2], -1, TOKENS)
         self.tokens = tokenise(tokenizer, told).view(shape).short()
+        self.places = torch.stack([whereabouts(family)[:, 1:] for family in facts])
+        self.often = meetings([family[0]["object"] for family in facts])
         rng = np.random.default_rng(PLAN.seed)
         self.silent = tokenise(tokenizer, [unconditional(rng) for _ in range(500)])
         self.order = np.empty((0, 2), dtype=int)
@@ -131,8 +170,9 @@ class Batches:
         if len(self.order) < number:
             families, members = self.latents.shape[:2]
             every = np.stack(np.divmod(np.arange(families * members), members), 1)
-            wanted = (every[:, 1] > 0) | (rng.random(len(every)) < SKETCH_TARGETS)
-            self.order = rng.permutation(every[wanted])
+            often = self.often[every[:, 0]] * np.where(every[:, 1] > 0, 1.0, SKETCH_TARGETS)
+            times = np.floor(often + rng.random(len(every))).astype(int)
+            self.order = rng.permutation(every.repeat(times, 0))
         chosen, self.order = self.order[:number], self.order[number:]
         return chosen[:, 0], chosen[:, 1]
 
@@ -148,7 +188,7 @@ class Batches:
         timestep = ((rng.permutation(number) + rng.random(number)) * (STEPS / number)).astype(int)
         begun = np.full(number, STEPS)
         paired = (lot < FROM_SKETCH + FROM_ANY) & (other != member)
-        begun[paired] = rng.integers(500, 880, int(paired.sum()))
+        begun[paired] = rng.integers(*BEGUN, int(paired.sum()))
         blank = lot > 1 - FROM_FLAT
         begun[blank] = rng.integers(850, STEPS, int(blank.sum()))
         start[torch.from_numpy(blank)] = self.flat[
@@ -159,7 +199,10 @@ class Batches:
         tokens = self.tokens[family, member, rng.integers(0, self.tokens.shape[2], number)].long()
         dropped = torch.from_numpy(rng.random(number) < DROPOUT)
         tokens[dropped] = self.silent[rng.integers(0, len(self.silent), int(dropped.sum()))]
-        return Batch(target, start, tokens, torch.from_numpy(timestep), torch.from_numpy(begun))
+        start_at = torch.from_numpy(begun)
+        target = torch.lerp(start, target, turned(start_at).view(-1, 1, 1, 1))
+        weight = focus(self.places[family, member])
+        return Batch(target, start, tokens, torch.from_numpy(timestep), start_at, weight)
 
 
 def weights(kept: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
@@ -173,11 +216,11 @@ def weights(kept: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
 
 
 def v_loss(model: Denoiser, batch: Batch, noise: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Squared error of v for each of the batch, unweighted."""
+    """Squared error of v at each place (N x 16 x 16), unweighted."""
     noisy, wanted = noised(batch, noise, kept)
     with fast():
         said = model(noisy, batch.timestep, batch.tokens)
-    return functional.mse_loss(said.float(), wanted, reduction="none").mean((1, 2, 3))
+    return functional.mse_loss(said.float(), wanted, reduction="none").mean(1)
 
 
 @torch.no_grad()
@@ -189,7 +232,7 @@ def held_out_loss(model: Denoiser, batch: Batch, kept: torch.Tensor) -> dict[str
                noise[at : at + 32], kept)
         for at in range(0, len(noise), 32)
     ]  # fmt: skip
-    values, plain = torch.cat(parts), batch.begun >= STEPS
+    values, plain = torch.cat(parts).mean((1, 2)), batch.begun >= STEPS
     return {"held_out": float(values[plain].mean()), "held_out_begun": float(values[~plain].mean())}
 
 
@@ -211,8 +254,8 @@ def train(team: Team, work: Path, plan: Plan, from_shipped: bool) -> None:
         training.follow(RECORDS / training.curve.name)
     while training.budget.left():
         batch = batches.draw(BATCH // team.size, training.rng)
-        losses = v_loss(model, batch, torch.randn_like(batch.target), kept)
-        training.step((losses * weights(kept, batch.timestep)).mean())
+        losses = v_loss(model, batch, torch.randn_like(batch.target), kept) * batch.focus
+        training.step((losses.mean((1, 2)) * weights(kept, batch.timestep)).mean())
         if training.due(200):
             training.save()
         if training.due(400):

@@ -16,7 +16,18 @@ from tools.demo_model.judge import CLASSES, Judge, Verdict
 from tools.demo_model.muon import orthogonal
 from tools.demo_model.parallel import Team, run_team
 from tools.demo_model.tokenizer import load_tokenizer
-from tools.demo_model.train_unet import STEPS, Batch, Batches, noised, weights
+from tools.demo_model.train_unet import (
+    STAYS,
+    STEPS,
+    TURNS,
+    Batch,
+    Batches,
+    focus,
+    meetings,
+    noised,
+    turned,
+    weights,
+)
 from tools.demo_model.training import Plan, Training
 
 
@@ -33,6 +44,7 @@ def batch(begun: int, timestep: int) -> Batch:
         torch.zeros(3, 77, dtype=torch.long),
         torch.full((3,), timestep),
         torch.full((3,), begun),
+        torch.ones(3, 16, 16),
     )
 
 
@@ -96,7 +108,9 @@ def batches(tmp_path: Path) -> Batches:
     torch.save(numbers.expand(-1, -1, 32, 16, 16).half(), tmp_path / "latents_some.pt")
     torch.save(torch.full((2, 32, 16, 16), BLANK), tmp_path / "latents_flat.pt")
     (tmp_path / "latents.json").write_text('{"scaling_factor": 1.0}')
-    facts = [[{"captions": ["a house", "a cottage"]}] * MEMBERS] * 20
+    fact = {"captions": ["a house", "a cottage"], "object": "house", "horizon": 0.5,
+            "main": [0.5, 0.6]}  # fmt: skip
+    facts = [[fact] * MEMBERS] * 20
     (tmp_path / "some.json").write_text(json.dumps(facts))
     return Batches(tmp_path, ["some"], load_tokenizer(tmp_path))
 
@@ -105,7 +119,7 @@ def test_begun_pictures_begin_from_their_own_scene_or_from_a_blank_sheet(batches
     rng = np.random.default_rng(1)
     parts = [vars(batches.draw(48, rng)).values() for _ in range(10)]
     drawn = Batch(*(torch.cat(column) for column in zip(*parts, strict=True)))
-    target, start = drawn.target[:, 0, 0, 0].int(), drawn.start[:, 0, 0, 0].int()
+    target, start = drawn.target[:, 0, 0, 0], drawn.start[:, 0, 0, 0]
     begun, blank = drawn.begun < STEPS, start == BLANK
     assert 0.2 < float(begun.double().mean()) < 0.5
     assert 0.02 < float(blank.double().mean()) < 0.16
@@ -113,17 +127,39 @@ def test_begun_pictures_begin_from_their_own_scene_or_from_a_blank_sheet(batches
     assert bool((drawn.timestep <= drawn.begun).all())
     other = begun & ~blank
     assert torch.equal(target[other] // MEMBERS, start[other] // MEMBERS)
-    assert not bool((target[other] == start[other]).any())
+    stays, turns = drawn.begun <= STAYS, drawn.begun >= TURNS
+    assert torch.equal(target[other & stays], start[other & stays])
+    assert not bool((target == start)[begun & turns].any())
+    assert bool((target[turns] == target[turns].round()).all())
+
+
+def test_what_is_begun_at_higher_strength_turns_further() -> None:
+    shares = turned(torch.arange(0, STEPS, 50))
+    assert bool((shares.diff() >= 0).all())
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert 0.7 < float(turned(torch.tensor(600))) < 0.9
+
+
+def test_rare_main_things_are_met_more_often_than_their_number() -> None:
+    often = meetings(["house"] * 90 + ["cactus"] * 10)
+    assert float(often[0]) < 1 < float(often[-1]) < 9 * float(often[0])
+
+
+def test_errors_weigh_most_where_the_main_thing_is_and_alike_without_one() -> None:
+    nan = float("nan")
+    weight = focus(torch.tensor([[0.25, 0.75], [nan, nan]]))
+    assert divmod(int(weight[0].argmax()), 16) in {(row, col) for row in (11, 12) for col in (3, 4)}
+    assert float(weight[0, 0, 15]) < 1.01
+    assert torch.equal(weight[1], torch.ones(16, 16))
 
 
 def test_every_painting_is_met_once_an_epoch_and_some_of_the_sketches(batches: Batches) -> None:
-    rng = np.random.default_rng(2)
-    batches.draw(1, rng)
-    rest = len(batches.order)
-    targets = batches.draw(rest, rng).target[:, 0, 0, 0].int().tolist()
-    assert len(set(targets)) == rest
-    assert sum(number % MEMBERS > 0 for number in targets) >= 20 * (MEMBERS - 1) - 1
-    assert 0 < sum(number % MEMBERS == 0 for number in targets) < 20
+    batches.draw(1, np.random.default_rng(2))
+    met = [tuple(one) for one in batches.order.tolist()]
+    assert len(set(met)) == len(met)
+    assert sum(member > 0 for _, member in met) >= 20 * (MEMBERS - 1) - 1
+    assert 0 < sum(member == 0 for _, member in met) < 20
 
 
 @pytest.mark.parametrize("shape", [(24, 6, 3, 3), (54, 24)], ids=["wide", "tall"])
