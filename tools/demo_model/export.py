@@ -39,10 +39,12 @@ def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:
     )
 
 
-def _read_as_float32(config: Path) -> None:
-    """Make the text encoder load as float32 by default, as the other parts do."""
+def _tidy(config: Path) -> None:
+    """Forget which folder a part was read from, and load as float32 where a type is named."""
     values = json.loads(config.read_text())
-    values["dtype"] = "float32"
+    values.pop("_name_or_path", None)
+    if "dtype" in values:
+        values["dtype"] = "float32"
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
 
 
@@ -54,7 +56,8 @@ def export(work: Path, target: Path) -> None:
     pipeline = assemble(work)
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(fresh, safe_serialization=True)
-    _read_as_float32(fresh / "text_encoder" / "config.json")
+    for config in fresh.glob("*/config.json"):
+        _tidy(config)
     for source, name in ((LICENCE, "LICENSE"), (CARD, "README.md")):
         if source.exists():
             shutil.copyfile(source, fresh / name)

@@ -8,6 +8,7 @@ four times as long. Each leads a session of its own, since Linux shares the core
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Barrier
@@ -80,6 +81,8 @@ def _enter(
     rank: int, size: int, board: torch.Tensor, gate: Barrier, job: Callable[..., None], given: Any
 ) -> None:
     os.setsid()
+    # it ends with its parent, which sends this; a parent in the background ignores it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     torch.set_num_threads(1)
     job(Team(rank, size, board, gate), *given)
 
