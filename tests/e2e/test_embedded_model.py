@@ -13,13 +13,13 @@ from img2imgd.sketches import house
 SWEEP = """\
 prompt: an oil painting of a red house in a green meadow under a blue sky
 seed: 187
-steps: 4
-sweep: {strength: [0.25, 0.75, 1]}
+steps: 20
+sweep: {strength: [0.3, 0.75, 1]}
 """
 SINGLE = """\
 prompt: an oil painting of a red house in a green meadow under a blue sky
 seed: 187
-steps: 4
+steps: 20
 strength: 0.75
 """
 

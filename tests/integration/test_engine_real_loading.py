@@ -331,7 +331,7 @@ def test_a_worker_paints_with_the_embedded_model_and_says_nothing_needless(
     assert any("model loaded model=demo" in line for line in said)
 
 
-def test_the_embedded_model_tells_nothing_of_the_machine_that_made_it() -> None:
-    configs = [json.loads(path.read_text()) for path in DEMO.glob("*/config.json")]
-    assert len(configs) == 3
-    assert not any("_name_or_path" in config for config in configs)
+def test_the_embedded_model_names_no_folder_of_the_machine_that_made_it() -> None:
+    texts = [path.read_text() for path in DEMO.rglob("*.json")]
+    assert len(texts) > 5
+    assert not any("_name_or_path" in text or str(DEMO) in text for text in texts)

@@ -81,7 +81,7 @@ def _enter(
     rank: int, size: int, board: torch.Tensor, gate: Barrier, job: Callable[..., None], given: Any
 ) -> None:
     os.setsid()
-    # it ends with its parent, which sends this; a parent in the background ignores it
+    # sent by the kernel when the parent is gone; ignored if the parent runs in the background
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     torch.set_num_threads(1)
     job(Team(rank, size, board, gate), *given)
@@ -94,4 +94,4 @@ def run_team(size: int, job: Callable[..., None], *given: Any, room: int = ROOM)
     """
     board = torch.empty(size, room).share_memory_()
     gate = multiprocessing.get_context("spawn").Barrier(size)
-    multiprocessing.spawn(_enter, args=(size, board, gate, job, given), nprocs=size)
+    multiprocessing.spawn(_enter, args=(size, board, gate, job, given), nprocs=size, daemon=True)

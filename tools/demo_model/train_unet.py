@@ -37,7 +37,7 @@ BATCH = 48
 DROPOUT = 0.1
 STEPS = 1_000
 SNR_CAP, SNR_FLOOR = 5.0, 0.3
-SKETCH_TARGETS = 0.3  # share of the sketches that are painted towards, once an epoch
+SKETCH_TARGETS = 0.3  # how often a sketch is painted towards, beside a painting of the same scene
 EVENED = 0.75  # how far common and rare main things are evened out: 0 not at all, 1 wholly
 FOCUS, FOCUS_WIDTH = 2.0, 0.13  # what errors around the main thing weigh more, and how far around
 FROM_SKETCH, FROM_ANY, FROM_FLAT = 0.21, 0.14, 0.08  # what begun pictures begin from
@@ -136,7 +136,8 @@ def meetings(things: list[str]) -> np.ndarray:
 def focus(places: torch.Tensor) -> torch.Tensor:
     """N x 16 x 16 weights of errors, higher around N x 2 places; one for all without a place.
 
-    The main thing is a small part of the picture and the hardest one: it gets the model's effort.
+    The main thing is a small part of the picture and the hardest one. Weights are not brought back
+    to a mean of one: a picture with a thing counts up to a fifth more than one without.
     """
     middles = (torch.arange(LATENT_SIDE) + 0.5) / LATENT_SIDE
     across = (middles - places[:, :1]).square()
@@ -177,7 +178,7 @@ class Batches:
         return chosen[:, 0], chosen[:, 1]
 
     def draw(self, number: int, rng: np.random.Generator) -> Batch:
-        """A batch of `number`, timesteps spread evenly."""
+        """A batch of `number`; timesteps spread evenly, but none above where a picture begins."""
         family, member = self._next(number, rng)
         members = self.latents.shape[1]
         target = self.latents[family, member].float()
@@ -199,10 +200,10 @@ class Batches:
         tokens = self.tokens[family, member, rng.integers(0, self.tokens.shape[2], number)].long()
         dropped = torch.from_numpy(rng.random(number) < DROPOUT)
         tokens[dropped] = self.silent[rng.integers(0, len(self.silent), int(dropped.sum()))]
-        start_at = torch.from_numpy(begun)
-        target = torch.lerp(start, target, turned(start_at).view(-1, 1, 1, 1))
+        begun_at = torch.from_numpy(begun)
+        target = torch.lerp(start, target, turned(begun_at).view(-1, 1, 1, 1))
         weight = focus(self.places[family, member])
-        return Batch(target, start, tokens, torch.from_numpy(timestep), start_at, weight)
+        return Batch(target, start, tokens, torch.from_numpy(timestep), begun_at, weight)
 
 
 def weights(kept: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:

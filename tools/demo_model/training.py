@@ -124,8 +124,13 @@ class Training:
         self.curve = work / f"{plan.name}.csv"
         if self.checkpoint.exists():
             self._resume()
-        self.rng = np.random.default_rng((plan.seed, team.rank, self.budget.iteration))
-        torch.manual_seed(int(self.rng.integers(2**31)))
+        self.rng = self._seeded()
+
+    def _seeded(self) -> np.random.Generator:
+        """A stream of its own for each process and each place at which a training goes on."""
+        rng = np.random.default_rng((self.plan.seed, self.team.rank, self.budget.iteration))
+        torch.manual_seed(int(rng.integers(2**31)))
+        return rng
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, map_location="cpu")
@@ -144,6 +149,7 @@ class Training:
             *_, last = csv.DictReader(file)
         self.budget.resume(60 * float(last["minutes"]), int(last["step"]))
         self.budget.cold = self.budget.iteration
+        self.rng = self._seeded()
         if self.team.leads:
             shutil.copyfile(curve, self.curve)
 
