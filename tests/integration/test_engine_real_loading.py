@@ -335,3 +335,8 @@ def test_the_embedded_model_names_no_folder_of_the_machine_that_made_it() -> Non
     texts = [path.read_text() for path in DEMO.rglob("*.json")]
     assert len(texts) > 5
     assert not any("_name_or_path" in text or str(DEMO) in text for text in texts)
+
+
+def test_the_embedded_model_carries_its_card() -> None:
+    card = Path(__file__).parents[2] / "tools" / "demo_model" / "MODEL_CARD.md"
+    assert (DEMO / "README.md").read_text() == card.read_text()

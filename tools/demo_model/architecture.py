@@ -107,5 +107,7 @@ def load_vae(work: Path) -> AutoencoderKL:
 
 
 def load_pipeline(folder: Path) -> StableDiffusionImg2ImgPipeline:
-    """The img2img pipeline of a model's folder, in float32."""
+    """The img2img pipeline of a model's folder, in float32; FileNotFoundError without one there."""
+    if not (folder / "model_index.json").exists():
+        raise FileNotFoundError(f"no model in {folder}: it has no model_index.json")
     return StableDiffusionImg2ImgPipeline.from_pretrained(folder)

@@ -20,7 +20,13 @@ CARD = HERE / "MODEL_CARD.md"
 
 
 def assemble(work: Path) -> StableDiffusionImg2ImgPipeline:
-    """The pipeline in float32, of the weights in `work`, or the shipped ones where it has none."""
+    """The pipeline in float32, of the weights in `work`, or the shipped ones where it has none.
+
+    A denoiser knows the latents of one encoder only: RuntimeError if `work` has a new picture coder
+    and no denoiser.
+    """
+    if (work / "vae.pt").exists() and not (work / "unet.pt").exists():
+        raise RuntimeError(f"{work} has a new picture coder: run latents and train_unet first")
     tokenizer = load_tokenizer(work)
     denoiser = Denoiser(tokenizer).eval()
     if (work / "unet.pt").exists():
@@ -51,9 +57,11 @@ def _tidy(config: Path) -> None:
 def export(work: Path, target: Path) -> None:
     """Write the folder beside `target`, then swap it in, so that no reader sees half of it."""
     fresh, stale = target.with_name(".demo_model_new"), target.with_name(".demo_model_old")
+    if stale.exists() and not target.exists():  # cut off in the midst of the swap
+        stale.rename(target)
+    pipeline = assemble(work)
     for folder in (fresh, stale):
         shutil.rmtree(folder, ignore_errors=True)
-    pipeline = assemble(work)
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(fresh, safe_serialization=True)
     for config in fresh.glob("*/config.json"):

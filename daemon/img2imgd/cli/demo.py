@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +92,7 @@ def _say(config: Config, outcome: Outcome) -> None:
     gif = next(made["hills.png"].glob("*.gif"))
     story = config.root / "story.png"
     tell(_chapters(config.done, made), story)
+    program = "img2imgd" if shutil.which("img2imgd") else sys.argv[0]
     print(f"""
 Done. Everything on one sheet:
     {story}
@@ -103,10 +106,15 @@ Done. Everything on one sheet:
     (every picture of it lies beside it)
 
 The sketches and sidecars you started from are in {config.done}.
-The embedded model is a toy for trying things out; for real pictures name a Stable Diffusion
-model in the config (img2imgd init writes one). To go on with this folder:
+The embedded model is a toy for trying and testing: it knows landscapes and nothing else. Name a
+look, a place and a time of day. For real work use Stable Diffusion; this writes a config to name
+it in:
 
-  img2imgd run --root {config.root}
+  {program} init DIR
+
+To go on with this folder:
+
+  {program} run --root {config.root}
 
 then drop a picture and a sidecar into {config.inboxes[0].path}.""")
 
