@@ -52,7 +52,9 @@ def test_sketches_are_painted_with_nothing_but_a_root(root: ServedRoot) -> None:
     sketch = root.done / "sweep.png"
     distances = [_difference(frame, sketch) for frame in frames]
     assert distances == sorted(distances), "the stronger, the further from the sketch"
-    assert distances[0] < 40 < distances[1], "a sketch at a low strength, a painting at higher ones"
+    assert distances[0] < 40 < 60 < distances[1], (
+        "a sketch at a low strength, a painting at higher ones"
+    )
     assert all(ImageStat.Stat(Image.open(frame)).stddev[0] > 10 for frame in frames)
     # Same seed, same request, same picture: the same image, whatever else was in the batch.
     assert _difference(single, frames[1]) <= 1
