@@ -174,11 +174,11 @@ def test_begun_pictures_begin_from_their_own_scene_or_from_a_blank_sheet(batches
     assert bool((drawn.timestep <= drawn.begun).all())
     other = begun & ~blank
     assert torch.equal(target[other] // MEMBERS, start[other] // MEMBERS)
-    stays, turns = drawn.begun <= STAYS, drawn.begun >= TURNS
+    stays, turns = drawn.begun <= STAYS, blank | (drawn.begun >= TURNS)
     assert torch.equal(target[other & stays], start[other & stays])
     assert not bool((target == start)[begun & turns].any())
     assert torch.equal(target[turns], target[turns].round())
-    between = other & ~stays & ~turns
+    between = other & (turned(drawn.begun) > 0.01) & ~turns
     share = (target - start)[between] / turned(drawn.begun[between])
     assert torch.allclose(share, share.round(), atol=0.02)
     assert bool((share.abs().round() > 0).all())
@@ -191,7 +191,7 @@ def test_what_is_begun_at_higher_strength_turns_further() -> None:
     assert bool((shares.diff() >= 0).all())
     assert shares[0] == 0
     assert shares[-1] == 1
-    assert 0.7 < float(turned(torch.tensor(600))) < 0.9
+    assert 0.3 < float(turned(torch.tensor(600))) < 0.4
 
 
 def test_rare_main_things_are_met_more_often_than_their_number() -> None:
