@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--first", type=Path, default=FIRST_VERSION)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--families", type=int, default=150)
-    parser.add_argument("--inputs", type=int, default=12)
+    parser.add_argument("--inputs", type=int, default=50)
     parser.add_argument("--groups", type=int, default=10)
     options = parser.parse_args()
     torch.set_num_threads(2)
