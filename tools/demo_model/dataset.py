@@ -121,7 +121,7 @@ def main() -> None:
     """Command line: render missing shards of training pictures and the held-out set."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK)
-    parser.add_argument("--shards", type=int, default=8)
+    parser.add_argument("--shards", type=int, default=12)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sheet", type=Path, help="only write a contact sheet here")
     options = parser.parse_args()

@@ -96,7 +96,7 @@ def looks_sheet(painter: Painter, strength: float) -> Image.Image:
 def times_sheet(painter: Painter, strength: float) -> Image.Image:
     """One sketch at six times of day and weather, all with one seed."""
     rows: list[list[np.ndarray]] = []
-    for name, look in (("house", "photo"), ("lighthouse", "oil painting")):
+    for name, look in (("house", "photo"), ("boat", "oil painting")):
         prompts = [f"{look} of {SUBJECTS[name]} {time}" for time in TIMES]
         drawn = sketch(name)
         made = painter.paint(prompts, [drawn] * len(prompts), strength, [SEED] * len(prompts))

@@ -22,7 +22,7 @@ from img2imgd.sketches import SKETCHES
 
 STYLES = ("turner", "andy warhol", "hokusai", "van gogh")
 _PICTURES = {"house.png": 1, "boat.png": len(STYLES), "hills.png": 31}
-_SHOWN = (0, 5, 12, 21, 30)  # the strengths of the sweep that the sheet shows
+_SHOWN = (0, 8, 14, 19, 30)  # the strengths of the sweep that the sheet shows
 SIDECARS = {
     "house": """\
 # A sketch becomes a picture.
@@ -35,7 +35,7 @@ seed: 187
 # One sketch and one seed in several styles: " by hokusai" and so on is added to the prompt.
 prompt: a sailing boat on the sea at sunset
 style: [{", ".join(STYLES)}]
-strength: 0.6
+strength: 0.65
 guidance_scale: 6
 seed: 187
 """,

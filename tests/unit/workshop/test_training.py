@@ -23,6 +23,7 @@ from tools.demo_model.muon import orthogonal
 from tools.demo_model.parallel import Team, run_team
 from tools.demo_model.tokenizer import load_tokenizer
 from tools.demo_model.train_unet import (
+    BEGUN,
     STAYS,
     STEPS,
     TURNS,
@@ -174,11 +175,12 @@ def test_begun_pictures_begin_from_their_own_scene_or_from_a_blank_sheet(batches
     assert bool((drawn.timestep <= drawn.begun).all())
     other = begun & ~blank
     assert torch.equal(target[other] // MEMBERS, start[other] // MEMBERS)
-    stays, turns = drawn.begun <= STAYS, blank | (drawn.begun >= TURNS)
+    stays, wholly = drawn.begun <= STAYS, blank | (drawn.begun >= TURNS)
+    assert bool((drawn.begun[blank] < TURNS).any()), "blank sheets turn wholly before the others do"
     assert torch.equal(target[other & stays], start[other & stays])
-    assert not bool((target == start)[begun & turns].any())
-    assert torch.equal(target[turns], target[turns].round())
-    between = other & (turned(drawn.begun) > 0.01) & ~turns
+    assert not bool((target == start)[begun & wholly].any())
+    assert torch.equal(target[wholly], target[wholly].round())
+    between = other & (turned(drawn.begun) > 0.01) & ~wholly
     share = (target - start)[between] / turned(drawn.begun[between])
     assert torch.allclose(share, share.round(), atol=0.02)
     assert bool((share.abs().round() > 0).all())
@@ -188,6 +190,7 @@ def test_begun_pictures_begin_from_their_own_scene_or_from_a_blank_sheet(batches
 
 def test_what_is_begun_at_higher_strength_turns_further() -> None:
     shares = turned(torch.arange(0, STEPS, 50))
+    assert BEGUN[0] < STAYS < TURNS < BEGUN[1]
     assert bool((shares.diff() >= 0).all())
     assert shares[0] == 0
     assert shares[-1] == 1
