@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from accounting import gif_duration
 from PIL import Image
-from served_root import ServedRoot
+from served_root import PROGRAM, ServedRoot, wait_until
 
 
 @pytest.mark.timeout(290)  # a sweep of 31 frames with 50 steps on a busy machine without a GPU
@@ -45,3 +47,16 @@ def test_the_demo_paints_three_sketches_and_names_files_that_are_there(
     }  # fmt: skip
     assert not list((home / "failed").iterdir())
     assert "Traceback" not in result.stderr
+
+
+def test_a_demo_that_is_stopped_says_how_to_go_on(root: ServedRoot) -> None:
+    demo = subprocess.Popen(
+        [PROGRAM, "demo", root.path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    wait_until(lambda: root.staged_frames() >= 1, "a frame is painted", 100)
+    demo.send_signal(signal.SIGTERM)
+    said, _ = demo.communicate(timeout=40)
+    assert demo.returncode == 5
+    assert "goes on at the next start" in said
+    assert f"once --root {root.path}" in said
+    assert "failed" not in said

@@ -15,6 +15,7 @@ from rich.console import Console
 from img2imgd import log
 from img2imgd.app import Outcome, serve_once
 from img2imgd.cli.progress import ProgressBars
+from img2imgd.cli.serving import print_outcome
 from img2imgd.cli.story import Chapter, tell
 from img2imgd.config import Config, load_config
 from img2imgd.errors import Exit
@@ -83,16 +84,17 @@ def _drop(inbox: Path) -> None:
 
 def _say(config: Config, outcome: Outcome) -> None:
     """What was made and which files to open, in plain words."""
+    program = "img2imgd" if shutil.which("img2imgd") else sys.argv[0]
     made = {row.spec.rel: config.outbox / row.published for row in outcome.jobs if row.published}
     if any(len(_pictures(made.get(name))) < number for name, number in _PICTURES.items()):
-        print(f"Not everything could be painted. {outcome.blocked}\nSee {config.failed}")
-        for row in outcome.jobs:
-            print(f"  {row.spec.rel}: {row.state.value} {row.reason}")
+        print("Not everything could be painted.")
+        print_outcome(outcome)
+        if not all(row.state.ended for row in outcome.jobs):
+            print(f"To paint what is still open:\n\n  {program} once --root {config.root}")
         return
     gif = next(made["hills.png"].glob("*.gif"))
     story = config.root / "story.png"
     tell(_chapters(config.done, made), story)
-    program = "img2imgd" if shutil.which("img2imgd") else sys.argv[0]
     print(f"""
 Done. Everything on one sheet:
     {story}
@@ -107,8 +109,8 @@ Done. Everything on one sheet:
 
 The sketches and sidecars you started from are in {config.done}.
 The embedded model is a toy for trying and testing: it knows landscapes and nothing else. Name a
-look, a place and a time of day. For real work use Stable Diffusion; this writes a config to name
-it in:
+look, a place and a time of day; a strength of 0.6 to 0.7 keeps your drawing. For real work use
+Stable Diffusion; this writes a config to name it in:
 
   {program} init DIR
 
