@@ -59,4 +59,14 @@ def test_a_demo_that_is_stopped_says_how_to_go_on(root: ServedRoot) -> None:
     assert demo.returncode == 5
     assert "goes on at the next start" in said
     assert f"once --root {root.path}" in said
-    assert "failed" not in said
+    assert str(root.failed) not in said
+
+
+def test_a_demo_that_cannot_begin_says_why_and_loses_nothing(root: ServedRoot) -> None:
+    (root.inbox / "_defaults.yaml").write_text("strenght: 0.5\n")
+    demo = root.command("demo", root.path)
+    assert demo.returncode == 3
+    assert "hills.png: is held: _defaults.yaml cannot be used" in demo.stdout
+    assert f"See {root.failed}" in demo.stdout
+    assert (root.failed / "_defaults.yaml.reason.txt").exists()
+    assert len(list(root.inbox.glob("*.png"))) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 from dataclasses import replace
@@ -85,12 +86,15 @@ def _drop(inbox: Path) -> None:
 def _say(config: Config, outcome: Outcome) -> None:
     """What was made and which files to open, in plain words."""
     program = "img2imgd" if shutil.which("img2imgd") else sys.argv[0]
+    root = shlex.quote(str(config.root))
     made = {row.spec.rel: config.outbox / row.published for row in outcome.jobs if row.published}
     if any(len(_pictures(made.get(name))) < number for name, number in _PICTURES.items()):
         print("Not everything could be painted.")
         print_outcome(outcome)
-        if not all(row.state.ended for row in outcome.jobs):
-            print(f"To paint what is still open:\n\n  {program} once --root {config.root}")
+        if outcome.exit_code is Exit.ENVIRONMENT:
+            print(f"To paint what is still open:\n\n  {program} once --root {root}")
+        else:
+            print(f"See {config.failed}")
         return
     gif = next(made["hills.png"].glob("*.gif"))
     story = config.root / "story.png"
@@ -116,7 +120,7 @@ Stable Diffusion; this writes a config to name it in:
 
 To go on with this folder:
 
-  {program} run --root {config.root}
+  {program} run --root {root}
 
 then drop a picture and a sidecar into {config.inboxes[0].path}.""")
 
