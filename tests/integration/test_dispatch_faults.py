@@ -18,6 +18,7 @@ from img2imgd.config.sections import LimitsConfig
 from img2imgd.dispatch import faults
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import JobState
+from img2imgd.outputs.encode import FrameFile
 from img2imgd.pool.messages import WorkerFault
 from img2imgd.pool.supervision import WorkerPool
 
@@ -100,11 +101,11 @@ class FullDiskPool(WorkerPool):
 
     full = True
 
-    def admit(self, task: FrameTask, staged: Path) -> None:
+    def admit(self, task: FrameTask, *files: FrameFile) -> None:
         if self.full:
             self._unread.append(WorkerFault(task.job, task.index, "No space left on device."))
         else:
-            super().admit(task, staged)
+            super().admit(task, *files)
 
 
 def test_frames_given_back_by_the_worker_pause_once_and_burn_no_attempt(rig: Rig) -> None:

@@ -15,6 +15,7 @@ from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.dispatch import Dispatch, faults
 from img2imgd.engine.protocol import FrameRefused, FrameTask
 from img2imgd.job import FrameState, JobState
+from img2imgd.outputs.encode import FrameFile
 from img2imgd.pool.supervision import WorkerPool
 
 RigMaker = Callable[..., Rig]
@@ -26,11 +27,11 @@ class RefusingPool(WorkerPool):
 
     refused: frozenset[int] = frozenset()
 
-    def admit(self, task: FrameTask, staged: Path) -> None:
+    def admit(self, task: FrameTask, *files: FrameFile) -> None:
         if task.index in self.refused:
             self._unread.append(FrameRefused(task.job, task.index, "It does not fit."))
         else:
-            super().admit(task, staged)
+            super().admit(task, *files)
 
 
 class CountingPool(WorkerPool):
@@ -40,9 +41,9 @@ class CountingPool(WorkerPool):
         super().__init__(backend)
         self.given: list[int] = []
 
-    def admit(self, task: FrameTask, staged: Path) -> None:
+    def admit(self, task: FrameTask, *files: FrameFile) -> None:
         self.given.append(task.index)
-        super().admit(task, staged)
+        super().admit(task, *files)
 
 
 def use(rig: Rig, pool: WorkerPool) -> None:

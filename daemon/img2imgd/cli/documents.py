@@ -80,7 +80,7 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         draw_seed=lambda: 0,
         max_frames=config.limits.max_frames,
         name=path.name,
-        gif=config.outputs.gif,
+        outputs=config.outputs,
     )
     return describe_request(request)
 

@@ -46,6 +46,10 @@ def _command(arguments: argparse.Namespace) -> Exit:
         from img2imgd.cli import status
 
         return status.status(arguments)
+    if name == "recipe":
+        from img2imgd.cli import recipe
+
+        return recipe.recipe(arguments)
     from img2imgd.cli import documents
 
     commands = {"init": documents.init, "check": documents.check, "schema": documents.schema}
@@ -110,6 +114,9 @@ def _add_documents(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     _add_config(check)
+    recipe = add("recipe", help="the sidecar that made an output, from the output itself")
+    recipe.add_argument("image", type=Path, metavar="IMAGE")
+    recipe.add_argument("--job", action="store_true", help="that of the whole job, not of one frame")
     schema = add("schema", help="JSON Schema of a sidecar or the config")
     schema.add_argument("what", choices=["sidecar", "config"])
 

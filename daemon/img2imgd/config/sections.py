@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
 from img2imgd.document import Check, Refused, Settings, found
-from img2imgd.request import GifSettings
+from img2imgd.request import OutputSettings
 
 DEMO_MODEL = "demo"
 """The embedded model's name; it is in every table."""
@@ -110,21 +110,12 @@ class EngineConfig(Settings, frozen=True):
     ] = 600.0
 
 
-def _format(value: Any) -> Any:
-    if value in ("jpeg", "jpg", "webp"):
-        raise Refused(f"{value} is not written yet.", "Write png.")
-    return value
-
-
-class OutputsConfig(Settings, frozen=True):
+class OutputsConfig(OutputSettings, frozen=True):
     """What lies in the outbox."""
 
-    format: Annotated[Literal["png"], Check(_format)] = "png"
     name: Annotated[NameTemplate, Meta(description="Names of the pictures.")] = (
-        "{stem}_{prompt:.40}_{index:02}_{seed}"
+        "{stem}_{prompt:.40}_{index:02}_{point}_{seed}"
     )
-    gif: Annotated[GifSettings, Meta(description="Timing where none is asked for.")] = GifSettings()
-    sheet: Annotated[bool, Meta(description="A contact sheet for jobs of several frames.")] = True
 
 
 class LimitsConfig(Settings, frozen=True):

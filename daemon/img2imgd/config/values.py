@@ -13,6 +13,7 @@ NAME_FIELDS = (
     "stem",
     "prompt",
     "index",
+    "point",
     "seed",
     "strength",
     "style",
@@ -25,7 +26,7 @@ NAME_FIELDS = (
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([smhdw])")
 _LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
-_TEXT_FIELDS = frozenset({"stem", "prompt", "style", "job"})
+_TEXT_FIELDS = frozenset({"stem", "prompt", "point", "style", "job"})
 
 
 def _duration(value: Any) -> Any:

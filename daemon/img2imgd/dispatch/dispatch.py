@@ -26,8 +26,8 @@ from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.pool.messages import (
-    AnimationFailed,
-    AnimationStaged,
+    AssemblyFailed,
+    AssemblyStaged,
     FrameStaged,
     JobGivenUp,
     ModelFailed,
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 JobEvent = (
-    StepDone | FrameStaged | FrameRefused | AnimationStaged | AnimationFailed | JobGivenUp
+    StepDone | FrameStaged | FrameRefused | AssemblyStaged | AssemblyFailed | JobGivenUp
     | WorkerFault
 )  # fmt: skip
 
@@ -150,29 +150,31 @@ class Dispatch:
         if isinstance(event, StepDone):
             self._steps[event.job, event.index] = event.step
         elif isinstance(event, FrameStaged):
-            job.painting.discard(event.index)
+            job.in_engine.discard(event.index)
             self._steps.pop((event.job, event.index), None)
             self._ledger.set_frame(job.id, event.index, FrameState.STAGED)
             self._ledger.clear_attempts(job.id)
             self._faults.succeeded()
         elif isinstance(event, FrameRefused):
-            job.painting.discard(event.index)
+            job.in_engine.discard(event.index)
             job.refused[event.index] = event.reason
             self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
             log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
         elif isinstance(event, WorkerFault):
             self._faults.report(event.message, now)
-            job.painting.discard(event.index)
+            job.in_engine.discard(event.index)
             job.to_paint.insert(0, event.index)
-        elif isinstance(event, AnimationStaged):
+        elif isinstance(event, AssemblyStaged):
             job.assembling = None
-        elif isinstance(event, AnimationFailed):
+            if event.note:
+                job.notes.append(event.note)
+        elif isinstance(event, AssemblyFailed):
             job.assembling = None
             if event.environment:
                 self._faults.report(event.reason, now)
             else:
-                job.assembled = True
-                job.notes.append(f"The GIF could not be made: {event.reason}")
+                job.given_up.add(event.target)
+                job.notes.append(event.reason)
 
     def _model_loaded(self, info: ModelInfo) -> None:
         self._loading = None
@@ -273,8 +275,8 @@ class Dispatch:
         for job in self._running.values():
             while room > 0 and job.to_paint:
                 index = job.to_paint.pop(0)
-                job.painting.add(index)
-                self._pool.admit(job.task(index), job.staged_path(index))
+                job.in_engine.add(index)
+                self._pool.admit(job.task(index), *job.files(index))
                 room -= 1
 
     def _advance(self, job: RunningJob) -> None:
@@ -315,7 +317,7 @@ class Dispatch:
         return math.inf if seconds is None else seconds
 
     def _frames_open(self) -> int:
-        return sum(len(job.to_paint) + len(job.painting) for job in self._running.values())
+        return sum(len(job.to_paint) + len(job.in_engine) for job in self._running.values())
 
     def _write_steps(self, now: float) -> None:
         if self._steps and now - self._steps_written >= _PROGRESS_SECONDS:

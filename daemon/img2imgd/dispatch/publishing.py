@@ -1,18 +1,15 @@
-"""From painted frames to the outbox: equal frames copied, GIFs made, one rename, archived."""
+"""From painted frames to the outbox: animations and a sheet made, one rename, archived."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
-
 from img2imgd.dispatch.archive import Archive
+from img2imgd.dispatch.assemblies import next_assembly
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import Ledger
 from img2imgd.pool.supervision import WorkerPool
-from img2imgd.request import GifSettings
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +27,14 @@ class Publishing:
     def advance(self, job: RunningJob) -> bool:
         """Do the next thing for a painted job; True when it has ended."""
         if not job.assembled:
-            self._copy_equal_frames(job)
+            self._settle_equal_frames(job)
             if len(job.refused) == len(job.frames):
                 self._archive.end(job.row, JobState.FAILED, _reasons(job.refused))
                 return True
-            animations = job.animations_to_make()
-            if animations:
-                self._assemble(job, *animations[0])
+            assembly = next_assembly(job)
+            if assembly is not None:
+                job.assembling = assembly.target
+                self._pool.assemble(job.id, assembly)
                 return False
             job.assembled = True
         self._ledger.set_state(job.id, JobState.PUBLISHING)
@@ -55,19 +53,11 @@ class Publishing:
         reason = "\n".join([*job.notes, *job.row.spec.notes, *_partly(job.refused)])
         self._archive.end(job.row, JobState.DONE, reason)
 
-    def _copy_equal_frames(self, job: RunningJob) -> None:
-        states = job.copy_equal_frames()
+    def _settle_equal_frames(self, job: RunningJob) -> None:
+        states = job.settle_equal_frames()
         with self._ledger.transaction():
             for index, state in states.items():
                 self._ledger.set_frame(job.id, index, state, job.refused.get(index, ""))
-
-    def _assemble(self, job: RunningJob, target: Path, frames: Sequence[Path]) -> None:
-        gif = job.request.gif or GifSettings()
-        job.assembling = target
-        self._pool.assemble(
-            job.id, frames, target,
-            duration_ms=gif.duration, loop=gif.loop, pingpong=gif.pingpong,
-        )  # fmt: skip
 
     def _rename_into_outbox(self, job: RunningJob) -> None:
         """Publish under the reserved name, or the next one where a foreign file has taken it."""

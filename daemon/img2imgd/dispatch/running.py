@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from img2imgd import durable
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import Frame, FrameState, plan_frames
 from img2imgd.ledger import FrameRow, JobRow, Outputs
-from img2imgd.outputs.names import first_free
+from img2imgd.outputs.encode import Encoding, FrameFile
+from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.staging import Staging
 from img2imgd.request import Request
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What a job is painted from and how its files are written.
+
+    ``picture`` is the prepared picture, ``origin`` what the files tell of how they were made.
+    """
+
+    picture: Path
+    encoding: Encoding
+    origin: Origin
 
 
 @dataclass
@@ -24,41 +36,42 @@ class RunningJob:
     request: Request
     outputs: Outputs
     staging: Staging
-    picture: Path
     frames: tuple[Frame, ...]
-    to_paint: list[int]
-    painting: set[int] = field(default_factory=lambda: set[int]())
+    painting: Painting | None = None
+    to_paint: list[int] = field(default_factory=lambda: list[int]())
+    in_engine: set[int] = field(default_factory=lambda: set[int]())
     refused: dict[int, str] = field(default_factory=lambda: dict[int, str]())
     notes: list[str] = field(default_factory=lambda: list[str]())
     assembling: Path | None = None
+    given_up: set[Path] = field(default_factory=lambda: set[Path]())
     assembled: bool = False
     published: str = ""
 
     @classmethod
-    def begin(cls, row: JobRow, outbox: Path, picture: Path) -> RunningJob:
+    def begin(cls, row: JobRow, outbox: Path, painting: Painting) -> RunningJob:
         """Start a job or take it up again: frames that are staged already are not painted again."""
-        job = cls._of(row, outbox, picture)
+        job = cls._of(row, outbox)
+        job.painting = painting
         job.staging.prepare(job.outputs.name, as_folder=job.has_folder)
         job.to_paint = [
-            frame.index
-            for frame in job.frames
-            if frame.painted_by == frame.index and not job.staged_path(frame.index).exists()
+            index
+            for index, equal in job.equal_frames.items()
+            if not all(job.staged_path(frame.index).exists() for frame in equal)
         ]
         return job
 
     @classmethod
     def resume(cls, row: JobRow, outbox: Path, frames: Sequence[FrameRow]) -> RunningJob:
         """Take up a job that was being published: nothing is to be painted, or made, any more."""
-        job = cls._of(row, outbox, Path())
+        job = cls._of(row, outbox)
         job.published = row.published
         job.refused = {f.index: f.reason for f in frames if f.state is FrameState.FAILED}
         return job
 
     @classmethod
-    def _of(cls, row: JobRow, outbox: Path, picture: Path) -> RunningJob:
+    def _of(cls, row: JobRow, outbox: Path) -> RunningJob:
         request, outputs = row.spec.asked, row.spec.reserved
-        staging = Staging(outbox, row.id)
-        return cls(row, request, outputs, staging, picture, plan_frames(request), [])
+        return cls(row, request, outputs, Staging(outbox, row.id), plan_frames(request))
 
     @property
     def id(self) -> str:
@@ -78,7 +91,26 @@ class RunningJob:
     @property
     def painted(self) -> bool:
         """True when no frame is waiting for the engine."""
-        return not self.to_paint and not self.painting
+        return not self.to_paint and not self.in_engine
+
+    @cached_property
+    def equal_frames(self) -> dict[int, tuple[Frame, ...]]:
+        """The frames with the same pixels, by the index of the one that is painted for all."""
+        groups: dict[int, list[Frame]] = {}
+        for frame in self.frames:
+            groups.setdefault(frame.painted_by, []).append(frame)
+        return {index: tuple(equal) for index, equal in groups.items()}
+
+    @property
+    def made_from(self) -> Painting:
+        """What the job is painted from.
+
+        Raises:
+            ValueError: it is past painting.
+        """
+        if self.painting is None:
+            raise ValueError(f"job {self.id} is past painting")
+        return self.painting
 
     def staged_path(self, index: int) -> Path:
         """Where a frame is written."""
@@ -91,7 +123,7 @@ class RunningJob:
         return FrameTask(
             job=self.id,
             index=index,
-            image=self.picture,
+            image=self.made_from.picture,
             prompt=frame.prompt,
             negative_prompt=self.request.negative_prompt,
             seed=frame.seed,
@@ -101,48 +133,22 @@ class RunningJob:
             effective_steps=frame.effective_steps,
         )
 
-    def copy_equal_frames(self) -> dict[int, FrameState]:
-        """Give frames with the pixels of another their own file; returns the state of each."""
+    def files(self, index: int) -> tuple[FrameFile, ...]:
+        """The files that a painted frame becomes: its own, and those of frames equal to it."""
+        made = self.made_from
+        return tuple(
+            FrameFile(self.staged_path(frame.index), made.encoding, made.origin.frame_tags(frame))
+            for frame in self.equal_frames[index]
+        )
+
+    def settle_equal_frames(self) -> dict[int, FrameState]:
+        """The state of each frame that another was painted for; refused where that one was."""
         states: dict[int, FrameState] = {}
-        for frame in self.frames:
-            source, target = self.staged_path(frame.painted_by), self.staged_path(frame.index)
-            if frame.painted_by == frame.index:
-                continue
-            if frame.painted_by in self.refused:
-                self.refused[frame.index] = self.refused[frame.painted_by]
-                states[frame.index] = FrameState.FAILED
-                continue
-            if not target.exists():
-                half = target.with_name(f".{target.name}.part")
-                shutil.copyfile(source, half)
-                durable.fsync_path(half)
-                half.replace(target)
-            states[frame.index] = FrameState.STAGED
+        for index, equal in self.equal_frames.items():
+            for frame in equal:
+                if index in self.refused:
+                    self.refused[frame.index] = self.refused[index]
+                if frame.index != index:
+                    failed = index in self.refused
+                    states[frame.index] = FrameState.FAILED if failed else FrameState.STAGED
         return states
-
-    def animations_to_make(self) -> list[tuple[Path, list[Path]]]:
-        """The GIFs still to be made: one per style and variation, with its frames in order."""
-        if not self.request.wants_gif or not self.has_folder:
-            return []
-        groups: dict[tuple[str, int], list[Path]] = {}
-        for frame in self.frames:
-            if frame.index not in self.refused:
-                groups.setdefault((frame.style, frame.variation), []).append(
-                    self.staged_path(frame.index)
-                )
-        if self._one_frame_each(groups):
-            groups = {("", 0): [path for paths in groups.values() for path in paths]}
-        base = self.outputs.name
-        taken = {name.casefold() for name in self.outputs.frames}
-        jobs: list[tuple[Path, list[Path]]] = []
-        for number, paths in enumerate(groups.values()):
-            mark = f"_{number:0{len(str(len(groups) - 1))}}" if len(groups) > 1 else ""
-            name = first_free(f"{base}_morph{mark}.gif", lambda n: n.casefold() in taken)
-            target = self.staging.path(base, name)
-            if len(paths) > 1 and not target.exists():
-                jobs.append((target, paths))
-        return jobs
-
-    def _one_frame_each(self, groups: dict[tuple[str, int], list[Path]]) -> bool:
-        """A GIF asked for without a sweep: its frames are the styles or variations themselves."""
-        return len(groups) > 1 and all(len(paths) == 1 for paths in groups.values())

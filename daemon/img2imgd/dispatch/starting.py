@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import structs
+
 from img2imgd import filesystems
 from img2imgd.config import Config
-from img2imgd.dispatch.running import RunningJob
+from img2imgd.dispatch.running import Painting, RunningJob
 from img2imgd.engine.protocol import ModelInfo
-from img2imgd.errors import EnvironmentFault
+from img2imgd.errors import EnvironmentFault, shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
+from img2imgd.outputs.encode import Encoding, Restoration
+from img2imgd.outputs.metadata import Origin
+from img2imgd.outputs.recipe import LoraOrigin, ModelOrigin, PictureOrigin
 from img2imgd.outputs.staging import STAGING
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
+from img2imgd.request import Request
 
 
 class Starting:
@@ -33,8 +39,12 @@ class Starting:
         """
         self._check_room(row)
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
-        prepared = self._prepare(row, model, picture)
-        job = RunningJob.begin(row, self._config.outbox, picture)
+        request = self._in_full(row.spec.asked, model)
+        prepared = self._prepare(row, request, model, picture)
+        painting = Painting(
+            picture, _encoding(request, prepared), _origin(row, request, model, prepared)
+        )
+        job = RunningJob.begin(row, self._config.outbox, painting)
         job.notes.extend(prepared.notes)
         with self._ledger.transaction():
             current = self._ledger.job(row.id)
@@ -46,12 +56,21 @@ class Starting:
                     self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
         return job
 
-    def _prepare(self, row: JobRow, model: ModelInfo, target: Path) -> Prepared:
-        """Have the reader make the plain RGB picture of the output's size."""
-        request = row.spec.asked
+    def _in_full(self, request: Request, model: ModelInfo) -> Request:
+        """The request with the size and the scheduler that are used where it names none."""
         size = request.size or self._config.models[model.name].size or model.native_size
+        scheduler = request.scheduler or self._config.models[model.name].scheduler
+        return structs.replace(request, size=size, scheduler=scheduler)
+
+    def _prepare(
+        self, row: JobRow, request: Request, model: ModelInfo, target: Path
+    ) -> Prepared:
+        """Have the reader make the plain RGB picture of the output's size."""
         source = target.parent / "in" / row.spec.subject.name
-        return self._reader.prepare(source, target, SizeRule(size, request.fit, model.multiple))
+        rule = SizeRule(
+            request.size or model.native_size, request.fit, model.multiple, request.restore_size
+        )
+        return self._reader.prepare(source, target, rule)
 
     def _check_room(self, row: JobRow) -> None:
         for folder in (Path(row.spec.inbox), self._config.outbox):
@@ -67,3 +86,19 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
+
+
+def _encoding(request: Request, prepared: Prepared) -> Encoding:
+    restoration = Restoration(prepared.inside, prepared.original) if request.restore_size else None
+    return Encoding(request.format, request.quality, restoration)
+
+
+def _origin(row: JobRow, request: Request, model: ModelInfo, prepared: Prepared) -> Origin:
+    loras = tuple(LoraOrigin(*lora) for lora in model.loras)
+    return Origin(
+        request=request,
+        picture=PictureOrigin(shown(row.spec.subject.name), prepared.sha256),
+        model=ModelOrigin(model.name, model.family, model.weights, model.vae, loras),
+        painted_size=(prepared.width, prepared.height),
+        libraries=model.libraries,
+    )

@@ -186,9 +186,9 @@ class Claims:
         """Reserve the job's names in the outbox, counting past reserved and existing ones."""
         folder, _, file = rel.rpartition("/")
         folder, stem = _writable(folder), split_suffix(file)[0]
-        template, suffix = self._config.outputs.name, ".png"
+        template = self._config.outputs.name
         frames = plan_frames(request)
-        names = frame_names(template, suffix, job, stem, request.prompt, frames)
+        names = frame_names(template, request.suffix, job, stem, request.prompt, frames)
         single = len(frames) == 1
         wanted = names[0] if single else folder_name(template, job, stem, request.prompt, frames[0])
         outbox = self._config.outbox

@@ -67,7 +67,7 @@ class Drops:
             draw_seed=lambda: secrets.randbelow(2**32),
             max_frames=self._config.limits.max_frames,
             name=name,
-            gif=self._config.outputs.gif,
+            outputs=self._config.outputs,
         )
 
     def has_prompt(self, folder: FolderDefaults) -> bool:

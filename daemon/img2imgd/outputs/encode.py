@@ -1,42 +1,154 @@
-"""Pixels to PNG files that are whole and on disk."""
+"""Painted pixels to picture files that are whole, on disk, and say how they were made."""
 
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from img2imgd.durable import write_file
+from img2imgd.outputs.metadata import PROGRAM, Tags
+from img2imgd.request.outputs import FormatName
 
-_XMP = "XML:com.adobe.xmp"
+log = logging.getLogger(__name__)
+
+XMP = "XML:com.adobe.xmp"
+INFOTEXT = "parameters"
 _PERCEPTUAL = b"\0"  # rendering intent, the content of an sRGB chunk (PNG 3rd edition, 11.3.2.5)
+_COLOUR_IS_SRGB = 1  # of EXIF's ColorSpace (EXIF 2.32, section 4.6.6)
+_FULL_COLOUR = 90  # the JPEG quality from which on colours are kept at every pixel
+_SEGMENT = 65_000  # bytes that one segment of a JPEG has room for, less its headers (ITU-T T.81)
 
 
-def write_png(
-    target: Path,
-    width: int,
-    height: int,
-    pixels: bytes,
-    text: Mapping[str, str] | None = None,
-) -> None:
-    """Write H×W×3 uint8 RGB bytes as an sRGB-tagged PNG, durably, replacing an older one.
+@dataclass(frozen=True)
+class Restoration:
+    """Gives a painted picture the size of the original.
 
-    ``text`` becomes text chunks by keyword (1 to 79 Latin-1 characters), in front of the pixels;
-    an XMP packet goes under ``XML:com.adobe.xmp``.
+    ``inside`` (left, top, width, height) is the part without padding, ``size`` what it becomes.
+    """
+
+    inside: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How pixels become a file: ``quality`` is for JPEG and WebP (100: lossless WebP)."""
+
+    format: FormatName = "png"
+    quality: int = 92
+    restoration: Restoration | None = None
+
+
+@dataclass(frozen=True)
+class FrameFile:
+    """A file that a painted frame becomes."""
+
+    path: Path
+    encoding: Encoding = Encoding()
+    tags: Tags = Tags()
+
+
+def write_frame(file: FrameFile, size: tuple[int, int], pixels: bytes) -> None:
+    """Write H×W×3 uint8 RGB bytes, durably, replacing an older file; tagged as sRGB.
+
+    ``size`` is (width, height) of the pixels.
 
     Raises:
         ValueError: ``pixels`` has not ``width * height * 3`` bytes.
         OSError: the disk, as from ``durable.write_file``; no half file is left.
     """
+    picture = Image.frombytes("RGB", size, pixels)
+    if file.encoding.restoration is not None:
+        picture = _restored(picture, file.encoding.restoration)
+    write_file(file.path, encoded(picture, file.encoding, file.tags))
+
+
+def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
+    """An RGB picture as a file's bytes."""
+    file = io.BytesIO()
+    if encoding.format == "png":
+        picture.save(file, "PNG", pnginfo=png_chunks(png_text(tags)))
+        return file.getvalue()
+    if encoding.format == "jpeg":
+        tags = _within_segments(tags)
+        subsampling = 0 if encoding.quality >= _FULL_COLOUR else 2
+        options: dict[str, Any] = {"subsampling": subsampling, "optimize": True}
+    else:
+        options = {"lossless": encoding.quality == 100, "method": 4}
+    if tags.xmp:
+        options["xmp"] = tags.xmp.encode()
+    picture.save(
+        file,
+        encoding.format.upper(),
+        quality=encoding.quality,
+        icc_profile=srgb_profile(),
+        exif=_exif(tags),
+        **options,
+    )
+    return file.getvalue()
+
+
+def png_text(tags: Tags) -> dict[str, str]:
+    """The tags by the keywords of PNG's text chunks."""
+    return {key: text for key, text in ((INFOTEXT, tags.infotext), (XMP, tags.xmp)) if text}
+
+
+def png_chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    """An sRGB chunk and text chunks, for in front of a PNG's pixels."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _PERCEPTUAL)
-    for keyword, value in (text or {}).items():
-        if keyword == _XMP:
+    for keyword, value in text.items():
+        if keyword == XMP:
             chunks.add_itxt(keyword, value)  # the one form that readers of XMP look for
         else:
             chunks.add_text(keyword, value)
-    encoded = io.BytesIO()
-    Image.frombytes("RGB", (width, height), pixels).save(encoded, "PNG", pnginfo=chunks)
-    write_file(target, encoded.getvalue())
+    return chunks
+
+
+@cache
+def srgb_profile() -> bytes:
+    """An ICC profile of sRGB, the same bytes whenever it is made."""
+    make = cast("Any", ImageCms.createProfile)
+    profile = bytearray(ImageCms.ImageCmsProfile(make("sRGB")).tobytes())
+    profile[24:36] = bytes(12)  # the date of its making (ICC.1, 7.2.8)
+    return bytes(profile)
+
+
+def _restored(picture: Image.Image, restoration: Restoration) -> Image.Image:
+    left, top, width, height = restoration.inside
+    # Cropped first: a resize with a box mixes in what lies around it, which is white padding.
+    inner = picture.crop((left, top, left + width, top + height))
+    return inner.resize(restoration.size, Image.Resampling.LANCZOS)
+
+
+def _exif(tags: Tags) -> bytes:
+    """EXIF with the infotext as UserComment, in UTF-16BE as its readers expect."""
+    exif = Image.Exif()
+    if not tags.xmp:
+        return b""
+    exif[ExifTags.Base.Software] = PROGRAM
+    inner = exif.get_ifd(ExifTags.IFD.Exif)
+    inner[ExifTags.Base.ColorSpace] = _COLOUR_IS_SRGB
+    if tags.infotext:
+        text = tags.infotext.encode("utf-16-be", "surrogatepass")
+        inner[ExifTags.Base.UserComment] = b"UNICODE\0" + text
+    return exif.tobytes()
+
+
+def _within_segments(tags: Tags) -> Tags:
+    """The tags with what a JPEG has no room for left out: prompts of tens of thousands of bytes."""
+    xmp, infotext = tags.xmp, tags.infotext
+    if len(xmp.encode()) > _SEGMENT:
+        log.warning("the recipe is too long for a JPEG and was left out of its metadata")
+        xmp = tags.xmp_alone
+    if len(infotext.encode("utf-16-be", "surrogatepass")) > _SEGMENT:
+        log.warning("the prompt is too long for a JPEG and was left out of its metadata")
+        infotext = ""
+    return Tags(infotext, xmp, tags.xmp_alone)

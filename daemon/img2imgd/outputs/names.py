@@ -21,7 +21,8 @@ _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
     r'<>:"/\\|?*]+'
 )
-_INDEX_FIELD = re.compile(r"[-_. ]?\{index[^}]*\}")
+_OWN_FIELDS = re.compile(r"[-_. ]?\{(index|point)[^}]*\}")  # which a job's folder has none of
+_AXES = ("strength", "guidance_scale", "steps")  # the seed is in most names anyway
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -55,21 +56,22 @@ def frame_names(
         lambda field: f"{{index:0{max(int(field.group(1) or 1), width)}}}",
         template,
     )
-    words, kept = _fitting(widened, job, stem, prompt, frames)
+    points = _points(frames)
+    words, kept = _fitting(widened, job, stem, prompt, frames, points)
     taken: set[str] = set()
     names: list[str] = []
-    for frame in frames:
-        base = _cut(_fill(widened, job, kept, words, frame))
+    for frame, point in zip(frames, points, strict=True):
+        base = _cut(_fill(widened, job, kept, words, frame, point))
         names.append(first_free(f"{base}{suffix}", lambda name: name.casefold() in taken))
         taken.add(names[-1].casefold())
     return tuple(names)
 
 
 def folder_name(template: str, job: str, stem: str, prompt: str, frame: Frame) -> str:
-    """The name of a job's own folder: the template without the index, of the first frame."""
-    bare = _INDEX_FIELD.sub("", template)
-    words, kept = _fitting(bare, job, stem, prompt, [frame])
-    return _cut(_fill(bare, job, kept, words, frame))
+    """The name of a job's own folder: the template without what is a frame's, of the first."""
+    bare = _OWN_FIELDS.sub("", template)
+    words, kept = _fitting(bare, job, stem, prompt, [frame], [""])
+    return _cut(_fill(bare, job, kept, words, frame, ""))
 
 
 def first_free(name: str, is_taken: Callable[[str], bool]) -> str:
@@ -110,15 +112,20 @@ def cut_bytes(text: str, room: int) -> str:
 
 
 def _fitting(
-    template: str, job: str, stem: str, prompt: str, frames: Sequence[Frame]
+    template: str,
+    job: str,
+    stem: str,
+    prompt: str,
+    frames: Sequence[Frame],
+    points: Sequence[str],
 ) -> tuple[str, str]:
     """Prompt and stem, shortened (the prompt first) until the names of all frames have room.
 
     They are the same for all frames: names that are cut at different places would not sort.
     """
     words, kept = slug(prompt)[:_MOST_PROMPT], safe_stem(stem)
-    for frame in frames:
-        while (excess := _excess(_fill(template, job, kept, words, frame))) > 0:
+    for frame, point in zip(frames, points, strict=True):
+        while (excess := _excess(_fill(template, job, kept, words, frame, point))) > 0:
             if (size := len(words.encode())) > _LEAST_PROMPT:
                 words = cut_bytes(words, max(size - excess, _LEAST_PROMPT))
             elif (size := len(kept.encode())) > _LEAST_PROMPT:
@@ -128,10 +135,38 @@ def _fitting(
     return words, kept
 
 
-def _fill(template: str, job: str, stem: str, words: str, frame: Frame) -> str:
+class _Words(str):
+    """A slug; a precision in its format, as in ``{prompt:.40}``, cuts it between words."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        precision = re.search(r"\.(\d+)", spec)
+        if precision and len(self) > (room := int(precision[1])):
+            cut = self[:room]
+            whole = cut if self[room] == "-" or "-" not in cut else cut.rpartition("-")[0]
+            return format(str(whole), spec)
+        return format(str(self), spec)
+
+
+def _points(frames: Sequence[Frame]) -> list[str]:
+    """What each frame has that others of the job have not: its style, and the values of axes."""
+    styled = len({frame.style for frame in frames}) > 1
+    axes = [axis for axis in _AXES if len({getattr(frame, axis) for frame in frames}) > 1]
+    return [
+        "_".join([
+            *([cut_bytes(slug(frame.style), _MOST_STYLE)] if styled else []),
+            *(f"{axis}-{getattr(frame, axis):.10g}" for axis in axes),
+        ])
+        for frame in frames
+    ]  # fmt: skip
+
+
+def _fill(template: str, job: str, stem: str, words: str, frame: Frame, point: str) -> str:
     filled = template.format(
         stem=stem,
-        prompt=words,
+        prompt=_Words(words),
+        point=point,
         index=frame.index,
         seed=frame.seed,
         strength=frame.strength,

@@ -1,4 +1,4 @@
-"""Makes GIFs in a thread of the worker, so that denoising goes on meanwhile."""
+"""Makes animations and sheets in a thread of the worker, so that denoising goes on meanwhile."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from img2imgd.durable import ENVIRONMENT_ERRNOS
-from img2imgd.outputs.animation import write_gif
-from img2imgd.pool.messages import AnimationFailed, AnimationStaged, Assemble, JobGivenUp, PoolEvent
+from img2imgd.outputs.animation import Animation, write_animation
+from img2imgd.outputs.sheet import write_sheet
+from img2imgd.pool.messages import (
+    Assemble,
+    Assembly,
+    AssemblyFailed,
+    AssemblyStaged,
+    JobGivenUp,
+    PoolEvent,
+)
 
 log = logging.getLogger(__name__)
 
 
 class Assembler:
-    """One thread that makes one GIF after the other; ``send`` must be safe to call from it."""
+    """One thread that makes one assembly after the other; ``send`` must be safe to call from it."""
 
     def __init__(self, send: Callable[[PoolEvent], None]) -> None:
         self._send = send
@@ -22,12 +30,12 @@ class Assembler:
         self._begun: list[tuple[str, Future[None]]] = []
 
     def start(self, order: Assemble) -> None:
-        """Make the GIF after those that wait; AnimationStaged or AnimationFailed follows."""
+        """Make it after those that wait; AssemblyStaged or AssemblyFailed follows."""
         self._begun = [(job, future) for job, future in self._begun if not future.done()]
         self._begun.append((order.job, self._thread.submit(self._assemble, order)))
 
     def cancel(self, job: str) -> None:
-        """Drop the job's waiting GIFs; once one that is being made is done, say JobGivenUp."""
+        """Drop what waits for the job; once what is being made of it is done, say JobGivenUp."""
         futures = [future for begun, future in self._begun if begun == job]
         running = [future for future in futures if not future.cancel()]
         if running:
@@ -36,22 +44,23 @@ class Assembler:
             self._send(JobGivenUp(job))
 
     def stop(self) -> None:
-        """Drop the GIFs that wait; the process ends after the one that is being made."""
+        """Drop what waits; the process ends after the one that is being made."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _assemble(self, order: Assemble) -> None:
+        target = order.assembly.target
         try:
-            write_gif(
-                order.frames,
-                order.target,
-                duration_ms=order.duration_ms,
-                loop=order.loop,
-                pingpong=order.pingpong,
-            )
+            note = _write(order.assembly)
         except Exception as error:
-            log.exception("animation failed job=%s target=%s", order.job, order.target)
+            log.exception("assembly failed job=%s target=%s", order.job, target)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
-            reason = f"{order.target.name} could not be made: {error}"
-            self._send(AnimationFailed(order.job, order.target, reason, environment))
+            reason = f"{target.name} could not be made: {error}"
+            self._send(AssemblyFailed(order.job, target, reason, environment))
         else:
-            self._send(AnimationStaged(order.job, order.target))
+            self._send(AssemblyStaged(order.job, target, note))
+
+
+def _write(assembly: Assembly) -> str:
+    if isinstance(assembly, Animation):
+        return write_animation(assembly)
+    return write_sheet(assembly)

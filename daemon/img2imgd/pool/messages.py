@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelInfo, ModelSpec, StepDone
+from img2imgd.outputs.animation import Animation
+from img2imgd.outputs.encode import FrameFile
+from img2imgd.outputs.sheet import Sheet
 
 __all__ = [
     "Admit",
-    "AnimationFailed",
-    "AnimationStaged",
     "Assemble",
+    "Assembly",
+    "AssemblyFailed",
+    "AssemblyStaged",
     "Cancel",
     "FrameRefused",
     "FrameStaged",
@@ -28,6 +32,9 @@ __all__ = [
 ]
 
 
+Assembly = Animation | Sheet
+
+
 @dataclass(frozen=True)
 class Load:
     """Load a model once every admitted frame is painted; answered by ModelLoaded or ModelFailed."""
@@ -37,22 +44,18 @@ class Load:
 
 @dataclass(frozen=True)
 class Admit:
-    """Paint a frame and write it, durably, as a PNG at ``staged``."""
+    """Paint a frame and write it, durably, as every one of ``files``: equal frames have one each."""
 
     task: FrameTask
-    staged: Path
+    files: tuple[FrameFile, ...]
 
 
 @dataclass(frozen=True)
 class Assemble:
-    """Make a GIF of ``frames`` at ``target`` beside the painting; ``loop`` 0 is for ever."""
+    """Make an animation or a sheet of finished frames, beside the painting."""
 
     job: str
-    frames: tuple[Path, ...]
-    target: Path
-    duration_ms: int
-    loop: int
-    pingpong: bool
+    assembly: Assembly
 
 
 @dataclass(frozen=True)
@@ -88,23 +91,24 @@ class ModelFailed:
 
 @dataclass(frozen=True)
 class FrameStaged:
-    """The frame is whole and on disk at the path it was admitted with."""
+    """The frame is whole and on disk as every file it was admitted with."""
 
     job: str
     index: int
 
 
 @dataclass(frozen=True)
-class AnimationStaged:
-    """The GIF is whole and on disk at ``target``."""
+class AssemblyStaged:
+    """The animation or sheet is whole and on disk at ``target``; ``note`` is for its owner."""
 
     job: str
     target: Path
+    note: str = ""
 
 
 @dataclass(frozen=True)
-class AnimationFailed:
-    """The GIF could not be made; the frames are untouched.
+class AssemblyFailed:
+    """An animation or sheet could not be made; the frames are untouched.
 
     ``environment`` says that the disk was to blame, not the frames: worth another try later.
     """
@@ -136,8 +140,8 @@ class WorkerDied:
     """The worker process ended unasked, or could not be started.
 
     ``exit`` is for a person ("killed by SIGKILL"). ``frames`` were admitted and neither staged nor
-    refused; ``assembling`` are the (job, target) of unfinished GIFs; ``loading`` names a model that
-    was being loaded.
+    refused; ``assembling`` are the (job, target) of unfinished animations and sheets; ``loading``
+    names a model that was being loaded.
     """
 
     exit: str
@@ -152,8 +156,8 @@ PoolEvent = (
     | StepDone
     | FrameStaged
     | FrameRefused
-    | AnimationStaged
-    | AnimationFailed
+    | AssemblyStaged
+    | AssemblyFailed
     | JobGivenUp
     | WorkerFault
     | WorkerDied

@@ -10,18 +10,20 @@ import os
 import signal
 import time
 import weakref
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import TypeAlias
 
 from img2imgd.engine.protocol import FrameTask, ModelInfo, ModelSpec
+from img2imgd.outputs.encode import FrameFile
 from img2imgd.pool.messages import (
     Admit,
-    AnimationFailed,
-    AnimationStaged,
+    AssemblyFailed,
+    AssemblyStaged,
     Assemble,
+    Assembly,
     Cancel,
     FrameRefused,
     FrameStaged,
@@ -95,28 +97,22 @@ class WorkerPool:
         self._loading = model.name
         self._order(Load(model))
 
-    def admit(self, task: FrameTask, staged: Path) -> None:
-        """Have a frame painted and written durably at ``staged``.
+    def admit(self, task: FrameTask, *files: FrameFile) -> None:
+        """Have a frame painted and written durably as every one of ``files``.
 
         StepDone, then FrameStaged, FrameRefused or WorkerFault follow. The model may still be
         loading; if that fails, the frame comes back as a WorkerFault.
         """
         self._admitted.add((task.job, task.index))
-        self._order(Admit(task, staged))
+        self._order(Admit(task, files))
 
-    def assemble(
-        self,
-        job: str,
-        frames: Sequence[Path],
-        target: Path,
-        *,
-        duration_ms: int,
-        loop: int,
-        pingpong: bool,
-    ) -> None:
-        """Have a GIF made, which needs no model; AnimationStaged or AnimationFailed follows."""
-        self._assembling.add((job, target))
-        self._order(Assemble(job, tuple(frames), target, duration_ms, loop, pingpong))
+    def assemble(self, job: str, assembly: Assembly) -> None:
+        """Have an animation or sheet made, which needs no model.
+
+        AssemblyStaged or AssemblyFailed follows.
+        """
+        self._assembling.add((job, assembly.target))
+        self._order(Assemble(job, assembly))
 
     def cancel(self, job: str) -> None:
         """Have a job given up; JobGivenUp follows, always, when nothing more of it is written."""
@@ -230,7 +226,7 @@ class WorkerPool:
                 self._loaded = self._loading = None
             case FrameStaged() | FrameRefused() | WorkerFault():
                 self._admitted.discard((event.job, event.index))
-            case AnimationStaged() | AnimationFailed():
+            case AssemblyStaged() | AssemblyFailed():
                 self._assembling.discard((event.job, event.target))
             case JobGivenUp(job):
                 self._giving_up.discard(job)

@@ -14,7 +14,6 @@ import sys
 import threading
 from collections import deque
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from img2imgd import log as package_log
@@ -29,7 +28,7 @@ from img2imgd.engine.protocol import (
     StepDone,
 )
 from img2imgd.errors import Img2imgdError
-from img2imgd.outputs.encode import write_png
+from img2imgd.outputs.encode import FrameFile, write_frame
 from img2imgd.pool.assembling import Assembler
 from img2imgd.pool.messages import (
     Admit,
@@ -74,7 +73,7 @@ class Worker:
         self._model_loaded = False
         self._read: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._orders: deque[Load | Admit] = deque()
-        self._staged: dict[tuple[str, int], Path] = {}
+        self._files: dict[tuple[str, int], tuple[FrameFile, ...]] = {}
         self._assembler = Assembler(self._send)
 
     def run(self) -> NoReturn:
@@ -153,15 +152,15 @@ class Worker:
         if self._engine is None or not self._model_loaded:
             self._send(WorkerFault(task.job, task.index, "No model is loaded."))
             return
-        self._staged[task.job, task.index] = order.staged
+        self._files[task.job, task.index] = order.files
         self._engine.admit(task)
 
     def _give_up(self, job: str) -> None:
         self._orders = deque(
             order for order in self._orders if isinstance(order, Load) or order.task.job != job
         )
-        for frame in [frame for frame in self._staged if frame[0] == job]:
-            del self._staged[frame]
+        for frame in [frame for frame in self._files if frame[0] == job]:
+            del self._files[frame]
         if self._engine is not None:
             self._engine.cancel(job)
         self._assembler.cancel(job)
@@ -175,23 +174,25 @@ class Worker:
             case FramePainted():
                 self._stage(event)
             case FrameRefused():
-                self._staged.pop((event.job, event.index), None)
+                self._files.pop((event.job, event.index), None)
                 self._send(event)
             case FrameGivenBack():
-                self._staged.pop((event.job, event.index), None)
+                self._files.pop((event.job, event.index), None)
                 self._send(WorkerFault(event.job, event.index, event.reason))
                 if event.engine_lost:
                     self._end_without_engine(event.reason)
 
     def _stage(self, painted: FramePainted) -> None:
-        staged = self._staged.pop((painted.job, painted.index), None)
-        if staged is None:
+        files = self._files.pop((painted.job, painted.index), None)
+        if files is None:
             return  # given up
         try:
-            write_png(staged, painted.width, painted.height, painted.pixels)
+            for file in files:
+                write_frame(file, (painted.width, painted.height), painted.pixels)
         except OSError as error:
             log.warning("frame not staged job=%s frame=%d: %s", painted.job, painted.index, error)
-            reason = f"{staged} could not be written: {error.strerror or error}"
+            what = error.filename or files[0].path
+            reason = f"{what} could not be written: {error.strerror or error}"
             self._send(WorkerFault(painted.job, painted.index, reason))
         else:
             self._send(FrameStaged(painted.job, painted.index))
@@ -200,6 +201,6 @@ class Worker:
         """Give every frame back and end: the next process may find the device in order."""
         log.error("engine lost: %s", reason)
         waiting = [order.task for order in self._orders if isinstance(order, Admit)]
-        for job, index in [*self._staged, *((task.job, task.index) for task in waiting)]:
+        for job, index in [*self._files, *((task.job, task.index) for task in waiting)]:
             self._send(WorkerFault(job, index, reason))
         sys.exit(EXIT_ENGINE_LOST)

@@ -33,12 +33,24 @@ class Placement:
     box: Box
     kept: float
 
+    @property
+    def inside(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the inner picture in the result."""
+        (width, height), (wide, high) = self.size, self.inner
+        return (width - wide) // 2, (height - high) // 2, wide, high
+
+    @property
+    def original(self) -> tuple[int, int]:
+        """Width and height of the box, in whole pixels of the source."""
+        left, top, right, bottom = self.box
+        return max(1, round(right - left)), max(1, round(bottom - top))
+
 
 def place(width: int, height: int, rule: SizeRule) -> Placement:
     """Where a ``width`` × ``height`` picture goes under a rule.
 
-    A single number and ``keep`` never distort: the sides are rounded, and what no longer fits is
-    cut off evenly at both ends.
+    A single number and ``keep`` never distort (but for a ``whole`` picture): the sides are rounded,
+    and what no longer fits is cut off evenly at both ends.
 
     Raises:
         TooNarrowError: less than two thirds (a pair: a sixteenth) of the picture would be left.
@@ -52,7 +64,8 @@ def place(width: int, height: int, rule: SizeRule) -> Placement:
         return _cover(width, height, size, LEAST_KEPT_BY_COVER)
     scale = 1.0 if rule.size == "keep" else rule.size / max(width, height)
     size = (_rounded(width * scale, rule.multiple), _rounded(height * scale, rule.multiple))
-    return _cover(width, height, size, LEAST_KEPT_BY_ROUNDING)
+    cut = _cover(width, height, size, LEAST_KEPT_BY_ROUNDING)
+    return Placement(size, size, (0, 0, width, height), 1.0) if rule.whole else cut
 
 
 def _rounded(side: float, multiple: int) -> int:

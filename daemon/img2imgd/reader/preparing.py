@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from math import ceil
 from pathlib import Path
@@ -13,7 +14,7 @@ from img2imgd.durable import write_file
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.colours import to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
-from img2imgd.reader.infotext import find_infotext
+from img2imgd.reader.carriers import find_infotext, find_recipe
 from img2imgd.reader.opening import check_whole, opened
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 from img2imgd.reader.wholeness import has_zero_tail
@@ -42,6 +43,7 @@ def inspect(path: Path, limits: ReaderLimits) -> PictureInfo:
             frames=_frames(image),
             mode=image.mode,
             infotext=find_infotext(image),
+            recipe=find_recipe(image),
         )
 
 
@@ -57,6 +59,7 @@ def prepare(path: Path, target: Path, rule: SizeRule, limits: ReaderLimits) -> P
     """
     with opened(path, limits) as (image, file):
         check_whole(path, file, _format(image))
+        digest = _sha256(file)
         placement = _placement(path, image, rule, limits)
         notes = _container_notes(image, file)
         seen = _size_seen(image)
@@ -67,7 +70,22 @@ def prepare(path: Path, target: Path, rule: SizeRule, limits: ReaderLimits) -> P
     notes += colour_notes
     if not isinstance(rule.size, tuple):
         notes += _loss_note(placement)
-    return Prepared(*result.size, notes=tuple(notes))
+    return Prepared(
+        *result.size,
+        notes=tuple(notes),
+        inside=placement.inside,
+        original=placement.original,
+        sha256=digest,
+    )
+
+
+def _sha256(file: BinaryIO) -> str:
+    """Of the whole file; Pillow, which reads from it too, finds it where it was."""
+    at = file.tell()
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(at)
+    return digest
 
 
 def _format(image: ImageFile.ImageFile) -> str:
@@ -150,8 +168,7 @@ def _resized(image: Image.Image, placement: Placement, seen: tuple[int, int]) ->
     if placement.inner == placement.size:
         return inner
     paper = Image.new("RGB", placement.size, "white")
-    (width, height), (wide, high) = placement.size, placement.inner
-    paper.paste(inner, ((width - wide) // 2, (height - high) // 2))
+    paper.paste(inner, placement.inside[:2])
     return paper
 
 

@@ -96,6 +96,7 @@ def _serve(request: Mapping[str, Any], limits: ReaderLimits) -> PictureInfo | Pr
         size=(sizes[0], sizes[1]) if isinstance(sizes, list) else sizes,
         fit=cast("Fit", request["fit"]),
         multiple=request["multiple"],
+        whole=request["whole"],
     )
     return prepare(path, Path(request["target"]), rule, limits)
 

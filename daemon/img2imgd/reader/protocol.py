@@ -34,12 +34,15 @@ class SizeRule:
     """How large the prepared picture becomes, in pixels; every side is a multiple of ``multiple``.
 
     ``size`` is the longest side (aspect kept), a pair (width, height), or ``keep``. ``fit`` says
-    what a pair does with another aspect: crop to the centre, pad with white, or stretch.
+    what a pair does with another aspect: crop to the centre, pad with white, or stretch. With
+    ``whole``, sides that are rounded stretch the picture by that little instead of cutting it: the
+    result can be laid over the original again.
     """
 
     size: int | tuple[int, int] | Literal["keep"]
     fit: Fit = "cover"
     multiple: int = 64
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class PictureInfo:
     """What a picture's header tells. Sides in pixels, as seen (after the EXIF orientation).
 
     ``mode`` is Pillow's word for the pixels (``RGB``, ``P``, ``I;16`` …); ``infotext`` the
-    generation parameters in A1111's form, if the picture carries any.
+    generation parameters in A1111's form, ``recipe`` img2imgd's own in JSON, if it carries any.
     """
 
     width: int
@@ -56,15 +59,24 @@ class PictureInfo:
     frames: int
     mode: str
     infotext: str | None
+    recipe: str | None = None
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture made ready: sides in pixels, and what a person should know about the way there."""
+    """A picture made ready: sides in pixels, and what a person should know about the way there.
+
+    ``inside`` is the part of it (left, top, width, height) that shows the picture, without padding;
+    ``original`` the size in pixels of what that part shows, as it was dropped. ``sha256`` is that
+    of the dropped file.
+    """
 
     width: int
     height: int
     notes: tuple[str, ...]
+    inside: tuple[int, int, int, int]
+    original: tuple[int, int]
+    sha256: str
 
 
 def shown(path: Path) -> str:

@@ -3,6 +3,8 @@
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import Infotext, parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
+from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
+from img2imgd.request.recipes import canonical_keys, frame_keys
 from img2imgd.request.resolving import resolve
 from img2imgd.request.settled import Request
 from img2imgd.request.sidecar import (
@@ -12,7 +14,7 @@ from img2imgd.request.sidecar import (
     read_defaults,
     read_sidecar,
 )
-from img2imgd.request.writing import sidecar_text
+from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
     "BUILT_IN",
@@ -20,13 +22,19 @@ __all__ = [
     "GifKeys",
     "GifSettings",
     "Infotext",
+    "OutputSettings",
     "Request",
     "RequestKeys",
+    "SheetKeys",
+    "SheetSettings",
     "Sidecar",
+    "canonical_keys",
+    "frame_keys",
     "is_pattern",
     "json_schema",
     "parse_infotext",
     "parse_sidecar",
+    "plain_keys",
     "read_defaults",
     "read_sidecar",
     "resolve",

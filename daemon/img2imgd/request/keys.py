@@ -10,6 +10,7 @@ from msgspec import Meta, structs
 
 from img2imgd.document import WRITTEN, Check, Document, Refused, Settings, shortened
 from img2imgd.request.gif import GifKeys
+from img2imgd.request.outputs import Format, Metadata, Quality, SheetKeys, flag_or_keys
 from img2imgd.request.sweep import SweepKeys
 
 MAX_PROMPT = 10_000
@@ -89,12 +90,6 @@ def _image_names(value: Any) -> Any:
     return names
 
 
-def _gif(value: Any) -> Any:
-    if value is None or isinstance(value, bool | dict):
-        return value  # pyright: ignore[reportUnknownVariableType]
-    raise Refused("must be true, false, or timing such as {duration: 400, loop: 0}.")
-
-
 _TEXT_OR_TEXTS = {
     WRITTEN: {
         "anyOf": [
@@ -122,6 +117,8 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "num_inference_steps": "steps", "text": "prompt", "artist": "style", "styles": "style",
         "width": "size", "height": "size", "resolution": "size", "checkpoint": "model",
         "grid": "sheet", "contact_sheet": "sheet", "animation": "gif",
+        "type": "format", "ext": "format", "extension": "format", "exif": "metadata",
+        "original_size": "restore_size", "keep_size": "restore_size",
         "files": "images", "image": "images", "pictures": "images",
     }  # fmt: skip
 
@@ -158,10 +155,22 @@ class RequestKeys(Settings, frozen=True, dict=True):
     sweep: Annotated[SweepKeys | None, Meta(description="What varies, a frame per value.")] = None
     gif: Annotated[
         bool | GifKeys | None,
-        Check(_gif),
+        flag_or_keys("timing such as {duration: 400, loop: 0}"),
         Meta(description="An animation of the frames; absent: for sweeps along one axis."),
     ] = None
-    sheet: Annotated[bool | None, Meta(description="A labelled contact sheet of all.")] = None
+    sheet: Annotated[
+        bool | SheetKeys | None,
+        flag_or_keys("such as {input: true}"),
+        Meta(description="A labelled contact sheet of all; absent: for several frames."),
+    ] = None
+    format: Annotated[Format | None, Meta(description="png, jpeg or webp.")] = None
+    quality: Annotated[Quality | None, Meta(description="Of JPEG and WebP, 1 to 100.")] = None
+    metadata: Annotated[
+        Metadata | None, Meta(description="In the outputs: full, minimal or none.")
+    ] = None
+    restore_size: Annotated[
+        bool | None, Meta(description="Outputs are as large as the picture that was dropped.")
+    ] = None
     images: Annotated[
         tuple[str, ...] | None,
         Check(_image_names),
@@ -194,6 +203,8 @@ class RequestKeys(Settings, frozen=True, dict=True):
         merged["images"] = self.images
         if isinstance(self.gif, GifKeys) and isinstance(base.gif, GifKeys):
             merged["gif"] = structs.replace(base.gif, **self.gif.given())
+        if isinstance(self.sheet, SheetKeys) and isinstance(base.sheet, SheetKeys):
+            merged["sheet"] = structs.replace(base.sheet, **self.sheet.given())
         return RequestKeys(**merged)
 
 

@@ -10,8 +10,9 @@ from msgspec import structs
 
 from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
-from img2imgd.request.gif import GifKeys, GifSettings
+from img2imgd.request.gif import GifKeys
 from img2imgd.request.keys import BUILT_IN, RequestKeys
+from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.settled import Request
 from img2imgd.request.sweep import count_values, expand
 
@@ -28,12 +29,12 @@ def resolve(
     draw_seed: Callable[[], int],
     max_frames: int,
     name: str,
-    gif: GifSettings | None = None,
+    outputs: OutputSettings | None = None,
 ) -> Request:
     """Merge the layers (strongest first; the built-in defaults come last by themselves).
 
     ``name`` is the file to name in errors; keys that were read from it, or from another file, are
-    named with their line. ``gif`` is the timing where a request says nothing. A seed is drawn only
+    named with their line. ``outputs`` holds where a request says nothing. A seed is drawn only
     where none was given.
 
     Raises:
@@ -52,7 +53,7 @@ def resolve(
     ]
     if problems:
         raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
-    return _settle(keys, model, draw_seed, gif or GifSettings())
+    return _settle(keys, model, draw_seed, outputs or OutputSettings())
 
 
 class _Place:
@@ -75,13 +76,14 @@ def merge(layers: Sequence[RequestKeys]) -> RequestKeys:
 
 
 def _settle(
-    keys: RequestKeys, model: str, draw_seed: Callable[[], int], timing: GifSettings
+    keys: RequestKeys, model: str, draw_seed: Callable[[], int], outputs: OutputSettings
 ) -> Request:
     axes = keys.sweep.axes() if keys.sweep else {}
     sweep = {axis: expand(axis, values) for axis, values in axes.items()}
     swept = sweep.get("seed")
     drawn = keys.seed is None and swept is None
     given = int(swept[0]) if swept else keys.seed
+    timing = outputs.gif
     if isinstance(keys.gif, GifKeys):
         timing = structs.replace(timing, **keys.gif.given())
     styles = tuple(" ".join(style.split()) for style in keys.style or ())
@@ -100,9 +102,21 @@ def _settle(
         sweep=sweep,
         gif=None if keys.gif is False else timing,
         gif_asked=bool(keys.gif),
-        sheet=keys.sheet,
+        sheet=_sheet(keys, outputs),
+        format=keys.format or outputs.format,
+        quality=keys.quality or outputs.quality,
+        metadata=keys.metadata or outputs.metadata,
+        restore_size=outputs.restore_size if keys.restore_size is None else keys.restore_size,
         seed_drawn=drawn,
     )
+
+
+def _sheet(keys: RequestKeys, outputs: OutputSettings) -> SheetSettings | None:
+    usual = outputs.sheet if isinstance(outputs.sheet, SheetSettings) else SheetSettings()
+    if isinstance(keys.sheet, SheetKeys):
+        return structs.replace(usual, **keys.sheet.given())
+    wanted = outputs.sheet if keys.sheet is None else keys.sheet
+    return usual if wanted else None
 
 
 def _set(value: T | None) -> T:

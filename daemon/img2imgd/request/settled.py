@@ -8,6 +8,7 @@ import msgspec
 
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.gif import GifSettings
+from img2imgd.request.outputs import SUFFIXES, FormatName, Metadata, SheetSettings
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,7 +16,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     ``size`` None means the model's native size. ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
-    ``sheet`` None leaves that to the config. ``seed_drawn`` tells a drawn seed from a given one.
+    ``sheet`` is None when switched off; ``quality`` is that of JPEG and WebP. ``seed_drawn`` tells
+    a drawn seed from a given one.
     """
 
     prompt: str
@@ -32,7 +34,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     sweep: dict[str, tuple[int | float, ...]] = {}
     gif: GifSettings | None = GifSettings()
     gif_asked: bool = False
-    sheet: bool | None = None
+    sheet: SheetSettings | None = SheetSettings()
+    format: FormatName = "png"
+    quality: int = 92
+    metadata: Metadata = "full"
+    restore_size: bool = False
     seed_drawn: bool = False
 
     @property
@@ -49,6 +55,16 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         if self.gif is None or self.frame_count < 2:
             return False
         return self.gif_asked or [len(values) > 1 for values in self.sweep.values()] == [True]
+
+    @property
+    def wants_sheet(self) -> bool:
+        """True if there are several frames, unless it was switched off."""
+        return self.sheet is not None and self.frame_count > 1
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the frames' names, with its dot."""
+        return SUFFIXES[self.format]
 
     def prompt_with(self, style: str) -> str:
         """The prompt in one line, with " by STYLE" at its end unless the style is empty."""

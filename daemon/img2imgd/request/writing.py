@@ -32,13 +32,19 @@ def sidecar_text(keys: RequestKeys) -> str:
         return represent("tag:yaml.org,2002:str", value, style)
 
     Dumper.add_representer(str, text)
+    plain = plain_keys(keys)
+    return yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=96)
+
+
+def plain_keys(keys: RequestKeys) -> dict[str, Any]:
+    """The keys as a sidecar has them, in plain values; without ``images``."""
     plain: dict[str, Any] = _given(msgspec.json.decode(msgspec.json.encode(keys)))
     plain.pop("images", None)
     if keys.sweep is not None:
         plain["sweep"] = {axis: plain["sweep"][axis] for axis in keys.sweep.axes()}
     if "style" in plain and len(plain["style"]) == 1:
         plain["style"] = plain["style"][0]
-    return yaml.dump(plain, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=96)
+    return plain
 
 
 def _given(value: Any) -> Any:

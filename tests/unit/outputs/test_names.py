@@ -180,3 +180,30 @@ def test_no_name_is_long_hidden_or_reaches_elsewhere(
         assert not name.startswith((".", "-", "~", " "))
         assert name.isprintable() or not any(ord(sign) < 32 for sign in name)
         assert name not in (".", "..")
+
+
+POINT = "{stem}_{prompt:.12}_{index:02}_{point}_{seed}"
+
+
+def test_a_prompt_is_cut_between_words() -> None:
+    (name,) = frame_names(POINT, ".png", "J", "cat", "a watercolour of a lake", frames(1))
+    assert name == "cat_a_00_7.png"
+    (name,) = frame_names(POINT, ".png", "J", "cat", "a lake house by the sea", frames(1))
+    assert name == "cat_a-lake-house_00_7.png"
+    (name,) = frame_names(POINT, ".png", "J", "cat", "extraordinarily", frames(1))
+    assert name == "cat_extraordinar_00_7.png"
+
+
+def test_names_tell_what_varies_in_a_job() -> None:
+    sweep = {"strength": (0.05, 0.1), "guidance_scale": (7.5, 9.0)}
+    planned = frames(styles=("carl rungius", "ink"), sweep=sweep)
+    made = frame_names(POINT, ".png", "J", "cat", "a lake", planned)
+    assert made[0] == "cat_a-lake_00_carl-rungius_strength-0.05_guidance_scale-7.5_7.png"
+    assert made[7] == "cat_a-lake_07_ink_strength-0.1_guidance_scale-9_7.png"
+    assert list(made) == sorted(made)
+    assert folder_name(POINT, "J", "cat", "a lake", planned[0]) == "cat_a-lake_7"
+
+
+def test_what_does_not_vary_is_not_in_the_names() -> None:
+    made = frame_names(POINT, ".png", "J", "cat", "a lake", frames(2))
+    assert made == ("cat_a-lake_00_7.png", "cat_a-lake_01_8.png")

@@ -17,9 +17,11 @@ import pytest
 from PIL import Image
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelSpec
+from img2imgd.outputs.animation import Animation, AnimationFrame
+from img2imgd.outputs.encode import FrameFile
 from img2imgd.pool.messages import (
-    AnimationFailed,
-    AnimationStaged,
+    AssemblyFailed,
+    AssemblyStaged,
     FrameStaged,
     JobGivenUp,
     ModelFailed,
@@ -98,7 +100,7 @@ def test_admitted_frames_are_staged_as_pngs_in_order(
 ) -> None:
     pool.load(MODEL)
     for index in range(3):
-        pool.admit(task(image, index, seed=index), tmp_path / f"{index}.png")
+        pool.admit(task(image, index, seed=index), FrameFile(tmp_path / f"{index}.png"))
     assert pool.running
     assert pool.admitted == {("j1", 0), ("j1", 1), ("j1", 2)}
     seen = until(pool, lambda event: event == FrameStaged("j1", 2))
@@ -119,7 +121,7 @@ def test_a_model_that_cannot_be_loaded_is_reported_and_its_frames_come_back(
     pool: WorkerPool, image: Path, tmp_path: Path
 ) -> None:
     pool.load(ModelSpec("mine", str(tmp_path / "absent")))
-    pool.admit(task(image), tmp_path / "0.png")
+    pool.admit(task(image), FrameFile(tmp_path / "0.png"))
     failed, fault = until(pool, lambda event: isinstance(event, WorkerFault))
     assert isinstance(failed, ModelFailed)
     assert failed.name == "mine"
@@ -134,9 +136,9 @@ def test_a_killed_worker_is_reported_with_its_frames_and_another_starts(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.05")
     pool.load(MODEL)
-    pool.admit(task(image, 0, effective_steps=1), tmp_path / "0.png")
-    pool.admit(task(image, 1, effective_steps=1000, steps=1000), tmp_path / "1.png")
-    pool.admit(task(image, 2), tmp_path / "2.png")
+    pool.admit(task(image, 0, effective_steps=1), FrameFile(tmp_path / "0.png"))
+    pool.admit(task(image, 1, effective_steps=1000, steps=1000), FrameFile(tmp_path / "1.png"))
+    pool.admit(task(image, 2), FrameFile(tmp_path / "2.png"))
     until(pool, lambda event: isinstance(event, StepDone) and event.index == 1)
     assert pool.pid is not None
     os.kill(pool.pid, signal.SIGKILL)
@@ -147,7 +149,7 @@ def test_a_killed_worker_is_reported_with_its_frames_and_another_starts(
     assert died.loading is None
     assert (pool.running, pool.pid, pool.loaded, pool.admitted) == (False, None, None, frozenset())
     pool.load(MODEL)
-    pool.admit(task(image, 2), tmp_path / "2.png")
+    pool.admit(task(image, 2), FrameFile(tmp_path / "2.png"))
     until(pool, lambda event: event == FrameStaged("j1", 2))
 
 
@@ -156,8 +158,8 @@ def test_a_frame_that_kills_the_process_is_among_the_dead_workers_frames(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_POISON", "hemlock")
     pool.load(MODEL)
-    pool.admit(task(image, 0), tmp_path / "0.png")
-    pool.admit(task(image, 1, prompt="a hemlock by the lake"), tmp_path / "1.png")
+    pool.admit(task(image, 0), FrameFile(tmp_path / "0.png"))
+    pool.admit(task(image, 1, prompt="a hemlock by the lake"), FrameFile(tmp_path / "1.png"))
     seen = until(pool, lambda event: isinstance(event, WorkerDied))
     assert FrameStaged("j1", 0) in seen
     assert isinstance(seen[-1], WorkerDied)
@@ -169,9 +171,9 @@ def test_a_cancelled_job_stops_at_the_next_step_and_leaves_no_file(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.02")
     pool.load(MODEL)
-    pool.admit(task(image, 0, effective_steps=10_000, steps=10_000), tmp_path / "0.png")
-    pool.admit(task(image, 1), tmp_path / "1.png")
-    pool.admit(task(image, 0, job="j2"), tmp_path / "other.png")
+    pool.admit(task(image, 0, effective_steps=10_000, steps=10_000), FrameFile(tmp_path / "0.png"))
+    pool.admit(task(image, 1), FrameFile(tmp_path / "1.png"))
+    pool.admit(task(image, 0, job="j2"), FrameFile(tmp_path / "other.png"))
     until(pool, lambda event: isinstance(event, StepDone))
     pool.cancel("j1")
     assert pool.admitted == {("j2", 0)}
@@ -189,7 +191,7 @@ def test_a_cancel_is_answered_with_no_worker_and_by_a_dead_one(
     assert pool.poll(0) == [JobGivenUp("j1")]
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "3600")
     pool.load(MODEL)
-    pool.admit(task(image), tmp_path / "0.png")
+    pool.admit(task(image), FrameFile(tmp_path / "0.png"))
     last(pool, ModelLoaded)
     assert pool.pid is not None
     os.kill(pool.pid, signal.SIGSTOP)  # it must not hear of the cancel
@@ -205,7 +207,7 @@ def test_a_staging_folder_that_cannot_be_written_gives_the_frame_back(
     pool: WorkerPool, image: Path, tmp_path: Path
 ) -> None:
     pool.load(MODEL)
-    pool.admit(task(image), tmp_path / "absent" / "0.png")
+    pool.admit(task(image), FrameFile(tmp_path / "absent" / "0.png"))
     fault = last(pool, WorkerFault)
     assert isinstance(fault, WorkerFault)
     assert (fault.job, fault.index) == ("j1", 0)
@@ -218,8 +220,8 @@ def test_a_broken_picture_is_refused_and_the_next_frame_painted(
 ) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     pool.load(MODEL)
-    pool.admit(task(tmp_path / "broken.png", 0), tmp_path / "0.png")
-    pool.admit(task(image, 1), tmp_path / "1.png")
+    pool.admit(task(tmp_path / "broken.png", 0), FrameFile(tmp_path / "0.png"))
+    pool.admit(task(image, 1), FrameFile(tmp_path / "1.png"))
     seen = until(pool, lambda event: event == FrameStaged("j1", 1))
     (refused,) = [event for event in seen if isinstance(event, FrameRefused)]
     assert "broken.png is no picture" in refused.reason
@@ -229,9 +231,9 @@ def test_another_model_is_loaded_after_the_frames_before_it(
     pool: WorkerPool, image: Path, tmp_path: Path
 ) -> None:
     pool.load(MODEL)
-    pool.admit(task(image, 0), tmp_path / "0.png")
+    pool.admit(task(image, 0), FrameFile(tmp_path / "0.png"))
     pool.load(ModelSpec("other", "other"))
-    pool.admit(task(image, 1), tmp_path / "1.png")
+    pool.admit(task(image, 1), FrameFile(tmp_path / "1.png"))
     seen = until(pool, lambda event: event == FrameStaged("j1", 1))
     said = [event for event in seen if not isinstance(event, StepDone)]
     assert [
@@ -241,13 +243,14 @@ def test_another_model_is_loaded_after_the_frames_before_it(
 
 
 def gif(pool: WorkerPool, frames: list[Path], target: Path, job: str = "j1") -> None:
-    pool.assemble(job, frames, target, duration_ms=400, loop=0, pingpong=False)
+    shown = tuple(AnimationFrame(frame) for frame in frames)
+    pool.assemble(job, Animation(shown, target))
 
 
 def test_a_gif_is_made_without_a_model(pool: WorkerPool, image: Path, tmp_path: Path) -> None:
     Image.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
     gif(pool, [image, tmp_path / "red.png"], tmp_path / "sweep.gif")
-    assert last(pool, AnimationStaged) == AnimationStaged("j1", tmp_path / "sweep.gif")
+    assert last(pool, AssemblyStaged) == AssemblyStaged("j1", tmp_path / "sweep.gif")
     with Image.open(tmp_path / "sweep.gif") as made:
         assert (made.format, made.n_frames) == ("GIF", 2)
 
@@ -257,21 +260,21 @@ def test_a_gif_is_made_while_a_frame_is_painted(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.02")
     pool.load(MODEL)
-    pool.admit(task(image, effective_steps=10_000, steps=10_000), tmp_path / "0.png")
+    pool.admit(task(image, effective_steps=10_000, steps=10_000), FrameFile(tmp_path / "0.png"))
     until(pool, lambda event: isinstance(event, StepDone))
     gif(pool, [image], tmp_path / "one.gif")
-    seen = until(pool, lambda event: isinstance(event, AnimationStaged))
+    seen = until(pool, lambda event: isinstance(event, AssemblyStaged))
     assert not any(isinstance(event, FrameStaged) for event in seen)
 
 
 def test_a_gif_of_missing_frames_fails_alone(pool: WorkerPool, image: Path, tmp_path: Path) -> None:
     gif(pool, [tmp_path / "absent.png"], tmp_path / "bad.gif")
-    failed = last(pool, AnimationFailed)
-    assert isinstance(failed, AnimationFailed)
+    failed = last(pool, AssemblyFailed)
+    assert isinstance(failed, AssemblyFailed)
     assert "bad.gif could not be made" in failed.reason
     assert "absent.png" in failed.reason
     gif(pool, [image], tmp_path / "good.gif")
-    assert last(pool, AnimationStaged) == AnimationStaged("j1", tmp_path / "good.gif")
+    assert last(pool, AssemblyStaged) == AssemblyStaged("j1", tmp_path / "good.gif")
 
 
 def test_unfinished_gifs_are_named_when_the_worker_dies(
@@ -279,7 +282,7 @@ def test_unfinished_gifs_are_named_when_the_worker_dies(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "3600")
     pool.load(MODEL)
-    pool.admit(task(image), tmp_path / "0.png")
+    pool.admit(task(image), FrameFile(tmp_path / "0.png"))
     last(pool, ModelLoaded)
     assert pool.pid is not None
     os.kill(pool.pid, signal.SIGSTOP)
@@ -317,7 +320,7 @@ def test_stop_ends_the_worker_within_a_step_and_nothing_is_called_a_death(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.02")
     pool.load(MODEL)
-    pool.admit(task(image, effective_steps=10_000, steps=10_000), tmp_path / "0.png")
+    pool.admit(task(image, effective_steps=10_000, steps=10_000), FrameFile(tmp_path / "0.png"))
     until(pool, lambda event: isinstance(event, StepDone))
     pid = pool.pid
     assert pid is not None
@@ -335,7 +338,7 @@ def test_stop_terminates_a_worker_that_does_not_listen(
 ) -> None:
     monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "3600")
     pool.load(MODEL)
-    pool.admit(task(image), tmp_path / "0.png")
+    pool.admit(task(image), FrameFile(tmp_path / "0.png"))
     last(pool, ModelLoaded)
     pid = pool.pid
     assert pid is not None
@@ -349,7 +352,7 @@ def test_ctrl_c_leaves_the_worker_alone(pool: WorkerPool, image: Path, tmp_path:
     os.kill(pool.pid, signal.SIGINT)  # while it imports its modules
     last(pool, ModelLoaded)
     os.kill(pool.pid, signal.SIGINT)
-    pool.admit(task(image), tmp_path / "0.png")
+    pool.admit(task(image), FrameFile(tmp_path / "0.png"))
     until(pool, lambda event: event == FrameStaged("j1", 0))
 
 
@@ -360,6 +363,7 @@ def test_the_worker_dies_in_the_middle_of_a_step_when_its_supervisor_is_killed(
     script.write_text(
         "import pathlib, sys\n"
         "from img2imgd.engine.protocol import FrameTask, ModelSpec\n"
+        "from img2imgd.outputs.encode import FrameFile\n"
         "from img2imgd.pool.supervision import WorkerPool\n"
         "if __name__ == '__main__':\n"
         "    image, staged = map(pathlib.Path, sys.argv[1:])\n"
@@ -367,7 +371,7 @@ def test_the_worker_dies_in_the_middle_of_a_step_when_its_supervisor_is_killed(
         "    pool.load(ModelSpec('demo', 'demo'))\n"
         "    while pool.loaded is None:\n"
         "        pool.poll(1)\n"
-        "    pool.admit(FrameTask('j1', 0, image, 'a', '', 1, 0.5, 7.0, 4, 2), staged)\n"
+        "    pool.admit(FrameTask('j1', 0, image, 'a', '', 1, 0.5, 7.0, 4, 2), FrameFile(staged))\n"
         "    print(pool.pid, flush=True)\n"
         "    pool.poll(3600)\n"
     )

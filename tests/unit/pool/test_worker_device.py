@@ -10,6 +10,7 @@ import pytest
 
 from img2imgd.engine.fake import FakeEngine
 from img2imgd.engine.protocol import EngineEvent, FrameGivenBack, FrameTask
+from img2imgd.outputs.encode import FrameFile
 from img2imgd.pool.messages import Admit, PoolEvent, WorkerFault
 from img2imgd.pool.worker import EXIT_ENGINE_LOST, Worker
 
@@ -27,8 +28,8 @@ def test_every_admitted_frame_is_given_back_once_before_the_worker_ends(tmp_path
     worker._engine = EngineOnALostDevice()
     worker._model_loaded = True
     for index in range(2):
-        worker._admit(Admit(task(index), tmp_path / f"{index}.png"))
-    worker._orders.append(Admit(task(2), tmp_path / "2.png"))
+        worker._admit(Admit(task(index), (FrameFile(tmp_path / f"{index}.png"),)))
+    worker._orders.append(Admit(task(2), (FrameFile(tmp_path / "2.png"),)))
     with pytest.raises(SystemExit) as ended:
         worker._engine.step(worker._report)
     assert ended.value.code == EXIT_ENGINE_LOST

@@ -51,6 +51,10 @@ sweep:
   strength: {from: 0.05, to: 0.95, step: 0.03}
 gif: {duration: 400, loop: 0, pingpong: false}
 sheet: true
+format: webp
+quality: 90
+metadata: minimal
+restore_size: true
 images: ["*.png", cat.jpg]
 """
 

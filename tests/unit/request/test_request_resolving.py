@@ -12,8 +12,10 @@ from img2imgd.job import plan_frames
 from img2imgd.request import (
     BUILT_IN,
     GifSettings,
+    OutputSettings,
     Request,
     RequestKeys,
+    SheetSettings,
     read_defaults,
     read_sidecar,
     resolve,
@@ -147,13 +149,56 @@ def test_a_gif_is_made_for_one_axis_or_when_asked_for(text: str, wants: bool) ->
 
 def test_gif_timing_comes_from_the_request_then_the_config() -> None:
     base = GifSettings(duration=200, loop=2, pingpong=True)
-    assert request_of("prompt: a", gif=base).gif == base
-    assert request_of("prompt: a\ngif: true", gif=base).gif == base
-    assert request_of("prompt: a\ngif: {duration: 50}", gif=base).gif == GifSettings(
+    config = OutputSettings(gif=base)
+    assert request_of("prompt: a", outputs=config).gif == base
+    assert request_of("prompt: a\ngif: true", outputs=config).gif == base
+    assert request_of("prompt: a\ngif: {duration: 50}", outputs=config).gif == GifSettings(
         duration=50, loop=2, pingpong=True
     )
-    assert request_of("prompt: a\ngif: false", gif=base).gif is None
+    assert request_of("prompt: a\ngif: false", outputs=config).gif is None
     assert request_of("prompt: a").gif == GifSettings(duration=400, loop=0, pingpong=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "sheet"),
+    [
+        ("", True, SheetSettings()),
+        ("", False, None),
+        ("", SheetSettings(input=True), SheetSettings(input=True)),
+        ("sheet: false", True, None),
+        ("sheet: true", False, SheetSettings()),
+        ("sheet: true", SheetSettings(input=True), SheetSettings(input=True)),
+        ("sheet: {input: true}", False, SheetSettings(input=True)),
+        ("sheet: {max_side: 900}", SheetSettings(input=True), SheetSettings(True, 900)),
+    ],
+)
+def test_a_sheet_is_as_the_request_says_then_as_the_config_does(
+    text: str, config: bool | SheetSettings, sheet: SheetSettings | None
+) -> None:
+    asked = request_of(f"prompt: a\nn: 2\n{text}", outputs=OutputSettings(sheet=config))
+    assert asked.sheet == sheet
+    assert asked.wants_sheet is (sheet is not None)
+
+
+def test_parts_of_a_sheets_settings_are_merged_over_those_of_the_folder() -> None:
+    merged = request_of("prompt: a\nsheet: {input: true}", "sheet: {max_side: 600}")
+    assert merged.sheet == SheetSettings(input=True, max_side=600)
+
+
+def test_one_frame_has_no_sheet() -> None:
+    assert not request_of("prompt: a\nsheet: true").wants_sheet
+
+
+def test_files_are_as_the_request_says_then_as_the_config_does() -> None:
+    config = OutputSettings(format="webp", quality=80, metadata="minimal", restore_size=True)
+    plain = request_of("prompt: a", outputs=config)
+    assert (plain.format, plain.quality, plain.metadata) == ("webp", 80, "minimal")
+    assert (plain.restore_size, plain.suffix) == (True, ".webp")
+    own = request_of(
+        "prompt: a\nformat: jpg\nquality: 70\nmetadata: none\nrestore_size: false", outputs=config
+    )
+    assert (own.format, own.quality, own.metadata) == ("jpeg", 70, "none")
+    assert (own.restore_size, own.suffix) == (False, ".jpg")
 
 
 def test_a_style_is_appended_and_the_prompt_made_one_line() -> None:

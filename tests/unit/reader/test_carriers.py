@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from img2imgd.reader.infotext import MAX_CHARACTERS, decode_user_comment
+from img2imgd.reader.carriers import MAX_CHARACTERS, decode_user_comment
 from img2imgd.reader.preparing import inspect
 from img2imgd.reader.protocol import ReaderLimits
 

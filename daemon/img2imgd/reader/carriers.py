@@ -1,17 +1,24 @@
-"""Generation parameters carried by a picture, in the text form of AUTOMATIC1111's web UI.
+"""What a picture tells of how it was made: the infotext of AUTOMATIC1111's web UI, and a recipe.
 
-Carriers: the PNG text chunk ``parameters``; in JPEG and WebP the EXIF UserComment, whose first
-eight bytes name its encoding (EXIF 2.32, section 4.6.5).
+Infotext is carried by the PNG text chunk ``parameters``, in JPEG and WebP by the EXIF UserComment,
+whose first eight bytes name its encoding (EXIF 2.32, section 4.6.5). A recipe is img2imgd's own, in
+JSON; it stands in the XMP packet, which every format that is written has a place for.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 
 from PIL import ExifTags, Image
 
 MAX_CHARACTERS = 200_000
+
+# As element, and as the attribute that other programs may make of it when they save the packet.
+_RECIPE = re.compile(
+    rb"<img2imgd:recipe>([^<]*)</img2imgd:recipe>|\bimg2imgd:recipe=(?:\"([^\"]*)\"|'([^']*)')"
+)
 
 # A UserComment is anybody's remark ("Screenshot"); only one with these lines is an infotext.
 _INFOTEXT_LINE = re.compile(r"^(Steps: \d|Negative prompt:)", re.MULTILINE)
@@ -29,6 +36,33 @@ def find_infotext(image: Image.Image) -> str | None:
     if len(comment) > MAX_CHARACTERS or not _INFOTEXT_LINE.search(comment):
         return None
     return comment
+
+
+def find_recipe(image: Image.Image) -> str | None:
+    """The recipe of an opened picture as JSON text, or None."""
+    packet = image.info.get("xmp")
+    if image.format == "GIF":
+        packet = _whole_file(image)
+    elif isinstance(packet, str):
+        packet = packet.encode()
+    found = _RECIPE.search(packet) if isinstance(packet, bytes) else None
+    if found is None:
+        return None
+    escaped = next(text for text in found.groups() if text is not None)
+    text = html.unescape(escaped.decode("utf-8", "replace"))
+    return text if len(text) <= MAX_CHARACTERS else None
+
+
+def _whole_file(image: Image.Image) -> bytes:
+    """A GIF's bytes: Pillow does not look for XMP in them, and the packet lies in them plainly."""
+    file = getattr(image, "fp", None)
+    if file is None:
+        return b""
+    at = file.tell()
+    file.seek(0)
+    data: bytes = file.read()
+    file.seek(at)
+    return data
 
 
 def _user_comment(image: Image.Image) -> str:

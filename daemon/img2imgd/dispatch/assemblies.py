@@ -1,0 +1,86 @@
+"""What is made of a job's finished frames: animations, and a contact sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from img2imgd.dispatch.running import RunningJob
+from img2imgd.job import Frame
+from img2imgd.outputs.animation import Animation, AnimationFrame
+from img2imgd.outputs.names import first_free
+from img2imgd.outputs.sheet import Sheet
+from img2imgd.outputs.sheet_plan import frame_label, plan_sheet
+from img2imgd.pool.messages import Assembly
+from img2imgd.request import GifSettings, SheetSettings
+
+_ENDINGS = {"gif": ".gif", "webp": ".webp", "apng": ".png"}
+
+
+def next_assembly(job: RunningJob) -> Assembly | None:
+    """The first that is neither there yet nor was given up; None when all are made."""
+    taken = {name.casefold() for name in job.outputs.frames}
+    for ending, frames in _wanted(job):
+        name = first_free(f"{job.outputs.name}{ending}", lambda n: n.casefold() in taken)
+        taken.add(name.casefold())
+        target = job.staging.path(job.outputs.name, name)
+        if target in job.given_up or target.exists():
+            continue
+        return _sheet(job, target) if frames is None else _animation(job, target, frames)
+    return None
+
+
+def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
+    """The end of each assembly's name, and the frames of an animation; None is the sheet."""
+    if not job.has_folder:
+        return
+    groups = _groups(job) if job.request.wants_gif else []
+    for number, frames in enumerate(groups):
+        mark = f"_{number:0{len(str(len(groups) - 1))}}" if len(groups) > 1 else ""
+        if len(frames) > 1:
+            gif = job.request.gif or GifSettings()
+            yield f"_morph{mark}{_ENDINGS[gif.format]}", frames
+    if job.request.wants_sheet and len(job.refused) < len(job.frames):
+        yield "_sheet.png", None
+
+
+def _groups(job: RunningJob) -> list[list[Frame]]:
+    """The frames of each animation: one per prompt, style and variation.
+
+    Where that leaves one frame each, the styles or variations are themselves the animation.
+    """
+    groups: dict[tuple[str, int], list[Frame]] = {}
+    for frame in job.frames:
+        if frame.index not in job.refused:
+            groups.setdefault((frame.style, frame.variation), []).append(frame)
+    lists = list(groups.values())
+    if len(lists) > 1 and all(len(frames) == 1 for frames in lists):
+        return [[frame for frames in lists for frame in frames]]
+    return lists
+
+
+def _animation(job: RunningJob, target: Path, frames: Sequence[Frame]) -> Animation:
+    return Animation(
+        frames=tuple(
+            AnimationFrame(job.staged_path(frame.index), frame_label(job.request, frame))
+            for frame in frames
+        ),
+        target=target,
+        settings=job.request.gif or GifSettings(),
+        tags=job.made_from.origin.job_tags(frames[0]),
+    )
+
+
+def _sheet(job: RunningJob, target: Path) -> Sheet:
+    settings = job.request.sheet or SheetSettings()
+    paths = {
+        frame.index: job.staged_path(frame.index)
+        for frame in job.frames
+        if frame.index not in job.refused
+    }
+    made = job.made_from
+    plan = plan_sheet(
+        job.request, job.frames, paths, made.origin.picture.name,
+        made.picture if settings.input else None,
+    )  # fmt: skip
+    return Sheet(plan, target, settings.max_side, made.origin.job_tags(job.frames[0]))

@@ -1,0 +1,94 @@
+"""What every output tells of how it was made, as far as its request allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from img2imgd import __version__
+from img2imgd.job import Frame
+from img2imgd.outputs.infotext import infotext
+from img2imgd.outputs.recipe import ModelOrigin, PictureOrigin, Recipe
+from img2imgd.outputs.xmp import xmp_packet
+from img2imgd.request import Request, canonical_keys, frame_keys
+from img2imgd.request.schedulers import a1111_name
+
+PROGRAM = f"img2imgd {__version__}"
+_MODEL_HASH = 10  # digits that A1111 and CivitAI name a model by
+_LORA_HASH = 12  # and a LoRA
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Texts to write into a file: A1111's infotext and an XMP packet, each perhaps empty.
+
+    ``xmp_alone`` is the packet without the recipe, for a carrier that has no room for it.
+    """
+
+    infotext: str = ""
+    xmp: str = ""
+    xmp_alone: str = ""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a job's outputs come from.
+
+    ``request`` has its ``size`` and ``scheduler`` set to what is used. ``painted_size`` is (width,
+    height) in pixels of what the model paints.
+    """
+
+    request: Request
+    picture: PictureOrigin
+    model: ModelOrigin
+    painted_size: tuple[int, int]
+    libraries: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def frame_tags(self, frame: Frame) -> Tags:
+        """The tags of one frame."""
+        return self._tags(frame, frame.index)
+
+    def job_tags(self, first: Frame) -> Tags:
+        """The tags of a sheet or an animation: the job's recipe, the infotext of its first frame.
+
+        A1111 does the same in its grids.
+        """
+        return self._tags(first, None)
+
+    def _tags(self, frame: Frame, index: int | None) -> Tags:
+        if self.request.metadata == "none":
+            return Tags()
+        alone = xmp_packet(PROGRAM)
+        if self.request.metadata == "minimal":
+            return Tags(xmp=alone, xmp_alone=alone)
+        recipe = Recipe(
+            program=PROGRAM,
+            picture=self.picture,
+            model=self.model,
+            index=index,
+            frame=frame_keys(self.request, frame),
+            job=canonical_keys(self.request),
+            libraries=self.libraries,
+        )
+        return Tags(self._infotext(frame), xmp_packet(PROGRAM, recipe.to_json()), alone)
+
+    def _infotext(self, frame: Frame) -> str:
+        sampler, schedule = a1111_name(self.request.scheduler or "")
+        width, height = self.painted_size
+        parameters = {
+            "Steps": frame.steps,
+            "Sampler": sampler,
+            "Schedule type": schedule,
+            "CFG scale": frame.guidance_scale,
+            "Seed": frame.seed,
+            "Size": f"{width}x{height}",
+            "Model hash": self.model.sha256[:_MODEL_HASH],
+            "Model": self.model.name,
+            "VAE hash": self.model.vae_sha256[:_MODEL_HASH],
+            "Denoising strength": frame.strength,
+            "Lora hashes": ", ".join(
+                f"{lora.name}: {lora.sha256[:_LORA_HASH]}" for lora in self.model.loras
+            ),
+            "Version": PROGRAM,
+        }
+        return infotext(frame.prompt, frame.negative_prompt, parameters)

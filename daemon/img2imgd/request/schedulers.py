@@ -1,0 +1,1 @@
+def a1111_name(name): return ("Euler", None)
