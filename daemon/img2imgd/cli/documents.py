@@ -92,7 +92,11 @@ def describe_request(request: Request) -> str:
     for axis, values in request.sweep.items():
         parts.append(f"{axis} {values[0]:g} to {values[-1]:g} in {len(values)}")
     if request.wants_gif:
-        parts.append("a GIF")
+        parts.append("an animation")
+    if request.wants_sheet:
+        parts.append("a contact sheet")
+    if request.format != "png":
+        parts.append(f"as {request.format}")
     parts.append(f"model {request.model}")
     parts.append("a fresh seed" if request.seed_drawn else f"seed {request.seed}")
     return ", ".join(parts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
+from img2imgd.outputs.xmp import xmp_packet
 from img2imgd.reader.carriers import MAX_CHARACTERS, decode_user_comment
 from img2imgd.reader.preparing import inspect
 from img2imgd.reader.protocol import ReaderLimits
@@ -92,3 +94,29 @@ def test_an_endless_text_is_ignored(tmp_path: Path) -> None:
     chunks.add_text("parameters", "x" * (MAX_CHARACTERS + 1))
     picture().save(tmp_path / "a.png", pnginfo=chunks)
     assert inspect(tmp_path / "a.png", LIMITS).infotext is None
+
+
+RECIPE = '{"prompt":"<a> & \u5915, it\'s \"x\"","index":3}'
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+def test_a_recipe_in_the_xmp_packet(tmp_path: Path, name: str) -> None:
+    packet = xmp_packet("img2imgd 1", RECIPE)
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", packet)
+    options = {"pnginfo": chunks} if name == "a.png" else {"xmp": packet.encode()}
+    picture().save(tmp_path / name, **options)  # type: ignore[arg-type]
+    assert inspect(tmp_path / name, LIMITS).recipe == RECIPE
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_recipe_that_another_program_made_an_attribute(tmp_path: Path, quote: str) -> None:
+    escaped = html.escape(RECIPE, quote=True)
+    packet = f"<rdf:Description img2imgd:recipe={quote}{escaped}{quote}/>"
+    picture().save(tmp_path / "a.webp", xmp=packet.encode())
+    assert inspect(tmp_path / "a.webp", LIMITS).recipe == RECIPE
+
+
+def test_foreign_xmp_holds_no_recipe(tmp_path: Path) -> None:
+    picture().save(tmp_path / "a.jpg", xmp=xmp_packet("another").encode())
+    assert inspect(tmp_path / "a.jpg", LIMITS).recipe is None

@@ -91,3 +91,23 @@ def test_the_crop_keeps_the_aspect_and_lies_inside(
     aspect = placement.size[0] / placement.size[1]
     assert (right - left) / (bottom - top) == pytest.approx(aspect, rel=1e-6)
     assert placement.kept >= LEAST_KEPT_BY_ROUNDING
+
+
+def test_a_whole_picture_is_stretched_by_the_rounding_instead_of_cut() -> None:
+    placement = place(1000, 700, SizeRule(768, whole=True))
+    assert placement.size == (768, 512)
+    assert placement.box == (0, 0, 1000, 700)
+    assert placement.original == (1000, 700)
+    assert placement.inside == (0, 0, 768, 512)
+
+
+def test_what_a_prepared_picture_shows_can_be_given_its_size_again() -> None:
+    cover = place(800, 400, SizeRule((256, 256), "cover", whole=True))
+    assert (cover.inside, cover.original) == ((0, 0, 256, 256), (400, 400))
+    contain = place(800, 400, SizeRule((256, 256), "contain", whole=True))
+    assert (contain.inside, contain.original) == ((0, 64, 256, 128), (800, 400))
+
+
+def test_a_whole_picture_that_is_too_narrow_is_refused_all_the_same() -> None:
+    with pytest.raises(TooNarrowError):
+        place(1, 20_000, SizeRule(768, whole=True))

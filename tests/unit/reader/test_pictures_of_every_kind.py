@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 from pathlib import Path
@@ -341,3 +342,23 @@ def test_the_prepared_file_replaces_an_older_one_and_leaves_no_half(tmp_path: Pa
     prepare(source, target, KEEP, LIMITS)
     assert [entry.name for entry in target.parent.iterdir()] == ["a.png"]
     assert Image.open(io.BytesIO(target.read_bytes())).size == (64, 32)
+
+
+def test_the_hash_is_that_of_the_dropped_file_and_the_pixels_are_read_all_the_same(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.png", "a.jpg", "a.tif", "a.webp", "a.gif"):
+        path = tmp_path / name
+        quarters().save(path)
+        image, result = prepared(path)
+        assert result.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert near(corners(image), [RED, GREEN, BLUE, YELLOW], 30)
+
+
+def test_what_was_dropped_is_told_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    quarters((60, 32)).save(tmp_path / "a.jpg", exif=exif)
+    _, result = prepared(tmp_path / "a.jpg", SizeRule(64, multiple=8, whole=True))
+    assert (result.width, result.height) == (32, 64)
+    assert (result.inside, result.original) == ((0, 0, 32, 64), (32, 60))
