@@ -8,9 +8,11 @@ from pathlib import Path
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import Frame
 from img2imgd.outputs.animation import Animation, AnimationFrame
+from img2imgd.outputs.captions import captions
+from img2imgd.outputs.encode import png_text
 from img2imgd.outputs.names import first_free
 from img2imgd.outputs.sheet import Sheet
-from img2imgd.outputs.sheet_plan import frame_label, plan_sheet
+from img2imgd.outputs.sheet_plan import plan_sheet
 from img2imgd.pool.messages import Assembly
 from img2imgd.request import GifSettings, SheetSettings
 
@@ -60,27 +62,25 @@ def _groups(job: RunningJob) -> list[list[Frame]]:
 
 
 def _animation(job: RunningJob, target: Path, frames: Sequence[Frame]) -> Animation:
+    paths = [job.staged_path(frame.index) for frame in frames]
     return Animation(
-        frames=tuple(
-            AnimationFrame(job.staged_path(frame.index), frame_label(job.request, frame))
-            for frame in frames
-        ),
+        frames=tuple(map(AnimationFrame, paths, captions(frames))),
         target=target,
         settings=job.request.gif or GifSettings(),
-        tags=job.made_from.origin.job_tags(frames[0]),
+        text=png_text(job.made_from.origin.job_tags(frames[0])),
     )
 
 
 def _sheet(job: RunningJob, target: Path) -> Sheet:
-    settings = job.request.sheet or SheetSettings()
+    made, settings = job.made_from, job.request.sheet or SheetSettings()
     paths = {
         frame.index: job.staged_path(frame.index)
         for frame in job.frames
         if frame.index not in job.refused
     }
-    made = job.made_from
     plan = plan_sheet(
-        job.request, job.frames, paths, made.origin.picture.name,
+        made.origin.request, job.frames, paths, made.origin.picture.name,
         made.picture if settings.input else None,
     )  # fmt: skip
-    return Sheet(plan, target, settings.max_side, made.origin.job_tags(job.frames[0]))
+    text = png_text(made.origin.job_tags(job.frames[0]))
+    return Sheet(plan, target, settings.max_side, text)
