@@ -123,7 +123,9 @@ class OutputsConfig(Settings, frozen=True):
     name: Annotated[NameTemplate, Meta(description="Names of the pictures.")] = (
         "{stem}_{prompt:.40}_{index:02}_{seed}"
     )
-    gif: Annotated[GifSettings, Meta(description="Timing where none is asked for.")] = GifSettings()
+    gif: Annotated[GifSettings, Meta(description="Animations where nothing else is asked for.")] = (
+        GifSettings()
+    )
     sheet: Annotated[bool, Meta(description="A contact sheet for jobs of several frames.")] = True
 
 

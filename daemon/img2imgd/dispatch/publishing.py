@@ -66,7 +66,7 @@ class Publishing:
         job.assembling = target
         self._pool.assemble(
             job.id, frames, target,
-            duration_ms=gif.duration, loop=gif.loop, pingpong=gif.pingpong,
+            duration_ms=gif.duration or 400, loop=gif.loop, pingpong=gif.pingpong,
         )  # fmt: skip
 
     def _rename_into_outbox(self, job: RunningJob) -> None:

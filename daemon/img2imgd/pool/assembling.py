@@ -7,8 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from img2imgd.durable import ENVIRONMENT_ERRNOS
-from img2imgd.outputs.animation import write_gif
+from img2imgd.outputs.animation import Animation, AnimationFrame, write_animation
 from img2imgd.pool.messages import AnimationFailed, AnimationStaged, Assemble, JobGivenUp, PoolEvent
+from img2imgd.request import GifSettings
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,11 @@ class Assembler:
 
     def _assemble(self, order: Assemble) -> None:
         try:
-            write_gif(
-                order.frames,
-                order.target,
-                duration_ms=order.duration_ms,
-                loop=order.loop,
-                pingpong=order.pingpong,
+            frames = tuple(AnimationFrame(path) for path in order.frames)
+            settings = GifSettings(
+                duration=order.duration_ms, loop=order.loop, pingpong=order.pingpong
             )
+            write_animation(Animation(frames, order.target, settings))
         except Exception as error:
             log.exception("animation failed job=%s target=%s", order.job, order.target)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS

@@ -1,0 +1,61 @@
+"""How large the frames of an animation are: what was asked, what fits, and what to say of it."""
+
+from __future__ import annotations
+
+import math
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+SMALLEST = 64
+"""Pixels of the longest side; nothing is made smaller than this to fit a cap."""
+
+_MARGIN = 0.94  # of a cap, for what an estimate can be wrong by
+
+
+def limited(size: Size, longest: int) -> Size:
+    """The size with no side longer than ``longest`` pixels, in the same shape; never enlarged."""
+    side = max(size)
+    if side <= longest:
+        return size
+    width, height = (max(1, round(edge * longest / side)) for edge in size)
+    return width, height
+
+
+def shrunk(size: Size, ratio: float) -> int:
+    """The longest side that leaves ``ratio`` (below 1) of the bytes, as these follow the area."""
+    side = max(size)
+    return max(SMALLEST, min(side - 1, int(side * math.sqrt(ratio * _MARGIN))))
+
+
+def size_note(wanted: Size, made: Size, whole: int, needed: int, cap: int) -> str:
+    """Why the frames are smaller than wanted; empty when they are not.
+
+    ``whole`` are the bytes it would have as wanted, ``needed`` those it has, ``cap`` those it may.
+    """
+    if needed > cap:
+        return (
+            f"It has {_megabytes(needed)} with {_by(made)} pixels, more than the "
+            f"{_megabytes(cap)} that gif.max_mb allows: it is made no smaller than this. "
+            "Ask for fewer frames or for another format."
+        )
+    if made == wanted:
+        return ""
+    if whole <= cap:
+        return f"It has {_by(made)} pixels, not {_by(wanted)}: its format has no larger ones."
+    return (
+        f"It has {_by(made)} pixels, not {_by(wanted)}: as large as that it would have about "
+        f"{_megabytes(whole)}, and gif.max_mb allows {_megabytes(cap)}."
+    )
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]}×{size[1]}"
+
+
+def _megabytes(size: int) -> str:
+    return (
+        f"{float(f'{size / 1_000_000:.2g}'):g} MB"
+        if size < 10_000_000
+        else (f"{round(size / 1_000_000):,} MB")
+    )

@@ -1,0 +1,72 @@
+"""Labels burnt into frames: a quiet strip below the picture that says what this frame is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from img2imgd.outputs.lettering import font
+
+_PAPER, _INK = (24, 24, 27), (228, 228, 231)  # dark and light grey, 14:1 (WCAG asks for 4.5:1)
+_SMALLEST, _LARGEST = 11, 48  # pixels an em
+_NARROWEST = 64  # pixels; there is no room for words in less
+_HEIGHT, _MARGIN = 1.75, 0.6  # of an em
+
+TALLEST = math.ceil(_LARGEST * _HEIGHT)
+"""Pixels that a strip adds to a picture's height, at most."""
+
+
+class LabelStrip:
+    """A strip for frames of one size, in letters that suit every one of the texts.
+
+    It stands below the picture, so that it hides nothing and reads as well on snow as by night, and
+    begins its line at one place, so that only the value changes from frame to frame.
+    """
+
+    def __init__(self, texts: Sequence[str], picture: tuple[int, int]) -> None:
+        self.picture = picture
+        width = picture[0]
+        self._em = min(max(_SMALLEST + 1, round(max(picture) / 32)), _LARGEST)
+        while self._em > _SMALLEST and max(map(self._length, texts), default=0) > self._room:
+            self._em -= 1
+        written = width >= _NARROWEST and any(texts)
+        self.height = math.ceil(self._em * _HEIGHT) if written else 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a frame with its strip; the picture's own if there is none."""
+        width, height = self.picture
+        return width, height + self.height
+
+    def below(self, picture: Image.Image, text: str) -> Image.Image:
+        """The picture with its text below it; a text too long for the width loses its end."""
+        if not self.height:
+            return picture
+        frame = Image.new("RGB", self.size, _PAPER)
+        frame.paste(picture, (0, 0))
+        middle = picture.height + self.height / 2
+        written = self._shortened(" ".join(text.split()))
+        ImageDraw.Draw(frame).text(
+            (round(self._em * _MARGIN), middle),
+            written,
+            fill=_INK,
+            font=font(self._em, written),
+            anchor="lm",
+        )
+        return frame
+
+    @property
+    def _room(self) -> float:
+        return self.picture[0] - 2 * round(self._em * _MARGIN)
+
+    def _length(self, text: str) -> float:
+        return font(self._em, text).getlength(text)
+
+    def _shortened(self, text: str) -> str:
+        if self._length(text) <= self._room:
+            return text
+        while text and self._length(text + "…") > self._room:
+            text = text[:-1]
+        return text.rstrip() + "…"
