@@ -19,7 +19,7 @@ from PIL import Image
 from img2imgd.durable import fsync_path
 from img2imgd.outputs.apng import ApngContainer
 from img2imgd.outputs.container import MOST_LOOPS, Container, Head
-from img2imgd.outputs.fitting import SMALLEST, limited, shrunk, size_note
+from img2imgd.outputs.fitting import SMALLEST, by, limited, shrunk, size_note
 from img2imgd.outputs.gif import GifContainer
 from img2imgd.outputs.labelling import TALLEST, LabelStrip
 from img2imgd.outputs.timing import shown_order, shown_times, timing_note
@@ -177,8 +177,8 @@ class _Making:
         with _opened(frame.path) as picture:
             if picture.size != self._original:
                 raise ValueError(
-                    f"{frame.path.name} is {picture.size}, the frames before it are "
-                    f"{self._original}"
+                    f"{frame.path.name} is {by(picture.size)}, the frames before it are "
+                    f"{by(self._original)}"
                 )
             shown = picture.convert("RGB")
         if shown.size != strip.picture:

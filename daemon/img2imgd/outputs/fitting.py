@@ -35,21 +35,22 @@ def size_note(wanted: Size, made: Size, whole: int, needed: int, cap: int) -> st
     """
     if needed > cap:
         return (
-            f"It has {_megabytes(needed)} with {_by(made)} pixels, more than the "
+            f"It has {_megabytes(needed)} with {by(made)} pixels, more than the "
             f"{_megabytes(cap)} that gif.max_mb allows: it is made no smaller than this. "
             "Ask for fewer frames or for another format."
         )
     if made == wanted:
         return ""
     if whole <= cap:
-        return f"It has {_by(made)} pixels, not {_by(wanted)}: its format has no larger ones."
+        return f"It has {by(made)} pixels, not {by(wanted)}: its format has no larger ones."
     return (
-        f"It has {_by(made)} pixels, not {_by(wanted)}: as large as that it would have about "
+        f"It has {by(made)} pixels, not {by(wanted)}: as large as that it would have about "
         f"{_megabytes(whole)}, and gif.max_mb allows {_megabytes(cap)}."
     )
 
 
-def _by(size: Size) -> str:
+def by(size: Size) -> str:
+    """A size as a person writes it."""
     return f"{size[0]}×{size[1]}"
 
 
