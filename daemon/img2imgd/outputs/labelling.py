@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from img2imgd.outputs.lettering import font
 
 _PAPER, _INK = (24, 24, 27), (228, 228, 231)  # dark and light grey, 14:1 (WCAG asks for 4.5:1)
-_SMALLEST, _LARGEST = 11, 48  # pixels an em
+_SMALLEST, _USUAL, _LARGEST = 9, 12, 48  # pixels an em; less than usual only for long texts
 _NARROWEST = 64  # pixels; there is no room for words in less
 _HEIGHT, _MARGIN = 1.75, 0.6  # of an em
 
@@ -27,11 +27,11 @@ class LabelStrip:
 
     def __init__(self, texts: Sequence[str], picture: tuple[int, int]) -> None:
         self.picture = picture
-        width = picture[0]
-        self._em = min(max(_SMALLEST + 1, round(max(picture) / 32)), _LARGEST)
-        while self._em > _SMALLEST and max(map(self._length, texts), default=0) > self._room:
+        self._em = min(max(_USUAL, round(max(picture) / 32)), _LARGEST)
+        longest = max(map(_in_one_line, texts), key=self._length, default="")
+        while self._em > _SMALLEST and self._length(longest) > self._room:
             self._em -= 1
-        written = width >= _NARROWEST and any(texts)
+        written = longest and picture[0] >= _NARROWEST
         self.height = math.ceil(self._em * _HEIGHT) if written else 0
 
     @property
@@ -47,7 +47,7 @@ class LabelStrip:
         frame = Image.new("RGB", self.size, _PAPER)
         frame.paste(picture, (0, 0))
         middle = picture.height + self.height / 2
-        written = self._shortened(" ".join(text.split()))
+        written = self._shortened(_in_one_line(text))
         ImageDraw.Draw(frame).text(
             (round(self._em * _MARGIN), middle),
             written,
@@ -70,3 +70,7 @@ class LabelStrip:
         while text and self._length(text + "…") > self._room:
             text = text[:-1]
         return text.rstrip() + "…"
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
