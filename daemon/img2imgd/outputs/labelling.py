@@ -41,7 +41,7 @@ class LabelStrip:
         return width, height + self.height
 
     def below(self, picture: Image.Image, text: str) -> Image.Image:
-        """The picture with its text below it; a text too long for the width loses its end."""
+        """The picture with its text below it; a text too long for the width loses its middle."""
         if not self.height:
             return picture
         frame = Image.new("RGB", self.size, _PAPER)
@@ -65,11 +65,12 @@ class LabelStrip:
         return font(self._em, text).getlength(text)
 
     def _shortened(self, text: str) -> str:
-        if self._length(text) <= self._room:
-            return text
-        while text and self._length(text + "…") > self._room:
-            text = text[:-1]
-        return text.rstrip() + "…"
+        """The text, or its two ends: a setting's name is at the one and its value at the other."""
+        shown, kept = text, len(text)
+        while kept > 1 and (length := self._length(shown)) > self._room:
+            kept = max(1, min(kept - 1, int(kept * self._room / length)))
+            shown = f"{text[: kept // 2].rstrip()}…{text[kept // 2 - kept :].lstrip()}"
+        return shown
 
 
 def _in_one_line(text: str) -> str:
