@@ -114,7 +114,8 @@ class _Making:
         """Write the file, with fewer pixels if it must be; returns what there is to say of it."""
         cap = int(self._settings.max_mb * 1_000_000)
         wanted = limited(self._original, self._settings.size or max(self._original))
-        strip = self._strip(min(max(wanted), self._container.longest_side - TALLEST))
+        tallest = TALLEST if self._settings.labels else 0
+        strip = self._strip(min(max(wanted), self._container.longest_side - tallest))
         needed = whole = self._estimated(strip, cap)
         for _ in range(_ESTIMATES):
             if needed <= cap:
@@ -131,7 +132,7 @@ class _Making:
         notes = (
             timing_note(self._times, self._settings),
             size_note(wanted, strip.picture, whole, needed, cap),
-            _labels_note(strip) if self._settings.labels else "",
+            strip.note,
         )
         return "\n".join(f"{self._animation.target.name}: {note}" for note in notes if note)
 
@@ -184,10 +185,6 @@ class _Making:
         if shown.size != strip.picture:
             shown = shown.resize(strip.picture, Image.Resampling.LANCZOS, reducing_gap=3)
         return strip.below(shown, frame.label)
-
-
-def _labels_note(strip: LabelStrip) -> str:
-    return "" if strip.height else "It is too narrow to write labels on."
 
 
 @contextmanager

@@ -55,8 +55,5 @@ def by(size: Size) -> str:
 
 
 def _megabytes(size: int) -> str:
-    return (
-        f"{float(f'{size / 1_000_000:.2g}'):g} MB"
-        if size < 10_000_000
-        else (f"{round(size / 1_000_000):,} MB")
-    )
+    megabytes = size / 1_000_000
+    return f"{megabytes:.3g} MB" if megabytes < 100 else f"{megabytes:,.0f} MB"

@@ -22,7 +22,8 @@ class LabelStrip:
     """A strip for frames of one size, in letters that suit every one of the texts.
 
     It stands below the picture, so that it hides nothing and reads as well on snow as by night, and
-    begins its line at one place, so that only the value changes from frame to frame.
+    begins its line at one place, so that only the value changes from frame to frame. ``note`` tells
+    why texts were not written.
     """
 
     def __init__(self, texts: Sequence[str], picture: tuple[int, int]) -> None:
@@ -31,8 +32,10 @@ class LabelStrip:
         longest = max(map(_in_one_line, texts), key=self._length, default="")
         while self._em > _SMALLEST and self._length(longest) > self._room:
             self._em -= 1
-        written = longest and picture[0] >= _NARROWEST
-        self.height = math.ceil(self._em * _HEIGHT) if written else 0
+        wide = picture[0] >= _NARROWEST
+        self.height = math.ceil(self._em * _HEIGHT) if longest and wide else 0
+        too_narrow = f"It is {picture[0]} pixels wide, too narrow for labels."
+        self.note = too_narrow if longest and not wide else ""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -123,6 +123,16 @@ def test_labels_are_written_only_when_asked_for(tmp_path: Path, kind: str) -> No
     assert walked(path).size == (128, 128)
 
 
+def test_every_reason_to_differ_from_what_was_asked_is_in_the_note(tmp_path: Path) -> None:
+    frames = staged(tmp_path, greys(5, (32, 32)))
+    note = write_animation(order(frames, tmp_path / "a.gif", ["x"] * 5, labels=True, total=60))
+    assert note.splitlines() == [
+        "a.gif: One play of its 5 frames takes 0.1 s, not 0.06 s: a frame is shown for 20 ms at "
+        "least, and the held ones as long as asked.",
+        "a.gif: It is 32 pixels wide, too narrow for labels.",
+    ]
+
+
 @every_format
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (37, 23), (64, 3)])
 def test_any_size_and_a_single_frame(tmp_path: Path, kind: str, size: tuple[int, int]) -> None:

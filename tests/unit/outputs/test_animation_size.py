@@ -148,6 +148,6 @@ def test_the_note_names_sizes_in_words() -> None:
     assert size_note((64, 64), (64, 64), 0, 900, 1000) == ""
     note = size_note((1024, 768), (512, 384), 83_456_000, 49_000_000, 50_000_000)
     assert note == (
-        "It has 512×384 pixels, not 1024×768: as large as that it would have about 83 MB, "
+        "It has 512×384 pixels, not 1024×768: as large as that it would have about 83.5 MB, "
         "and gif.max_mb allows 50 MB."
     )

@@ -54,7 +54,9 @@ def test_a_picture_too_narrow_for_words_has_no_strip(size: tuple[int, int]) -> N
     strip, picture = LabelStrip(["strength 0.05"], size), Image.new("RGB", size)
     assert (strip.height, strip.size) == (0, size)
     assert strip.below(picture, "strength 0.05") is picture
+    assert strip.note == f"It is {size[0]} pixels wide, too narrow for labels."
 
 
 def test_without_texts_there_is_no_strip() -> None:
-    assert LabelStrip([], (512, 512)).height == LabelStrip(["", ""], (512, 512)).height == 0
+    for strip in (LabelStrip([], (512, 512)), LabelStrip(["", " "], (1, 1))):
+        assert (strip.height, strip.note) == (0, "")
