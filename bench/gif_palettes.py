@@ -34,7 +34,7 @@ from PIL import (
     features,
 )
 
-from img2imgd.outputs.animation import indexed
+from img2imgd.outputs.gif import indexed
 
 FRAMES = 12
 SIDE = 320

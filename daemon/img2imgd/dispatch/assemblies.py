@@ -16,9 +16,6 @@ from img2imgd.outputs.sheet_plan import plan_sheet
 from img2imgd.pool.messages import Assembly
 from img2imgd.request import GifSettings, SheetSettings
 
-_ENDINGS = {"gif": ".gif", "webp": ".webp", "apng": ".png"}
-
-
 def next_assembly(job: RunningJob) -> Assembly | None:
     """The first that is neither there yet nor was given up; None when all are made."""
     taken = {name.casefold() for name in job.outputs.frames}
@@ -40,8 +37,7 @@ def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
     for number, frames in enumerate(groups):
         mark = f"_{number:0{len(str(len(groups) - 1))}}" if len(groups) > 1 else ""
         if len(frames) > 1:
-            gif = job.request.gif or GifSettings()
-            yield f"_morph{mark}{_ENDINGS[gif.format]}", frames
+            yield f"_morph{mark}{(job.request.gif or GifSettings()).suffix}", frames
     if job.request.wants_sheet and len(job.refused) < len(job.frames):
         yield "_sheet.png", None
 

@@ -1,52 +1,84 @@
-"""A sweep as an animated GIF: every frame is there, for its time, with its own colours.
+"""A sweep as an animation: every frame is there, for its time, in a file that is not too large.
 
-The container is written here frame by frame and only the packed pixels come from Pillow, for two
-reasons: Pillow's own writer merges identical neighbours into one frame, and keeps all of them in
-memory until the end. The format is GIF89a, as in CompuServe's specification of 1990; the loop is
-Netscape's application extension.
+GIF, WebP and APNG differ in their containers (``outputs/gif``, ``webp``, ``apng``); order, times,
+labels and size are the same for all of them and decided here.
 """
 
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Sequence
+import secrets
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import GifImagePlugin, Image
+from PIL import Image
 
 from img2imgd.durable import fsync_path
+from img2imgd.outputs.apng import ApngContainer
+from img2imgd.outputs.container import MOST_LOOPS, Container, Head
+from img2imgd.outputs.fitting import SMALLEST, by, limited, shrunk, size_note
+from img2imgd.outputs.gif import GifContainer
+from img2imgd.outputs.labelling import TALLEST, LabelStrip
+from img2imgd.outputs.timing import shown_order, shown_times, timing_note
+from img2imgd.outputs.webp import WebpContainer
+from img2imgd.request import GifSettings
 
-_TICK = 10  # milliseconds, GIF's unit of time
-_SHORTEST = 2  # ticks; browsers show anything shorter for ten
-_LONGEST = 65535  # ticks
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_SAMPLES = 5  # frames that are packed to estimate the whole
+_ESTIMATES, _ENCODINGS = 3, 3  # at most; an estimate that held needs one encoding
+_BYTES_PER_FRAME = 2000  # at most, beside those of its pixels
 
 
-def write_gif(
-    frames: Sequence[Path],
-    target: Path,
-    *,
-    duration_ms: int,
-    loop: int = 0,
-    pingpong: bool = False,
-) -> None:
-    """Write an animated GIF of pictures of one size, in order, durably; an older one is replaced.
+@dataclass(frozen=True)
+class AnimationFrame:
+    """A picture's file, and what is written below it where labels are asked for."""
 
-    ``duration_ms`` is rounded to GIF's 10 ms, 20 at least. ``loop`` 0 plays for ever, ``n`` repeats
-    n times after the first. ``pingpong`` plays back from the last but one to the second. Only one
-    frame is in memory at a time.
+    path: Path
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Animation:
+    """What is to be made: frames in order, all of one size, into one file.
+
+    ``text`` is metadata by keyword: an XMP packet under ``XML:com.adobe.xmp``, an infotext under
+    ``parameters``, remarks under any other.
+    """
+
+    frames: tuple[AnimationFrame, ...]
+    target: Path
+    settings: GifSettings
+    text: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def write_animation(animation: Animation) -> str:
+    """Write an animation durably, replacing an older file; only one frame is in memory at a time.
+
+    Times are rounded to what the format can say (10 ms in a GIF). ``loop`` 0 plays for ever, ``n``
+    repeats n times after the first play, in every format. A file over ``max_mb`` is written again
+    with fewer pixels. What came out otherwise than asked is said in the note that is returned.
 
     Raises:
-        ValueError: no frames, or frames of different sizes.
+        ValueError: no frames, frames of different sizes, or one that is no whole picture.
         OSError: a frame cannot be read or the target not be written; no half file is left.
     """
-    if not frames:
+    if not animation.frames:
         raise ValueError("an animation needs at least one frame")
-    half = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
+    making = _Making(animation)
+    with _replaced_whole(animation.target) as file:
+        return making.fitted(file)
+
+
+@contextmanager
+def _replaced_whole(target: Path) -> Generator[BinaryIO]:
+    """A file under another name, which takes the target's once it is whole and on disk."""
+    half = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with half.open("w+b") as file:
-            _write_animation(file, frames, _ticks(duration_ms), loop, pingpong)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         half.replace(target)
@@ -55,54 +87,119 @@ def write_gif(
     fsync_path(target.parent)
 
 
-def indexed(picture: Image.Image) -> Image.Image:
-    """An RGB picture in 256 colours of its own.
-
-    Of the ways that ``bench/gif_palettes.py`` compares, this one bands least in a smooth sky (ΔE
-    0.32 against 0.62 with one palette for all frames), for a flicker in still parts below sight.
-    """
-    palette = picture.quantize(256, Image.Quantize.MEDIANCUT, kmeans=2)
-    return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-
-
-def _ticks(duration_ms: int) -> int:
-    return min(max(_SHORTEST, (duration_ms + _TICK // 2) // _TICK), _LONGEST)
+def _container(settings: GifSettings) -> Container:
+    match settings.format:
+        case "gif":
+            return GifContainer()
+        case "webp":
+            return WebpContainer(settings.quality)
+        case "apng":
+            return ApngContainer()
 
 
-def _write_animation(
-    file: BinaryIO, frames: Sequence[Path], ticks: int, loop: int, pingpong: bool
-) -> None:
-    control = struct.pack("<2sBBHBB", b"!\xf9", 4, 0, ticks, 0, 0)
-    size: tuple[int, int] | None = None
-    written: list[tuple[int, int]] = []
-    for path in frames:
-        with Image.open(path, formats=("PNG",)) as picture:
-            if size is None:
-                size = picture.size
-                file.write(_header(size, loop))
-            elif picture.size != size:
-                raise ValueError(f"{path.name} is {picture.size}, the frames before it are {size}")
-            block = _packed(indexed(picture.convert("RGB")))
-        file.write(control)
-        written.append((file.tell(), len(block)))
-        file.write(block)
-    for position, length in reversed(written[1:-1]) if pingpong else ():
-        file.seek(position)
-        block = file.read(length)
-        file.seek(0, os.SEEK_END)
-        file.write(control + block)
-    file.write(b";")
+class _Making:
+    """One animation while it is made, at one size or several until it fits."""
+
+    def __init__(self, animation: Animation) -> None:
+        self._animation = animation
+        self._settings = settings = animation.settings
+        self._container = _container(settings)
+        count = len(animation.frames)
+        self._order = shown_order(count, pingpong=settings.pingpong)
+        self._times = shown_times(count, settings, self._container.tick)
+        with _opened(animation.frames[0].path) as picture:
+            self._original = picture.size
+
+    def fitted(self, file: BinaryIO) -> str:
+        """Write the file, with fewer pixels if it must be; returns what there is to say of it."""
+        cap = int(self._settings.max_mb * 1_000_000)
+        wanted = limited(self._original, self._settings.size or max(self._original))
+        tallest = TALLEST if self._settings.labels else 0
+        strip = self._strip(min(max(wanted), self._container.longest_side - tallest))
+        needed = whole = self._estimated(strip, cap)
+        for _ in range(_ESTIMATES):
+            if needed <= cap:
+                break
+            strip = self._strip(shrunk(strip.picture, cap / needed))
+            needed = self._estimated(strip, cap)
+        for encoding in range(_ENCODINGS):
+            last = encoding == _ENCODINGS - 1 or max(strip.picture) <= SMALLEST
+            needed = self._written(file, strip, None if last else cap)
+            if needed <= cap or last:
+                break
+            whole = max(whole, needed)
+            strip = self._strip(shrunk(strip.picture, cap / needed))
+        notes = (
+            timing_note(self._times, self._settings),
+            size_note(wanted, strip.picture, whole, needed, cap),
+            strip.note,
+        )
+        return "\n".join(f"{self._animation.target.name}: {note}" for note in notes if note)
+
+    def _strip(self, longest: int) -> LabelStrip:
+        """The labels of frames whose longest side is this; without labels, a strip of nothing."""
+        texts = [frame.label for frame in self._animation.frames] if self._settings.labels else []
+        return LabelStrip(texts, limited(self._original, longest))
+
+    def _estimated(self, strip: LabelStrip, cap: int) -> int:
+        """About how many bytes the file will have, told from a few frames; 0 if surely not many."""
+        frames, shown = len(self._animation.frames), len(self._order)
+        width, height = strip.size
+        if shown * (width * height * self._container.bytes_per_pixel + _BYTES_PER_FRAME) < cap:
+            return 0
+        steps = max(1, min(_SAMPLES, frames) - 1)
+        samples = {round(step * (frames - 1) / steps) for step in range(steps + 1)}
+        packed = sum(len(self._container.pack(self._frame(index, strip))) for index in samples)
+        return packed * shown // len(samples)
+
+    def _written(self, file: BinaryIO, strip: LabelStrip, cap: int | None) -> int:
+        """Write the whole file; returns its bytes, or once over the cap, about what it needs."""
+        file.seek(0)
+        file.truncate()
+        loop = min(self._settings.loop, MOST_LOOPS)
+        head = Head(strip.size, len(self._order), loop, self._animation.text)
+        self._container.begin(file, head)
+        packed: list[tuple[int, int]] = []
+        for shown, (index, time) in enumerate(zip(self._order, self._times, strict=True), start=1):
+            if index < len(packed):  # on the way back
+                block = _read_again(file, *packed[index])
+                self._container.add(block, time)
+            else:
+                block = self._container.pack(self._frame(index, strip))
+                packed.append((self._container.add(block, time), len(block)))
+            if cap is not None and file.tell() > cap:
+                return max(file.tell() * len(self._order) // shown, cap + 1)
+        self._container.end()
+        return file.tell()
+
+    def _frame(self, index: int, strip: LabelStrip) -> Image.Image:
+        """A frame as it is shown: in RGB, at its size, with its label."""
+        frame = self._animation.frames[index]
+        with _opened(frame.path) as picture:
+            if picture.size != self._original:
+                raise ValueError(
+                    f"{frame.path.name} is {by(picture.size)}, the frames before it are "
+                    f"{by(self._original)}"
+                )
+            shown = picture.convert("RGB")
+        if shown.size != strip.picture:
+            shown = shown.resize(strip.picture, Image.Resampling.LANCZOS, reducing_gap=3)
+        return strip.below(shown, frame.label)
 
 
-def _header(size: tuple[int, int], loop: int) -> bytes:
-    screen = struct.pack("<HHBBB", *size, 0x70, 0, 0)  # no shared palette, 8 bits a primary colour
-    repeat = b"!\xff\x0bNETSCAPE2.0" + struct.pack("<BBHB", 3, 1, loop, 0)
-    return b"GIF89a" + screen + repeat
+@contextmanager
+def _opened(path: Path) -> Generator[Image.Image]:
+    try:
+        with Image.open(path, formats=_FORMATS) as picture:
+            yield picture
+    except (OSError, SyntaxError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"{path.name} is no whole picture (PNG, JPEG or WebP)") from error
 
 
-def _packed(picture: Image.Image) -> bytes:
-    """Image descriptor, own palette and LZW data of an indexed picture."""
-    parts = GifImagePlugin.getdata(picture, include_color_table=True)
-    block = b"".join(parts)
-    parts.clear()  # Pillow keeps the list in a class of the call, until the garbage is collected
+def _read_again(file: BinaryIO, begun: int, length: int) -> bytes:
+    file.seek(begun)
+    block = file.read(length)
+    file.seek(0, os.SEEK_END)
     return block

@@ -80,7 +80,9 @@ class OutputSettings(Settings, frozen=True):
     restore_size: Annotated[
         bool, Meta(description="Outputs are as large as the picture that was dropped.")
     ] = False
-    gif: Annotated[GifSettings, Meta(description="Timing where none is asked for.")] = GifSettings()
+    gif: Annotated[GifSettings, Meta(description="Animations where nothing else is asked for.")] = (
+        GifSettings()
+    )
     sheet: Annotated[SheetFlag, Meta(description="A contact sheet for jobs of several frames.")] = (
         SheetSettings()
     )
