@@ -116,7 +116,9 @@ def _add_documents(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_config(check)
     recipe = add("recipe", help="the sidecar that made an output, from the output itself")
     recipe.add_argument("image", type=Path, metavar="IMAGE")
-    recipe.add_argument("--job", action="store_true", help="that of the whole job, not of one frame")
+    recipe.add_argument(
+        "--job", action="store_true", help="that of the whole job, not of one frame"
+    )
     schema = add("schema", help="JSON Schema of a sidecar or the config")
     schema.add_argument("what", choices=["sidecar", "config"])
 

@@ -16,6 +16,7 @@ from img2imgd.outputs.sheet_plan import plan_sheet
 from img2imgd.pool.messages import Assembly
 from img2imgd.request import GifSettings, SheetSettings
 
+
 def next_assembly(job: RunningJob) -> Assembly | None:
     """The first that is neither there yet nor was given up; None when all are made."""
     taken = {name.casefold() for name in job.outputs.frames}

@@ -62,9 +62,7 @@ class Starting:
         scheduler = request.scheduler or self._config.models[model.name].scheduler
         return structs.replace(request, size=size, scheduler=scheduler)
 
-    def _prepare(
-        self, row: JobRow, request: Request, model: ModelInfo, target: Path
-    ) -> Prepared:
+    def _prepare(self, row: JobRow, request: Request, model: ModelInfo, target: Path) -> Prepared:
         """Have the reader make the plain RGB picture of the output's size."""
         source = target.parent / "in" / row.spec.subject.name
         rule = SizeRule(

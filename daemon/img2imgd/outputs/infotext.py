@@ -21,7 +21,9 @@ def infotext(prompt: str, negative_prompt: str, parameters: Mapping[str, object]
     Numbers are written as people do: 9, not 9.0.
     """
     pairs = [
-        f"{name}: {_written(value)}" for name, value in parameters.items() if value not in (None, "")
+        f"{name}: {_written(value)}"
+        for name, value in parameters.items()
+        if value not in (None, "")
     ]
     negative = f"\nNegative prompt: {negative_prompt}" if negative_prompt else ""
     return f"{prompt}{negative}\n{', '.join(pairs)}"

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
-SOURCE_TYPE = (
-    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-)
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 NAMESPACE = "urn:img2imgd:1.0:"
 
 _PACKET = """\

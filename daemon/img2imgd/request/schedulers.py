@@ -1,1 +1,2 @@
-def a1111_name(name): return ("Euler", None)
+def a1111_name(name):
+    return ("Euler", None)

@@ -96,7 +96,7 @@ def test_an_endless_text_is_ignored(tmp_path: Path) -> None:
     assert inspect(tmp_path / "a.png", LIMITS).infotext is None
 
 
-RECIPE = '{"prompt":"<a> & \u5915, it\'s \"x\"","index":3}'
+RECIPE = '{"prompt":"<a> & \u5915, it\'s "x"","index":3}'
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])

@@ -12,6 +12,7 @@ from img2imgd.errors import DocumentError
 from img2imgd.request import (
     GifKeys,
     GifSettings,
+    OutputSettings,
     Request,
     RequestKeys,
     read_sidecar,
@@ -40,7 +41,7 @@ def problem_of(gif: str) -> str:
 def settled(layers: list[RequestKeys], config: GifSettings | None = None) -> GifSettings:
     request = resolve(
         layers, default_model="demo", models={"demo"}, draw_seed=lambda: 7, max_frames=400,
-        name="cat.yaml", gif=config,
+        name="cat.yaml", outputs=OutputSettings(gif=config or GifSettings()),
     )  # fmt: skip
     assert Request.from_json(request.to_json()) == request
     assert request.gif is not None
