@@ -1,0 +1,125 @@
+"""Contact sheets: all frames of a job on one sheet of paper, with what sets them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from img2imgd.outputs.encode import write_png
+from img2imgd.outputs.lettering import font
+from img2imgd.outputs.sheet_fitting import SMALLEST_TILE, lay_out
+from img2imgd.outputs.sheet_layout import Box, Label, Layout, Tile
+from img2imgd.outputs.sheet_measures import line_height
+from img2imgd.outputs.sheet_plan import SheetPlan
+from img2imgd.outputs.typesetting import wrap
+
+MAX_SIDE = 8192
+MAX_PIXELS = 16_000_000
+
+_PAPER = (255, 255, 255)
+_TONES = {"ink": (28, 28, 28), "quiet": (104, 104, 104)}
+_EDGE = (222, 222, 222)  # around tiles, so that white pictures end somewhere
+_EMPTY = (246, 246, 246)
+_CAPITALS = 0.73  # height of capital letters, in ems, in both fonts
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_UNPAINTED = (256, 256)  # the tiles' size when there is no picture at all
+
+
+def write_sheet(
+    plan: SheetPlan,
+    target: Path,
+    *,
+    max_side: int = MAX_SIDE,
+    max_pixels: int = MAX_PIXELS,
+    text: Mapping[str, str] | None = None,
+) -> str:
+    """Paint a contact sheet as a PNG, durably, replacing an older one; ``text`` as in write_png.
+
+    Frames are reduced, never enlarged, and one is in memory at a time. The sheet keeps within
+    ``max_side`` pixels a side and ``max_pixels`` in all (three bytes each, about four times over
+    while it is written). Returns what a person should know of it: how many frames found no room,
+    usually nothing.
+
+    Raises:
+        ValueError: the caps have no room for a single tile.
+        OSError: a frame cannot be read or the target not be written; no half file is left.
+    """
+    frame = _largest_frame(plan, most=max_pixels // SMALLEST_TILE**2)
+    layout = lay_out(plan, frame, max_side=max_side, max_pixels=max_pixels)
+    paper = _paint(layout)
+    size, pixels = paper.size, paper.tobytes()
+    del paper
+    write_png(target, *size, pixels, text)
+    return _note(target.name, layout)
+
+
+def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
+    """The width and height that hold every frame; no more are looked at than a sheet can show."""
+    sizes = [_size(path) for path in islice(_paths(plan), most)] or [_UNPAINTED]
+    return max(width for width, _ in sizes), max(height for _, height in sizes)
+
+
+def _paths(plan: SheetPlan) -> Iterable[Path]:
+    rows = chain.from_iterable(table.tiles for table in plan.tables)
+    return (path for path in chain([plan.input], *rows) if path is not None)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path, formats=_FORMATS) as picture:
+        return picture.size
+
+
+def _paint(layout: Layout) -> Image.Image:
+    paper = Image.new("RGB", (layout.width, layout.height), _PAPER)
+    for tile in layout.tiles:
+        if tile.path is None:
+            _paint_empty(paper, tile)
+        else:
+            _paint_frame(paper, tile.box, tile.path)
+    for label in layout.labels:
+        _paint_label(paper, label)
+    return paper
+
+
+def _paint_frame(paper: Image.Image, place: Box, path: Path) -> None:
+    """A frame in the middle of its place, reduced to it if it is larger."""
+    with Image.open(path, formats=_FORMATS) as picture:
+        share = min(1, place.width / picture.width, place.height / picture.height)
+        width, height = (max(1, round(side * share)) for side in picture.size)
+        picture.draft("RGB", (width, height))  # a JPEG is decoded at an eighth, if that is enough
+        reduced = picture.convert("RGB")
+        if reduced.size != (width, height):
+            reduced = reduced.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
+    left = place.left + (place.width - width) // 2
+    top = place.top + (place.height - height) // 2
+    ImageDraw.Draw(paper).rectangle((left - 1, top - 1, left + width, top + height), outline=_EDGE)
+    paper.paste(reduced, (left, top))
+
+
+def _paint_empty(paper: Image.Image, tile: Tile) -> None:
+    box = tile.box
+    edges = (box.left - 1, box.top - 1, box.right, box.bottom)
+    ImageDraw.Draw(paper).rectangle(edges, fill=_EMPTY, outline=_EDGE)
+    ...
+
+
+def _paint_label(paper: Image.Image, label: Label) -> None:
+    """Write a label; whatever marks are piled on its letters, nothing leaves its box."""
+    box = label.box
+    mask = Image.new("L", (box.width, box.height))
+    draw = ImageDraw.Draw(mask)
+    face = font(label.size, "".join(label.lines), bold=label.bold)
+    line = box.height / max(1, len(label.lines))
+    for number, words in enumerate(label.lines):
+        baseline = round(line * number + (line + _CAPITALS * label.size) / 2)
+        draw.text((0, baseline), words, 255, face, anchor="ls")
+    paper.paste(_TONES[label.tone], (box.left, box.top), mask)
+
+
+def _note(name: str, layout: Layout) -> str:
+    if not layout.omitted:
+        return ""
+    return ""
