@@ -99,6 +99,7 @@ class RunningJob:
             guidance_scale=frame.guidance_scale,
             steps=frame.steps,
             effective_steps=frame.effective_steps,
+            scheduler=self.request.scheduler,
         )
 
     def copy_equal_frames(self) -> dict[int, FrameState]:

@@ -4,6 +4,15 @@ from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import Infotext, parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
 from img2imgd.request.resolving import resolve
+from img2imgd.request.schedulers import (
+    BASES,
+    OWN,
+    SCHEDULER_NAMES,
+    SCHEDULERS,
+    SchedulerName,
+    a1111_name,
+    scheduler_named,
+)
 from img2imgd.request.settled import Request
 from img2imgd.request.sidecar import (
     Sidecar,
@@ -15,14 +24,20 @@ from img2imgd.request.sidecar import (
 from img2imgd.request.writing import sidecar_text
 
 __all__ = [
+    "BASES",
     "BUILT_IN",
+    "OWN",
+    "SCHEDULERS",
+    "SCHEDULER_NAMES",
     "DefaultKeys",
     "GifKeys",
     "GifSettings",
     "Infotext",
     "Request",
     "RequestKeys",
+    "SchedulerName",
     "Sidecar",
+    "a1111_name",
     "is_pattern",
     "json_schema",
     "parse_infotext",
@@ -30,5 +45,6 @@ __all__ = [
     "read_defaults",
     "read_sidecar",
     "resolve",
+    "scheduler_named",
     "sidecar_text",
 ]
