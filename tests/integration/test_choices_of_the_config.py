@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from img2imgd.config import SCHEDULERS, json_schema
+from img2imgd.config import json_schema
 from img2imgd.engine import devices, schedulers
 
 

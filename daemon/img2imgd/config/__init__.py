@@ -5,7 +5,6 @@ from img2imgd.config.keys import ConfigKeys, json_schema
 from img2imgd.config.loading import default_root, load_config
 from img2imgd.config.sections import (
     DEMO_MODEL,
-    SCHEDULERS,
     EngineConfig,
     LimitsConfig,
     LoraConfig,
@@ -20,7 +19,6 @@ from img2imgd.config.values import NAME_FIELDS
 __all__ = [
     "DEMO_MODEL",
     "NAME_FIELDS",
-    "SCHEDULERS",
     "Config",
     "ConfigKeys",
     "EngineConfig",

@@ -5,24 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
 from img2imgd.document import Check, Refused, Settings, found
-from img2imgd.request import OutputSettings
+from img2imgd.request import OutputSettings, SchedulerName
 
 DEMO_MODEL = "demo"
 """The embedded model's name; it is in every table."""
 
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
-
-SchedulerName = Literal[
-    "euler", "euler_a", "ddim", "ddpm", "heun", "lms", "pndm", "unipc", "lcm", "dpm++_2m",
-    "dpm++_2m_karras", "own",
-]  # fmt: skip
-SCHEDULERS: tuple[str, ...] = get_args(SchedulerName)
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
@@ -53,7 +47,7 @@ class ModelConfig(Settings, frozen=True):
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "path": "source", "repo": "source", "id": "source", "file": "source",
-        "sampler": "scheduler", "lora": "loras", "resolution": "size",
+        "sampler": "scheduler", "sampler_name": "scheduler", "lora": "loras", "resolution": "size",
     }  # fmt: skip
 
     source: Annotated[

@@ -131,6 +131,7 @@ class RunningJob:
             guidance_scale=frame.guidance_scale,
             steps=frame.steps,
             effective_steps=frame.effective_steps,
+            scheduler=self.request.scheduler,
         )
 
     def files(self, index: int) -> tuple[FrameFile, ...]:

@@ -30,9 +30,9 @@ MULTIPLE = 8
 class FakeEngine:
     """Paints frames one after the other, one denoising step per :meth:`step`.
 
-    Same task, same picture, same pixels; another picture, prompt, seed, strength, guidance scale or
-    number of steps gives other pixels. ``poison``: a prompt that holds this text kills the process
-    when its first step runs, as a driver fault would.
+    Same task, same picture, same pixels; another picture, prompt, seed, strength, guidance scale,
+    number of steps or scheduler gives other pixels. ``poison``: a prompt that holds this text kills
+    the process when its first step runs, as a driver fault would.
     """
 
     def __init__(self, step_seconds: float = 0.0, poison: str = "") -> None:
@@ -92,7 +92,8 @@ def _paint(task: FrameTask) -> EngineEvent:
     picture = open_picture(task)
     if not isinstance(picture, Image.Image):
         return picture
-    said = repr((task.prompt, task.negative_prompt, task.seed, task.guidance_scale, task.steps))
+    said = repr((task.prompt, task.negative_prompt, task.seed, task.guidance_scale, task.steps,
+                 task.scheduler))  # fmt: skip
     colour = hashlib.sha256(said.encode()).digest()
     tint = Image.new("RGB", picture.size, (colour[0], colour[1], colour[2]))
     painted = Image.blend(picture, tint, 0.1 + 0.8 * task.strength)

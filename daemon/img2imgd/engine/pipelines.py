@@ -26,6 +26,12 @@ from img2imgd.engine.protocol import (
     ModelSpec,
     StepDone,
 )
+from img2imgd.engine.schedulers import (
+    Schedulers,
+    UnfitScheduler,
+    step_arguments,
+    timesteps_from,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +51,7 @@ class PipelineEngine:
 
     def __init__(self) -> None:
         self._pipe: Pipeline = None
+        self._schedulers = Schedulers(None)
         self._frames: deque[FrameTask] = deque()
         self._cancelled: set[str] = set()
 
@@ -53,6 +60,7 @@ class PipelineEngine:
         self._pipe = None
         free_memory()
         self._pipe, info = load_pipeline(model)
+        self._schedulers = Schedulers(self._pipe.scheduler)
         return info
 
     def admit(self, task: FrameTask) -> None:
@@ -91,6 +99,10 @@ class PipelineEngine:
         picture = open_picture(task)
         if not isinstance(picture, Image.Image):
             return picture
+        try:
+            self._pipe.scheduler = self._schedulers.take(task.scheduler, task.steps)
+        except UnfitScheduler as unfit:
+            return FrameRefused(task.job, task.index, str(unfit))
         with _beginning_at(self._pipe, task):
             output = self._pipe(**self._arguments(task, picture, report))
         if any(getattr(output, "nsfw_content_detected", None) or ()):
@@ -129,6 +141,7 @@ class PipelineEngine:
             "guidance_scale": task.guidance_scale,
             "generator": torch.Generator("cpu").manual_seed(task.seed),
             "callback_on_step_end": after_step,
+            **step_arguments(self._pipe.scheduler),
         }
         return {name: value for name, value in arguments.items() if name in known}
 
@@ -163,11 +176,8 @@ def _beginning_at(pipe: Pipeline, task: FrameTask) -> Generator[None]:
         return
 
     def get_timesteps(*_: Any, **__: Any) -> tuple[Any, int]:
-        scheduler = pipe.scheduler
-        begin = (task.steps - task.effective_steps) * getattr(scheduler, "order", 1)
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(begin)
-        return scheduler.timesteps[begin:], task.effective_steps
+        begin = task.steps - task.effective_steps
+        return timesteps_from(pipe.scheduler, begin), task.effective_steps
 
     pipe.get_timesteps = get_timesteps
     try:

@@ -73,7 +73,7 @@ class FrameTask:
     ``negative_prompt`` has no effect where ``guidance_scale`` is 1 or less. Denoising
     starts at index ``steps - effective_steps`` of the scheduler's timesteps.
     The engine draws noise from a CPU generator with ``seed``, so that a seed means the same on
-    every device.
+    every device. ``scheduler`` None is the model's.
     """
 
     job: str
@@ -86,6 +86,7 @@ class FrameTask:
     guidance_scale: float
     steps: int
     effective_steps: int
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)

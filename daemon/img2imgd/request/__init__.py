@@ -6,6 +6,15 @@ from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
 from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.recipes import canonical_keys, frame_keys
 from img2imgd.request.resolving import resolve
+from img2imgd.request.schedulers import (
+    BASES,
+    OWN,
+    SCHEDULER_NAMES,
+    SCHEDULERS,
+    SchedulerName,
+    a1111_name,
+    scheduler_named,
+)
 from img2imgd.request.settled import Request
 from img2imgd.request.sidecar import (
     Sidecar,
@@ -17,7 +26,11 @@ from img2imgd.request.sidecar import (
 from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
+    "BASES",
     "BUILT_IN",
+    "OWN",
+    "SCHEDULERS",
+    "SCHEDULER_NAMES",
     "DefaultKeys",
     "GifKeys",
     "GifSettings",
@@ -25,9 +38,11 @@ __all__ = [
     "OutputSettings",
     "Request",
     "RequestKeys",
+    "SchedulerName",
     "SheetKeys",
     "SheetSettings",
     "Sidecar",
+    "a1111_name",
     "canonical_keys",
     "frame_keys",
     "is_pattern",
@@ -38,5 +53,6 @@ __all__ = [
     "read_defaults",
     "read_sidecar",
     "resolve",
+    "scheduler_named",
     "sidecar_text",
 ]

@@ -7,6 +7,7 @@ Seed: 187, Size: 768x768, …``. Values with commas or colons are quoted as JSON
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from img2imgd.document import Document, Path, validate
 from img2imgd.document.scalars import read_scalar
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.keys import RequestKeys
+from img2imgd.request.schedulers import scheduler_named
 
 NEGATIVE = "Negative prompt:"
 MIN_PAIRS = 3
@@ -27,7 +29,8 @@ _UNDERSTOOD = {
     "Size": "size",
     "Denoising strength": "strength",
 }
-_TELLING = frozenset({*_UNDERSTOOD, "Sampler", "Model", "Model hash"})
+_SAMPLER, _SCHEDULE_TYPE = "Sampler", "Schedule type"
+_TELLING = frozenset({*_UNDERSTOOD, _SAMPLER, "Model", "Model hash"})
 _PAIR = re.compile(r"\s*(\w[\w \-/]{0,60}):\s*(.*?)\s*", re.DOTALL)
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|")+')
 
@@ -51,11 +54,13 @@ def parse_infotext(text: str, name: str = "parameters") -> Infotext:
     data: dict[str, Any] = _prompts(lines[:-1] if is_parameters else lines)
     where: dict[Path, int] = {("prompt",): 1}
     where |= {(key,): len(lines) for key in _UNDERSTOOD.values()}
+    pairs = pairs if is_parameters else {}
+    data["scheduler"], told = _scheduler(pairs)
     ignored: list[str] = []
-    for key, value in pairs.items() if is_parameters else ():
+    for key, value in pairs.items():
         target = _UNDERSTOOD.get(key)
         if target is None:
-            ignored.append(key)
+            ignored += [key] if key not in told else []
         elif not (target == "seed" and value.strip() == "-1"):  # -1: a random one, please
             data[target] = _value(target, value, name, len(lines))
     document = Document(name, data, where)
@@ -71,6 +76,19 @@ def _prompts(lines: list[str]) -> dict[str, Any]:
         negative = [lines[at][len(NEGATIVE) :], *lines[at + 1 :]]
         data["negative_prompt"] = "\n".join(negative).strip()
     return data
+
+
+def _scheduler(pairs: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
+    """The scheduler that is asked for, and the keys that told it.
+
+    Where there is none with such a schedule, it is the sampler alone: noise levels spread otherwise
+    are nearer to what was meant than another sampler.
+    """
+    sampler, schedule_type = pairs.get(_SAMPLER, ""), pairs.get(_SCHEDULE_TYPE)
+    if name := scheduler_named(sampler, schedule_type):
+        return name, (_SAMPLER, _SCHEDULE_TYPE)
+    name = scheduler_named(sampler)
+    return name, (_SAMPLER,) if name else ()
 
 
 def _pairs(line: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from msgspec import Meta, structs
 from img2imgd.document import WRITTEN, Check, Document, Refused, Settings, shortened
 from img2imgd.request.gif import GifKeys
 from img2imgd.request.outputs import Format, Metadata, Quality, SheetKeys, flag_or_keys
+from img2imgd.request.schedulers import SchedulerName
 from img2imgd.request.sweep import SweepKeys
 
 MAX_PROMPT = 10_000
@@ -116,6 +117,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "denoise": "strength", "denoising": "strength", "denoising_strength": "strength",
         "num_inference_steps": "steps", "text": "prompt", "artist": "style", "styles": "style",
         "width": "size", "height": "size", "resolution": "size", "checkpoint": "model",
+        "sampler": "scheduler", "sampler_name": "scheduler",
         "grid": "sheet", "contact_sheet": "sheet", "animation": "gif",
         "type": "format", "ext": "format", "extension": "format", "exif": "metadata",
         "original_size": "restore_size", "keep_size": "restore_size",
@@ -152,6 +154,9 @@ class RequestKeys(Settings, frozen=True, dict=True):
     ] = None
     fit: Annotated[Fit | None, Meta(description="How a picture fills [width, height].")] = None
     model: Annotated[str | None, Meta(description="A name from the config's models table.")] = None
+    scheduler: Annotated[
+        SchedulerName | None, Meta(description="How noise is taken away; absent: as the model's.")
+    ] = None
     sweep: Annotated[SweepKeys | None, Meta(description="What varies, a frame per value.")] = None
     gif: Annotated[
         bool | GifKeys | None,

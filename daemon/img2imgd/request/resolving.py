@@ -99,6 +99,7 @@ def _settle(
         size=keys.size,
         fit=_set(keys.fit),
         model=model,
+        scheduler=keys.scheduler,
         sweep=sweep,
         gif=None if keys.gif is False else timing,
         gif_asked=bool(keys.gif),

@@ -14,7 +14,8 @@ from img2imgd.request.outputs import SUFFIXES, FormatName, Metadata, SheetSettin
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of one picture. ``sweep`` maps each axis to its values, outermost axis first.
 
-    ``size`` None means the model's native size. ``gif`` is None when switched off, else the timing
+    ``size`` None means the model's native size, ``scheduler`` None the one it has in the config.
+    ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
     ``sheet`` is None when switched off; ``quality`` is that of JPEG and WebP. ``seed_drawn`` tells
     a drawn seed from a given one.
@@ -31,6 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     size: int | tuple[int, int] | Literal["keep"] | None = None
     fit: Literal["cover", "contain", "stretch"] = "cover"
     model: str
+    scheduler: str | None = None
     sweep: dict[str, tuple[int | float, ...]] = {}
     gif: GifSettings | None = GifSettings()
     gif_asked: bool = False
