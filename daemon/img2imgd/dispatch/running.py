@@ -93,7 +93,7 @@ class RunningJob:
             index=index,
             image=self.picture,
             prompt=frame.prompt,
-            negative_prompt=self.request.negative_prompt,
+            negative_prompt=frame.negative_prompt,
             seed=frame.seed,
             strength=frame.strength,
             guidance_scale=frame.guidance_scale,
@@ -121,17 +121,17 @@ class RunningJob:
         return states
 
     def animations_to_make(self) -> list[tuple[Path, list[Path]]]:
-        """The GIFs still to be made: one per style and variation, with its frames in order."""
+        """The GIFs still to be made: one per prompt, style and variation, its frames in order."""
         if not self.request.wants_gif or not self.has_folder:
             return []
-        groups: dict[tuple[str, int], list[Path]] = {}
+        groups: dict[tuple[int, str, int], list[Path]] = {}
         for frame in self.frames:
             if frame.index not in self.refused:
-                groups.setdefault((frame.style, frame.variation), []).append(
+                groups.setdefault((frame.prompt_index, frame.style, frame.variation), []).append(
                     self.staged_path(frame.index)
                 )
         if self._one_frame_each(groups):
-            groups = {("", 0): [path for paths in groups.values() for path in paths]}
+            groups = {(0, "", 0): [path for paths in groups.values() for path in paths]}
         base = self.outputs.name
         taken = {name.casefold() for name in self.outputs.frames}
         jobs: list[tuple[Path, list[Path]]] = []
@@ -143,6 +143,6 @@ class RunningJob:
                 jobs.append((target, paths))
         return jobs
 
-    def _one_frame_each(self, groups: dict[tuple[str, int], list[Path]]) -> bool:
-        """A GIF asked for without a sweep: its frames are the styles or variations themselves."""
+    def _one_frame_each(self, groups: dict[tuple[int, str, int], list[Path]]) -> bool:
+        """A GIF asked for without a sweep: its frames are the prompts, styles or variations."""
         return len(groups) > 1 and all(len(paths) == 1 for paths in groups.values())

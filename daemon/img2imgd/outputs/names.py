@@ -22,6 +22,7 @@ _UNSAFE = re.compile(
     r'<>:"/\\|?*]+'
 )
 _INDEX_FIELD = re.compile(r"[-_. ]?\{index[^}]*\}")
+_PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*)(\{index[^}]*\})")
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -48,6 +49,8 @@ def frame_names(
     """One file name per frame, unique within the job, in frame order when sorted by name.
 
     ``template`` is the config's ``outputs.name``; its index is widened to the job's frame count.
+    ``prompt`` is that of all frames; where each has words of its own, it is named by them, behind
+    the index, so that the order stays.
     """
     width = len(str(max(len(frames) - 1, 0)))
     widened = re.sub(
@@ -55,14 +58,30 @@ def frame_names(
         lambda field: f"{{index:0{max(int(field.group(1) or 1), width)}}}",
         template,
     )
-    words, kept = _fitting(widened, job, stem, prompt, frames)
+    if len({frame.words for frame in frames}) > 1 and _INDEX_FIELD.search(widened):
+        widened = _index_first(widened)
+        each = [_fitting(widened, job, stem, frame.words, [frame]) for frame in frames]
+        kept = min((stem for _, stem in each), key=len)
+        filled = [words for words, _ in each]
+    else:
+        words, kept = _fitting(widened, job, stem, prompt, frames)
+        filled = [words] * len(frames)
     taken: set[str] = set()
     names: list[str] = []
-    for frame in frames:
+    for frame, words in zip(frames, filled, strict=True):
         base = _cut(_fill(widened, job, kept, words, frame))
         names.append(first_free(f"{base}{suffix}", lambda name: name.casefold() in taken))
         taken.add(names[-1].casefold())
     return tuple(names)
+
+
+def _index_first(template: str) -> str:
+    """The template with index and prompt exchanged, where the prompt stands before the index."""
+    found = _PROMPT_TO_INDEX.search(template)
+    if found is None:
+        return template
+    prompt, between, index = found.groups()
+    return f"{template[: found.start()]}{index}{between}{prompt}{template[found.end() :]}"
 
 
 def folder_name(template: str, job: str, stem: str, prompt: str, frame: Frame) -> str:

@@ -1,10 +1,19 @@
 """What a picture is to become: the keys people write, merged and settled into a request."""
 
+from img2imgd.request.drawing import draw, has_choices, literal
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import Infotext, parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
+from img2imgd.request.listed import describe_list
+from img2imgd.request.lists import (
+    MAX_LIST_BYTES,
+    FromList,
+    ListFiles,
+    is_list_name,
+)
+from img2imgd.request.recipes import canonical_keys, frame_keys
 from img2imgd.request.resolving import resolve
-from img2imgd.request.settled import Request
+from img2imgd.request.settled import DrawnTexts, Request
 from img2imgd.request.sidecar import (
     Sidecar,
     json_schema,
@@ -12,19 +21,33 @@ from img2imgd.request.sidecar import (
     read_defaults,
     read_sidecar,
 )
+from img2imgd.request.styles import StyleKeys, StyleTexts
 from img2imgd.request.writing import sidecar_text
 
 __all__ = [
     "BUILT_IN",
+    "MAX_LIST_BYTES",
     "DefaultKeys",
+    "DrawnTexts",
+    "FromList",
     "GifKeys",
     "GifSettings",
     "Infotext",
+    "ListFiles",
     "Request",
     "RequestKeys",
     "Sidecar",
+    "StyleKeys",
+    "StyleTexts",
+    "canonical_keys",
+    "describe_list",
+    "draw",
+    "frame_keys",
+    "has_choices",
+    "is_list_name",
     "is_pattern",
     "json_schema",
+    "literal",
     "parse_infotext",
     "parse_sidecar",
     "read_defaults",

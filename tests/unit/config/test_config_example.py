@@ -26,7 +26,7 @@ def schema_keys(schema: dict[str, Any]) -> set[str]:
     return {key for part in parts for key in part.get("properties", {})}
 
 
-REQUEST_PARTS = {"DefaultKeys", "Axis", "SweepKeys", "GifKeys"}
+REQUEST_PARTS = {"DefaultKeys", "Axis", "SweepKeys", "GifKeys", "FromList", "StyleKeys"}
 
 
 def test_the_example_loads_and_equals_the_defaults() -> None:
