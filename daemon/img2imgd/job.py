@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from img2imgd.request import Request
+from img2imgd.request import DrawnTexts, Request
 
 
 class JobState(StrEnum):
@@ -43,16 +43,21 @@ class FrameState(StrEnum):
 
 @dataclass(frozen=True)
 class Frame:
-    """One output image: a point of (style, variation, sweep axes).
+    """One output image: a point of (prompt, style, variation, sweep axes).
 
-    ``steps`` is what was asked, ``effective_steps`` what runs: ``int(steps * strength)``, at least
-    one. ``painted_by`` is the index of the first frame with the same pixels (its own, usually).
+    ``prompt`` and ``negative_prompt`` are as drawn and styled, ``words`` is the drawn prompt
+    without the style; ``prompt_index`` counts the request's prompts from 0. ``steps`` is what was
+    asked, ``effective_steps`` what runs: ``int(steps * strength)``, at least one. ``painted_by`` is
+    the index of the first frame with the same pixels (its own, usually).
     """
 
     index: int
+    prompt_index: int
     style: str
     variation: int
     prompt: str
+    negative_prompt: str
+    words: str
     seed: int
     strength: float
     guidance_scale: float
@@ -73,34 +78,48 @@ def effective_steps(steps: int, strength: float) -> int:
 
 
 def plan_frames(request: Request) -> tuple[Frame, ...]:
-    """All frames of a request in their order: style, variation, then the sweep axes.
+    """All frames of a request in their order: prompt, style, variation, then the sweep axes.
 
-    Variation ``v`` has seed ``seed + v`` (modulo 2**32); styles share seeds. Frames that would run
-    the same steps of the same prompt, seed and guidance point to the first of them.
+    Variation ``v`` has seed ``seed + v`` (modulo 2**32); prompts and styles share seeds. Frames
+    that would run the same steps of the same prompts, seed and guidance point to the first of them.
     """
-    axes = list(request.sweep.items())
-    points = list(itertools.product(*(values for _, values in axes)))
+    axes = list(request.sweep)
+    points = [
+        dict(zip(axes, point, strict=True)) for point in itertools.product(*request.sweep.values())
+    ]
     painted: dict[tuple[object, ...], int] = {}
     frames: list[Frame] = []
-    for style in request.styles or ("",):
-        for variation in range(request.n):
-            for point in points:
-                at = dict(zip((name for name, _ in axes), point, strict=True))
-                frame = _frame(request, style, variation, at, index=len(frames))
-                same = (frame.prompt, frame.seed, frame.guidance_scale, frame.steps,
-                        frame.effective_steps)  # fmt: skip
-                frames.append(replace(frame, painted_by=painted.setdefault(same, frame.index)))
+    for prompt_index, style, variation in itertools.product(
+        range(len(request.prompts)), request.styles or ("",), range(request.n)
+    ):
+        texts = request.drawn(request.prompts[prompt_index], style, variation)
+        for at in points:
+            frame = _frame(request, prompt_index, style, variation, texts, at, index=len(frames))
+            same = (frame.prompt, frame.negative_prompt, frame.seed, frame.guidance_scale,
+                    frame.steps, frame.effective_steps)  # fmt: skip
+            frames.append(replace(frame, painted_by=painted.setdefault(same, frame.index)))
     return tuple(frames)
 
 
-def _frame(request: Request, style: str, variation: int, at: dict[str, float], index: int) -> Frame:
+def _frame(
+    request: Request,
+    prompt_index: int,
+    style: str,
+    variation: int,
+    texts: DrawnTexts,
+    at: dict[str, int | float],
+    index: int,
+) -> Frame:
     steps = int(at.get("steps", request.steps))
     strength = at.get("strength", request.strength)
     return Frame(
         index=index,
+        prompt_index=prompt_index,
         style=style,
         variation=variation,
-        prompt=request.prompt_with(style),
+        prompt=texts.prompt,
+        negative_prompt=texts.negative_prompt,
+        words=texts.words,
         seed=(int(at.get("seed", request.seed)) + variation) % 2**32,
         strength=strength,
         guidance_scale=at.get("guidance_scale", request.guidance_scale),

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from img2imgd.cli.configured import config_of
 from img2imgd.config import Config, default_config_text, default_root, load_config
 from img2imgd.errors import DocumentError, Exit, UsageError
-from img2imgd.request import Request, parse_sidecar, read_defaults, resolve
+from img2imgd.request import (
+    ListFiles,
+    Request,
+    RequestKeys,
+    describe_list,
+    has_choices,
+    is_list_name,
+    parse_sidecar,
+    read_defaults,
+    resolve,
+)
 
+_SHOWN = 6  # prompts or styles that are told by name
 _CONFIG_KEYS = ("root:", "inboxes:", "models:", "outbox:", "engine:")
 
 
@@ -64,6 +76,8 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
     if path.name.casefold() == "_defaults.yaml":
         read_defaults(path.name, data)
         return "defaults for the pictures of its folder and below"
+    if is_list_name(path.name):
+        return describe_list(path.name, data)
     if _is_config(path, data):
         found = load_config(path, None, env=os.environ)
         inboxes = ", ".join(str(inbox.path) for inbox in found.inboxes)
@@ -81,14 +95,26 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         max_frames=config.limits.max_frames,
         name=path.name,
         outputs=config.outputs,
+        lists=_lists(path, sidecar.keys, config),
     )
-    return describe_request(request)
+    chosen = sidecar.keys.over(config.defaults).chooses_from_lists
+    return describe_request(request, is_example=request.seed_drawn and chosen)
 
 
-def describe_request(request: Request) -> str:
-    """What a request would make, in a sentence."""
+def _lists(path: Path, keys: RequestKeys, config: Config) -> ListFiles | None:
+    if not keys.over(config.defaults).may_name_lists:
+        return None
+    from img2imgd.inbox.lists import lists_beside  # late: most sidecars name no list
+
+    return lists_beside(path, (inbox.path for inbox in config.inboxes))
+
+
+def describe_request(request: Request, *, is_example: bool = False) -> str:
+    """What a request would make, in a sentence; an example, where its seed is yet to be drawn."""
     count = request.frame_count
-    parts = [f"“{request.prompt}”", f"{count} {'frame' if count == 1 else 'frames'}"]
+    parts = [_describe_prompts(request), f"{count} {'frame' if count == 1 else 'frames'}"]
+    if any(request.styles):
+        parts.append(f"style {_some(request.styles)}")
     for axis, values in request.sweep.items():
         parts.append(f"{axis} {values[0]:g} to {values[-1]:g} in {len(values)}")
     if request.wants_gif:
@@ -99,7 +125,24 @@ def describe_request(request: Request) -> str:
         parts.append(f"as {request.format}")
     parts.append(f"model {request.model}")
     parts.append("a fresh seed" if request.seed_drawn else f"seed {request.seed}")
-    return ", ".join(parts)
+    example = is_example or (request.seed_drawn and request.has_choices)
+    return ("for example " if example else "") + ", ".join(parts)
+
+
+def _describe_prompts(request: Request) -> str:
+    """The prompts as the variations draw them, without their styles."""
+    drawn = (
+        f"“{request.drawn(prompt, '', variation).words}”"
+        for prompt in request.prompts
+        for variation in range(request.n if has_choices(prompt) else 1)
+    )
+    return _some(tuple(dict.fromkeys(drawn)))
+
+
+def _some(words: Sequence[str]) -> str:
+    """A few of many, so that a sentence stays one."""
+    rest = len(words) - _SHOWN
+    return ", ".join(words[:_SHOWN]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _is_config(path: Path, data: bytes) -> bool:

@@ -11,9 +11,8 @@ from img2imgd.outputs.animation import Animation, AnimationFrame
 from img2imgd.outputs.captions import captions
 from img2imgd.outputs.encode import png_text
 from img2imgd.outputs.names import first_free
-from img2imgd.outputs.sheet import Sheet
 from img2imgd.outputs.sheet_plan import plan_sheet
-from img2imgd.pool.messages import Assembly
+from img2imgd.pool.messages import Assembly, Sheet
 from img2imgd.request import GifSettings, SheetSettings
 
 
@@ -46,12 +45,12 @@ def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
 def _groups(job: RunningJob) -> list[list[Frame]]:
     """The frames of each animation: one per prompt, style and variation.
 
-    Where that leaves one frame each, the styles or variations are themselves the animation.
+    Where that leaves one frame each, the prompts, styles or variations are the animation.
     """
-    groups: dict[tuple[str, int], list[Frame]] = {}
+    groups: dict[tuple[int, str, int], list[Frame]] = {}
     for frame in job.frames:
         if frame.index not in job.refused:
-            groups.setdefault((frame.style, frame.variation), []).append(frame)
+            groups.setdefault((frame.prompt_index, frame.style, frame.variation), []).append(frame)
     lists = list(groups.values())
     if len(lists) > 1 and all(len(frames) == 1 for frames in lists):
         return [[frame for frames in lists for frame in frames]]

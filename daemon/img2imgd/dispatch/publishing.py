@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.assemblies import next_assembly
 from img2imgd.dispatch.running import RunningJob

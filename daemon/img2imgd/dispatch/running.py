@@ -125,7 +125,7 @@ class RunningJob:
             index=index,
             image=self.made_from.picture,
             prompt=frame.prompt,
-            negative_prompt=self.request.negative_prompt,
+            negative_prompt=frame.negative_prompt,
             seed=frame.seed,
             strength=frame.strength,
             guidance_scale=frame.guidance_scale,

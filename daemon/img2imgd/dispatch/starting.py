@@ -19,7 +19,7 @@ from img2imgd.outputs.recipe import LoraOrigin, ModelOrigin, PictureOrigin
 from img2imgd.outputs.staging import STAGING
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
-from img2imgd.request import Request
+from img2imgd.request import OWN, Request
 
 
 class Starting:
@@ -98,5 +98,6 @@ def _origin(row: JobRow, request: Request, model: ModelInfo, prepared: Prepared)
         picture=PictureOrigin(shown(row.spec.subject.name), prepared.sha256),
         model=ModelOrigin(model.name, model.family, model.weights, model.vae, loras),
         painted_size=(prepared.width, prepared.height),
+        scheduler=model.scheduler if request.scheduler in (None, OWN) else request.scheduler,
         libraries=model.libraries,
     )

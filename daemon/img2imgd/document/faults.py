@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 COMMENT_LIKE = re.compile(r"[ \t]+#\S")
 """What follows a text that was probably cut: `cat #1`, but not `cat # a comment`."""
 
+_BEGINS_WITH_BRACE = re.compile(r"\s*(?:-|\w+:)\s+\{[^}]*\}\s*\S")
+
 _QUOTE = "Put the text after the first colon in quotes."
 _CLOSE = "Close it, or put the text in quotes if the sign belongs to the text."
 
@@ -47,6 +49,9 @@ def syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     line = min(int(mark.line) + 1, last) if mark else 0
     if re.match(r" *\t", _line_text(text, line)):
         return Problem(_MEANINGS[0][1], line=line, advice=_MEANINGS[0][2])
+    if "parsing a block" in told and _BEGINS_WITH_BRACE.match(_line_text(text, line)):
+        return Problem("a text that begins with a brace is no text to YAML.", line=line,
+                       advice="Put the whole text in quotes.")  # fmt: skip
     if "mapping values are not allowed" in told:
         return _stray_colon(_line_text(text, line), line)
     for pattern, message, advice in _MEANINGS:

@@ -145,7 +145,10 @@ def _member(members: list[Kind], value: object) -> Kind | None:
         return members[0]
     if isinstance(value, dict):
         return next(filter(_is_settings, members), None)
-    return next(filter(_is_list, members), None) if isinstance(value, list | tuple) else None
+    if isinstance(value, list | tuple):
+        return next(filter(_is_list, members), None)
+    scalars = [member for member in members if not _is_settings(member) and not _is_list(member)]
+    return scalars[0] if len(scalars) == 1 else None
 
 
 def _is_settings(kind: Kind) -> bool:

@@ -16,6 +16,7 @@ from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop, Input
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.late import find_served, late_inputs
+from img2imgd.inbox.lists import NotWhole
 from img2imgd.inbox.scan import Found
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import reason_name, write_reason
@@ -85,20 +86,23 @@ class Acts:
         if self._drops.has_prompt(defaults):
             return True
         embedded = self._embedded_keys(self._file(folder, name))
-        return embedded is not None and bool(embedded.prompt)
+        return embedded is not None and embedded.has_prompt
 
     def act(
         self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
     ) -> list[Wait]:
         """Carry out one decision; returns the files that must wait after all."""
-        if isinstance(decision, Claim):
-            return self._claim(decision, folder, defaults)
-        if isinstance(decision, Late):
+        if isinstance(decision, Reject):
+            return self._reject(decision, folder)
+        try:
+            if isinstance(decision, Claim):
+                return self._claim(decision, folder, defaults)
             return self._late(decision, folder, defaults)
-        return self._reject(decision, folder)
+        except NotWhole as held:  # requests are settled before any file moves
+            return [Wait(name, f"waits until {held.rel} is whole") for name in _names(decision)]
 
     def _claim(self, claim: Claim, folder: str, defaults: FolderDefaults) -> list[Wait]:
-        names = [*claim.pictures, *filter(None, [claim.sidecar]), *claim.also]
+        names = _names(claim)
         busy = [name for name in names if self._is_busy(self._file(folder, name))]
         if busy:
             return [Wait(name, "is still held open by a program that writes it") for name in busy]
@@ -266,3 +270,10 @@ class Acts:
 
     def _file(self, folder: str, name: str) -> Found:
         return self._found[f"{folder}/{name}" if folder else name]
+
+
+def _names(decision: Claim | Late) -> list[str]:
+    """The files that a decision is about."""
+    if isinstance(decision, Late):
+        return [decision.sidecar]
+    return [*decision.pictures, *filter(None, [decision.sidecar]), *decision.also]

@@ -188,9 +188,10 @@ class Claims:
         folder, stem = _writable(folder), split_suffix(file)[0]
         template = self._config.outputs.name
         frames = plan_frames(request)
-        names = frame_names(template, request.suffix, job, stem, request.prompt, frames)
+        prompt = frames[0].words
+        names = frame_names(template, request.suffix, job, stem, prompt, frames)
         single = len(frames) == 1
-        wanted = names[0] if single else folder_name(template, job, stem, request.prompt, frames[0])
+        wanted = names[0] if single else folder_name(template, job, stem, prompt, frames[0])
         outbox = self._config.outbox
 
         def is_taken(name: str) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
-from img2imgd.errors import DocumentError, Problem, shown
+from img2imgd.errors import DocumentError, shown
+from img2imgd.inbox.lists import NOT_ALLOWED, InboxLists
 from img2imgd.pairing.kinds import DEFAULTS_NAME
 from img2imgd.request import Request, RequestKeys, read_defaults, read_sidecar, resolve
 from img2imgd.settle import Signature
@@ -22,17 +23,22 @@ MAX_SIDECAR_BYTES = 64 * 1024
 class FolderDefaults:
     """The ``_defaults.yaml`` files that hold for a folder, nearest first, or why they cannot."""
 
+    folder: str = ""
     layers: tuple[RequestKeys, ...] = ()
     broken: DocumentError | None = None
     where: str = ""
 
 
 class Drops:
-    """Reads sidecars and defaults of one inbox, again only when they have changed."""
+    """Reads sidecars and defaults of one inbox, again only when they have changed.
 
-    def __init__(self, config: Config, inbox: InboxConfig) -> None:
+    The lists that they name are read with each request, from ``lists``.
+    """
+
+    def __init__(self, config: Config, inbox: InboxConfig, lists: InboxLists) -> None:
         self._config = config
         self._inbox = inbox
+        self._lists = lists
         self._read: dict[str, tuple[Signature, RequestKeys | DocumentError]] = {}
 
     def sidecar(self, rel: str, signature: Signature) -> RequestKeys | DocumentError:
@@ -42,16 +48,17 @@ class Drops:
     def defaults(self, folder: str, found: dict[str, Signature]) -> FolderDefaults:
         """The defaults for a folder; ``found`` are all ``_defaults.yaml`` seen."""
         layers: list[RequestKeys] = []
+        asked = folder
         while True:
             rel = f"{folder}/{DEFAULTS_NAME}" if folder else DEFAULTS_NAME
             signature = found.get(rel)
             if signature is not None:
                 keys = self._cached(rel, signature, read_defaults)
                 if isinstance(keys, DocumentError):
-                    return FolderDefaults(broken=keys, where=rel)
+                    return FolderDefaults(asked, broken=keys, where=rel)
                 layers.append(keys)
             if not folder:
-                return FolderDefaults(tuple(layers))
+                return FolderDefaults(asked, tuple(layers))
             folder = folder.rpartition("/")[0]
 
     def request(self, name: str, layers: Sequence[RequestKeys], folder: FolderDefaults) -> Request:
@@ -59,6 +66,7 @@ class Drops:
 
         Raises:
             DocumentError: it cannot be served as asked.
+            NotWhole: a list that it names is still being written.
         """
         return resolve(
             [*layers, *folder.layers, self._inbox.defaults, self._config.defaults],
@@ -68,12 +76,13 @@ class Drops:
             max_frames=self._config.limits.max_frames,
             name=name,
             outputs=self._config.outputs,
+            lists=self._lists.of(folder.folder),
         )
 
     def has_prompt(self, folder: FolderDefaults) -> bool:
         """True when pictures of a folder have a prompt without any sidecar."""
         layers = (*folder.layers, self._inbox.defaults, self._config.defaults)
-        return any(layer.prompt and layer.prompt.strip() for layer in layers)
+        return any(layer.has_prompt for layer in layers)
 
     def forget_missing(self, present: set[str]) -> None:
         """Forget what was read of files that are gone."""
@@ -87,6 +96,8 @@ class Drops:
         if known is not None and known[0] == signature:
             return known[1]
         result = _read(self._inbox.path / rel, read)
+        if isinstance(result, RequestKeys):
+            result.looking_in(self._lists.of(rel.rpartition("/")[0]))
         self._read[rel] = (signature, result)
         return result
 
@@ -100,8 +111,4 @@ def _read(path: Path, read: Callable[[str, bytes], RequestKeys]) -> RequestKeys 
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM):
             raise
-        problem = Problem(
-            "img2imgd is not allowed to read this file.",
-            advice="Make it readable for the user that img2imgd runs as.",
-        )
-        return DocumentError(name, [problem])
+        return DocumentError(name, [NOT_ALLOWED])

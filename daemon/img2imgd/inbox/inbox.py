@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault
 from img2imgd.inbox.acts import Acts
 from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.drops import Drops, FolderDefaults
+from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, scan
@@ -51,7 +53,8 @@ class Inbox:
         self._drain = drain
         self._first: frozenset[str] | None = None
         self._settling = Settling(inbox.settle)
-        self._drops = Drops(config, inbox)
+        self._lists = InboxLists(inbox.path, self._is_whole)
+        self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger)
         self._acts = Acts(config, inbox, ledger, self._drops, self._claims, infotext, self._restart)
         self._now = 0.0
@@ -110,6 +113,7 @@ class Inbox:
         self._settling.keep_only(present)
         self._drops.forget_missing(present)
         self._acts.begin_scan(found)
+        self._lists.begin_scan(found)
         self._defaults_seen = {
             file.rel: file.signature for file in found if file.kind is Kind.DEFAULTS
         }
@@ -192,6 +196,15 @@ class Inbox:
         self._notes.write(defaults.where, str(defaults.broken))
         why = f"is held: {defaults.where} cannot be used. {defaults.broken}"
         return Wait(defaults.where, why, for_a_person=True)
+
+    def _is_whole(self, rel: str, signature: Signature) -> bool:
+        """True when a list has come to rest and nobody writes it."""
+        if self._settling.observe(rel, signature, self._now) < self._inbox.settle:
+            return False
+        if durable.has_writer(self._inbox.path / rel):
+            self._restart(rel)
+            return False
+        return True
 
     def _restart(self, rel: str) -> None:
         self._settling.restart(rel, self._now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +13,12 @@ from typing import Any, cast
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from img2imgd.durable import write_file
+from img2imgd.outputs.container import XMP
 from img2imgd.outputs.metadata import PROGRAM, Tags
 from img2imgd.request.outputs import FormatName
 
 log = logging.getLogger(__name__)
 
-XMP = "XML:com.adobe.xmp"
 INFOTEXT = "parameters"
 _PERCEPTUAL = b"\0"  # rendering intent, the content of an sRGB chunk (PNG 3rd edition, 11.3.2.5)
 _COLOUR_IS_SRGB = 1  # of EXIF's ColorSpace (EXIF 2.32, section 4.6.6)
@@ -51,8 +51,8 @@ class FrameFile:
     """A file that a painted frame becomes."""
 
     path: Path
-    encoding: Encoding = Encoding()
-    tags: Tags = Tags()
+    encoding: Encoding = field(default_factory=Encoding)
+    tags: Tags = field(default_factory=Tags)
 
 
 def write_frame(file: FrameFile, size: tuple[int, int], pixels: bytes) -> None:
@@ -70,12 +70,20 @@ def write_frame(file: FrameFile, size: tuple[int, int], pixels: bytes) -> None:
     write_file(file.path, encoded(picture, file.encoding, file.tags))
 
 
+def write_png(target: Path, picture: Image.Image, text: Mapping[str, str]) -> None:
+    """Write an RGB picture as a PNG, durably; ``text`` by the keywords of text chunks.
+
+    Raises:
+        OSError: the disk, as from ``durable.write_file``; no half file is left.
+    """
+    write_file(target, _png(picture, text))
+
+
 def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
     """An RGB picture as a file's bytes."""
-    file = io.BytesIO()
     if encoding.format == "png":
-        picture.save(file, "PNG", pnginfo=png_chunks(png_text(tags)))
-        return file.getvalue()
+        return _png(picture, png_text(tags))
+    file = io.BytesIO()
     if encoding.format == "jpeg":
         tags = _within_segments(tags)
         subsampling = 0 if encoding.quality >= _FULL_COLOUR else 2
@@ -100,8 +108,8 @@ def png_text(tags: Tags) -> dict[str, str]:
     return {key: text for key, text in ((INFOTEXT, tags.infotext), (XMP, tags.xmp)) if text}
 
 
-def png_chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:
-    """An sRGB chunk and text chunks, for in front of a PNG's pixels."""
+def _png(picture: Image.Image, text: Mapping[str, str]) -> bytes:
+    """A PNG with an sRGB chunk and text chunks in front of its pixels."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _PERCEPTUAL)
     for keyword, value in text.items():
@@ -109,13 +117,15 @@ def png_chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo:
             chunks.add_itxt(keyword, value)  # the one form that readers of XMP look for
         else:
             chunks.add_text(keyword, value)
-    return chunks
+    file = io.BytesIO()
+    picture.save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()
 
 
 @cache
 def srgb_profile() -> bytes:
     """An ICC profile of sRGB, the same bytes whenever it is made."""
-    make = cast("Any", ImageCms.createProfile)
+    make = cast("Any", ImageCms.createProfile)  # pyright: ignore[reportUnknownMemberType]
     profile = bytearray(ImageCms.ImageCmsProfile(make("sRGB")).tobytes())
     profile[24:36] = bytes(12)  # the date of its making (ICC.1, 7.2.8)
     return bytes(profile)

@@ -10,8 +10,7 @@ from img2imgd.job import Frame
 from img2imgd.outputs.infotext import infotext
 from img2imgd.outputs.recipe import ModelOrigin, PictureOrigin, Recipe
 from img2imgd.outputs.xmp import xmp_packet
-from img2imgd.request import Request, canonical_keys, frame_keys
-from img2imgd.request.schedulers import a1111_name
+from img2imgd.request import Request, a1111_name, canonical_keys, frame_keys
 
 PROGRAM = f"img2imgd {__version__}"
 _MODEL_HASH = 10  # digits that A1111 and CivitAI name a model by
@@ -34,14 +33,15 @@ class Tags:
 class Origin:
     """What a job's outputs come from.
 
-    ``request`` has its ``size`` and ``scheduler`` set to what is used. ``painted_size`` is (width,
-    height) in pixels of what the model paints.
+    ``request`` has its ``size`` and ``scheduler`` set to what is used; ``scheduler`` names that of a
+    model's own. ``painted_size`` is (width, height) in pixels of what the model paints.
     """
 
     request: Request
     picture: PictureOrigin
     model: ModelOrigin
     painted_size: tuple[int, int]
+    scheduler: str
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def frame_tags(self, frame: Frame) -> Tags:
@@ -73,7 +73,7 @@ class Origin:
         return Tags(self._infotext(frame), xmp_packet(PROGRAM, recipe.to_json()), alone)
 
     def _infotext(self, frame: Frame) -> str:
-        sampler, schedule = a1111_name(self.request.scheduler or "")
+        sampler, schedule = a1111_name(self.scheduler) or (self.scheduler, None)
         width, height = self.painted_size
         parameters = {
             "Steps": frame.steps,

@@ -23,6 +23,7 @@ _UNSAFE = re.compile(
 )
 _OWN_FIELDS = re.compile(r"[-_. ]?\{(index|point)[^}]*\}")  # which a job's folder has none of
 _AXES = ("strength", "guidance_scale", "steps")  # the seed is in most names anyway
+_PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*)(\{index[^}]*\})")
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -49,6 +50,8 @@ def frame_names(
     """One file name per frame, unique within the job, in frame order when sorted by name.
 
     ``template`` is the config's ``outputs.name``; its index is widened to the job's frame count.
+    ``prompt`` is that of all frames; where each has words of its own, it is named by them, behind
+    the index, so that the order stays.
     """
     width = len(str(max(len(frames) - 1, 0)))
     widened = re.sub(
@@ -57,14 +60,33 @@ def frame_names(
         template,
     )
     points = _points(frames)
-    words, kept = _fitting(widened, job, stem, prompt, frames, points)
+    if len({frame.words for frame in frames}) > 1:
+        widened = _index_first(widened)
+        each = [
+            _fitting(widened, job, stem, frame.words, [frame], [point])
+            for frame, point in zip(frames, points, strict=True)
+        ]
+        kept = min((stem for _, stem in each), key=len)
+        filled = [words for words, _ in each]
+    else:
+        words, kept = _fitting(widened, job, stem, prompt, frames, points)
+        filled = [words] * len(frames)
     taken: set[str] = set()
     names: list[str] = []
-    for frame, point in zip(frames, points, strict=True):
+    for frame, words, point in zip(frames, filled, points, strict=True):
         base = _cut(_fill(widened, job, kept, words, frame, point))
         names.append(first_free(f"{base}{suffix}", lambda name: name.casefold() in taken))
         taken.add(names[-1].casefold())
     return tuple(names)
+
+
+def _index_first(template: str) -> str:
+    """The template with index and prompt exchanged, where the prompt stands before the index."""
+    found = _PROMPT_TO_INDEX.search(template)
+    if found is None:
+        return template
+    prompt, between, index = found.groups()
+    return f"{template[: found.start()]}{index}{between}{prompt}{template[found.end() :]}"
 
 
 def folder_name(template: str, job: str, stem: str, prompt: str, frame: Frame) -> str:

@@ -29,7 +29,7 @@ class LoraOrigin(msgspec.Struct, frozen=True):
 
 
 class ModelOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A model by its name in the config, its family, and the SHA-256 that stands for its weights."""
+    """A model: its name in the config, its family, the SHA-256 that stands for its weights."""
 
     name: str
     family: str = ""

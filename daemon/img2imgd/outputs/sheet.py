@@ -12,9 +12,7 @@ from img2imgd.outputs.encode import write_png
 from img2imgd.outputs.lettering import font
 from img2imgd.outputs.sheet_fitting import SMALLEST_TILE, lay_out
 from img2imgd.outputs.sheet_layout import Box, Label, Layout, Tile
-from img2imgd.outputs.sheet_measures import line_height
 from img2imgd.outputs.sheet_plan import SheetPlan
-from img2imgd.outputs.typesetting import wrap
 
 MAX_SIDE = 8192
 MAX_PIXELS = 16_000_000
@@ -50,9 +48,7 @@ def write_sheet(
     frame = _largest_frame(plan, most=max_pixels // SMALLEST_TILE**2)
     layout = lay_out(plan, frame, max_side=max_side, max_pixels=max_pixels)
     paper = _paint(layout)
-    size, pixels = paper.size, paper.tobytes()
-    del paper
-    write_png(target, *size, pixels, text)
+    write_png(target, paper, text or {})
     return _note(target.name, layout)
 
 
@@ -103,7 +99,6 @@ def _paint_empty(paper: Image.Image, tile: Tile) -> None:
     box = tile.box
     edges = (box.left - 1, box.top - 1, box.right, box.bottom)
     ImageDraw.Draw(paper).rectangle(edges, fill=_EMPTY, outline=_EDGE)
-    ...
 
 
 def _paint_label(paper: Image.Image, label: Label) -> None:

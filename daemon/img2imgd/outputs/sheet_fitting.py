@@ -7,7 +7,6 @@ tables, the one is taken that comes nearest to the shape of a screen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from img2imgd.outputs.sheet_layout import Arrangement, Layout, Setting

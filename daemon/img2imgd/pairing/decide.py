@@ -296,7 +296,7 @@ def _foreign(name: str) -> Reject:
     return Reject(
         name,
         "It is neither a picture nor a sidecar, judging by its name.",
-        f"Pictures end in {formats}; sidecars in yaml, yml or txt.",
+        f"Pictures end in {formats}; sidecars in yaml, yml or txt; lists in csv.",
     )
 
 

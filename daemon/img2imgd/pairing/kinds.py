@@ -1,4 +1,4 @@
-"""What a file in an inbox is by its name alone: picture, sidecar, defaults, unfinished, other."""
+"""What a file in an inbox is by its name alone: picture, sidecar, defaults, list, and the rest."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import unicodedata
 from enum import Enum
 from fnmatch import fnmatchcase
+
+from img2imgd.request import is_list_name
 
 DEFAULTS_NAME = "_defaults.yaml"
 REASON_SUFFIX = ".reason.txt"
@@ -32,6 +34,7 @@ class Kind(Enum):
     PICTURE = "picture"
     SIDECAR = "sidecar"
     DEFAULTS = "defaults"
+    LIST = "list"  # prompts or styles that sidecars name; it stays where it is
     UNFINISHED = "unfinished"
     IGNORED = "ignored"
     SPECIAL = "special"  # no plain file: symlink, FIFO, socket, device
@@ -47,6 +50,8 @@ def kind_of(name: str) -> Kind:
         return Kind.IGNORED
     if any(fnmatchcase(folded, pattern) for pattern in _UNFINISHED):
         return Kind.UNFINISHED
+    if is_list_name(name):
+        return Kind.LIST
     suffix = split_suffix(folded)[1]
     if suffix in PICTURE_SUFFIXES:
         return Kind.PICTURE

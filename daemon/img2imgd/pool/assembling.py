@@ -63,4 +63,6 @@ class Assembler:
 def _write(assembly: Assembly) -> str:
     if isinstance(assembly, Animation):
         return write_animation(assembly)
-    return write_sheet(assembly)
+    return write_sheet(
+        assembly.plan, assembly.target, max_side=assembly.max_side, text=assembly.text
+    )

@@ -78,8 +78,14 @@ class ReaderProcess:
     def prepare(self, path: Path, target: Path, rule: SizeRule) -> Prepared:
         """Write a plain RGB PNG of a picture at ``target``; errors as :meth:`inspect`."""
         answer = self._ask(path, {"do": "prepare", "target": os.fspath(target), **asdict(rule)})
-        lists = {name: tuple(answer[name]) for name in ("notes", "inside", "original")}
-        return Prepared(**{**answer, **lists})
+        return Prepared(
+            answer["width"],
+            answer["height"],
+            tuple(answer["notes"]),
+            tuple(answer["inside"]),
+            tuple(answer["original"]),
+            answer["sha256"],
+        )
 
     def close(self) -> None:
         """End the child process, if there is one."""

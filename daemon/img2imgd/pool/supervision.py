@@ -20,10 +20,10 @@ from img2imgd.engine.protocol import FrameTask, ModelInfo, ModelSpec
 from img2imgd.outputs.encode import FrameFile
 from img2imgd.pool.messages import (
     Admit,
-    AssemblyFailed,
-    AssemblyStaged,
     Assemble,
     Assembly,
+    AssemblyFailed,
+    AssemblyStaged,
     Cancel,
     FrameRefused,
     FrameStaged,

@@ -12,9 +12,9 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from img2imgd.durable import write_file
 from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.carriers import find_infotext, find_recipe
 from img2imgd.reader.colours import to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
-from img2imgd.reader.carriers import find_infotext, find_recipe
 from img2imgd.reader.opening import check_whole, opened
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 from img2imgd.reader.wholeness import has_zero_tail
@@ -22,6 +22,7 @@ from img2imgd.reader.wholeness import has_zero_tail
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _NOTED_LOSS = 0.05  # of the picture, cut off by rounding: more than nobody would see
 _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
+_BLOCK = 1 << 20  # bytes read at a time
 _UNPACKED = ("BMP", "TIFF", "PPM")  # no decoder can tell missing zeros from black
 
 
@@ -83,9 +84,11 @@ def _sha256(file: BinaryIO) -> str:
     """Of the whole file; Pillow, which reads from it too, finds it where it was."""
     at = file.tell()
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
     file.seek(at)
-    return digest
+    return digest.hexdigest()
 
 
 def _format(image: ImageFile.ImageFile) -> str:

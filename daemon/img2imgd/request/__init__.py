@@ -1,8 +1,16 @@
 """What a picture is to become: the keys people write, merged and settled into a request."""
 
+from img2imgd.request.drawing import draw, has_choices, literal
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import Infotext, parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
+from img2imgd.request.listed import describe_list
+from img2imgd.request.lists import (
+    MAX_LIST_BYTES,
+    FromList,
+    ListFiles,
+    is_list_name,
+)
 from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.recipes import canonical_keys, frame_keys
 from img2imgd.request.resolving import resolve
@@ -15,7 +23,7 @@ from img2imgd.request.schedulers import (
     a1111_name,
     scheduler_named,
 )
-from img2imgd.request.settled import Request
+from img2imgd.request.settled import DrawnTexts, Request
 from img2imgd.request.sidecar import (
     Sidecar,
     json_schema,
@@ -23,18 +31,23 @@ from img2imgd.request.sidecar import (
     read_defaults,
     read_sidecar,
 )
+from img2imgd.request.styles import StyleKeys, StyleTexts
 from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
     "BASES",
     "BUILT_IN",
+    "MAX_LIST_BYTES",
     "OWN",
     "SCHEDULERS",
     "SCHEDULER_NAMES",
     "DefaultKeys",
+    "DrawnTexts",
+    "FromList",
     "GifKeys",
     "GifSettings",
     "Infotext",
+    "ListFiles",
     "OutputSettings",
     "Request",
     "RequestKeys",
@@ -42,11 +55,18 @@ __all__ = [
     "SheetKeys",
     "SheetSettings",
     "Sidecar",
+    "StyleKeys",
+    "StyleTexts",
     "a1111_name",
     "canonical_keys",
+    "describe_list",
+    "draw",
     "frame_keys",
+    "has_choices",
+    "is_list_name",
     "is_pattern",
     "json_schema",
+    "literal",
     "parse_infotext",
     "parse_sidecar",
     "plain_keys",

@@ -1,5 +1,8 @@
 """Generation parameters as AUTOMATIC1111's web UI writes them, in pictures and ``.txt`` files.
 
+A text with such a parameter line says what was painted: its prompts are literal, choices in them
+were drawn long ago.
+
 PROMPT, a line ``Negative prompt: …``, and a last line ``Steps: 50, Sampler: Euler, CFG scale: 9,
 Seed: 187, Size: 768x768, …``. Values with commas or colons are quoted as JSON strings.
 """
@@ -15,6 +18,7 @@ import msgspec
 from img2imgd.document import Document, Path, validate
 from img2imgd.document.scalars import read_scalar
 from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.drawing import literal
 from img2imgd.request.keys import RequestKeys
 from img2imgd.request.schedulers import scheduler_named
 
@@ -52,6 +56,8 @@ def parse_infotext(text: str, name: str = "parameters") -> Infotext:
     pairs = _pairs(lines[-1])
     is_parameters = len(pairs) >= MIN_PAIRS and not _TELLING.isdisjoint(pairs)
     data: dict[str, Any] = _prompts(lines[:-1] if is_parameters else lines)
+    if is_parameters:
+        data = {key: literal(text) for key, text in data.items()}
     where: dict[Path, int] = {("prompt",): 1}
     where |= {(key,): len(lines) for key in _UNDERSTOOD.values()}
     pairs = pairs if is_parameters else {}

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from msgspec import Meta, structs
 
 from img2imgd.document import WRITTEN, Check, Document, Refused, Settings, shortened
 from img2imgd.request.gif import GifKeys
+from img2imgd.request.lists import FromList, ListFiles, Text
 from img2imgd.request.outputs import Format, Metadata, Quality, SheetKeys, flag_or_keys
 from img2imgd.request.schedulers import SchedulerName
+from img2imgd.request.styles import StyleKeys
 from img2imgd.request.sweep import SweepKeys
-
-MAX_PROMPT = 10_000
-"""Longest prompt in characters; models read about 77 tokens, the rest is kept in the metadata."""
 
 MIN_SIDE, MAX_SIDE = 64, 8192
 MAX_SEED = 2**32 - 1
 
-Text = Annotated[str, Meta(max_length=MAX_PROMPT)]
 Strength = Annotated[float, Meta(gt=0, le=1)]
 Guidance = Annotated[float, Meta(ge=0, le=50)]
 Steps = Annotated[int, Meta(ge=1, le=1000)]
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 Variations = Annotated[int, Meta(ge=1, le=1000)]
 Fit = Literal["cover", "contain", "stretch"]
-Size = int | tuple[int, int] | Literal["keep"]
+Size = int | tuple[int, int] | Literal["keep", "native"]
 
 
 def is_pattern(name: str) -> bool:
@@ -36,15 +34,15 @@ def is_pattern(name: str) -> bool:
 
 
 def _size(value: Any) -> Any:
-    """One side, a pair of sides, or ``keep``."""
-    if value is None or value == "keep":
+    """One side, a pair of sides, or a word."""
+    if value is None or value in ("keep", "native"):
         return value
     is_pair = isinstance(value, list | tuple)
     sides: list[Any] = [*value] if is_pair else [value]
     whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
     if not whole or len(sides) != (2 if is_pair else 1):
         raise Refused(
-            "must be one side in pixels, a pair [width, height], or keep.",
+            "must be one side in pixels, a pair [width, height], keep, or native.",
             _size_advice(value),
         )
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in sides):
@@ -72,6 +70,37 @@ def _texts(value: Any) -> Any:
     return tuple(texts)
 
 
+def _prompts(value: Any) -> Any:
+    """One text, several, or lines of a list."""
+    texts: list[Any] = [*value] if isinstance(value, list | tuple) else []
+    for text in texts:
+        if not isinstance(text, str):
+            raise Refused("must be texts, one for each prompt.", "Put each of them in quotes.")
+        if not text.strip():
+            raise Refused("one of the prompts is empty.", "Write it, or remove it.")
+    return _not_in_braces(value)
+
+
+def _styles(value: Any) -> Any:
+    """One style or several, as a tuple."""
+    if value is None:
+        return None
+    styles: list[Any] = [*value] if isinstance(value, list | tuple) else [value]
+    for style in styles:
+        if not isinstance(style, str | dict):
+            raise Refused("must be a text, a style, or a list of them.", "Put numbers in quotes.")
+        _not_in_braces(style)
+    return tuple(styles)
+
+
+def _not_in_braces(value: Any) -> Any:
+    """Refuse what YAML makes of a text that begins with a choice."""
+    if isinstance(value, dict) and any("|" in key for key in cast("dict[str, Any]", value)):
+        raise Refused("a text that begins with a brace is no text to YAML.",
+                      'Put the whole text in quotes: "{oil|ink}".')  # fmt: skip
+    return cast("Any", value)
+
+
 def _image_names(value: Any) -> Any:
     """Names or globs in the sidecar's own folder: nothing that leads out of it, nothing hidden."""
     names = _texts(value)
@@ -91,6 +120,19 @@ def _image_names(value: Any) -> Any:
     return names
 
 
+_STYLE_OR_STYLES = {
+    WRITTEN: {
+        "anyOf": [
+            {"type": "string"},
+            {"$ref": "#/$defs/StyleKeys"},
+            {
+                "type": "array",
+                "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/StyleKeys"}]},
+            },
+            {"type": "null"},
+        ]
+    }
+}
 _TEXT_OR_TEXTS = {
     WRITTEN: {
         "anyOf": [
@@ -124,14 +166,18 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "files": "images", "image": "images", "pictures": "images",
     }  # fmt: skip
 
-    prompt: Annotated[Text | None, Meta(description="What the picture is to become.")] = None
+    prompt: Annotated[
+        Text | tuple[Text, ...] | FromList | None,
+        Check(_prompts),
+        Meta(description="What the picture is to become; several give a frame each."),
+    ] = None
     negative_prompt: Annotated[Text | None, Meta(description="What to keep out of it.")] = None
     style: Annotated[
-        tuple[Text, ...] | None,
-        Check(_texts),
+        tuple[Text | StyleKeys, ...] | None,
+        Check(_styles),
         Meta(
             description='Appended as " by STYLE"; a list gives a frame each.',
-            extra_json_schema=_TEXT_OR_TEXTS,
+            extra_json_schema=_STYLE_OR_STYLES,
         ),
     ] = None
     strength: Annotated[
@@ -150,7 +196,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
     size: Annotated[
         Size | None,
         Check(_size),
-        Meta(description="Longest side in pixels, or [width, height], or keep."),
+        Meta(description="Longest side in pixels, [width, height], keep, or native: the model's."),
     ] = None
     fit: Annotated[Fit | None, Meta(description="How a picture fills [width, height].")] = None
     model: Annotated[str | None, Meta(description="A name from the config's models table.")] = None
@@ -186,6 +232,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
     ] = None
 
     _document: ClassVar[Document | None] = None
+    _lists: ClassVar[ListFiles | None] = None
 
     def read_from(self, document: Document) -> Self:
         """These keys, knowing the document they were read from, for errors that are found later.
@@ -194,6 +241,32 @@ class RequestKeys(Settings, frozen=True, dict=True):
         """
         structs.force_setattr(self, "_document", document)
         return self
+
+    def looking_in(self, lists: ListFiles) -> Self:
+        """These keys, knowing where the lists that they name are looked up; not compared."""
+        structs.force_setattr(self, "_lists", lists)
+        return self
+
+    @property
+    def lists(self) -> ListFiles | None:
+        """Where lists are looked up; None: where those of the picture are."""
+        return self._lists
+
+    @property
+    def may_name_lists(self) -> bool:
+        """True when a list may have to be read: one is named, or a style may be a list's."""
+        return bool(self.style) or isinstance(self.prompt, FromList)
+
+    @property
+    def chooses_from_lists(self) -> bool:
+        """True when the seed decides which prompts or styles there are."""
+        listed = [self.prompt, *(self.style or ())]
+        return any(isinstance(i, FromList | StyleKeys) and i.choose is not None for i in listed)
+
+    @property
+    def has_prompt(self) -> bool:
+        """True when these keys ask for something to be painted."""
+        return bool(self.prompt.strip() if isinstance(self.prompt, str) else self.prompt)
 
     def origin(self, key: str) -> tuple[str, int]:
         """File and line of a key; an empty name and 0 where it was not read from a file."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from operator import itemgetter
 from typing import TypeVar
 
 from msgspec import structs
@@ -12,8 +14,11 @@ from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.gif import GifKeys
 from img2imgd.request.keys import BUILT_IN, RequestKeys
+from img2imgd.request.listed import Listed, listed_prompts, listed_styles
+from img2imgd.request.lists import ListFiles, NoLists
 from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.settled import Request
+from img2imgd.request.styles import Style, one_line
 from img2imgd.request.sweep import count_values, expand
 
 T = TypeVar("T")
@@ -30,30 +35,43 @@ def resolve(
     max_frames: int,
     name: str,
     outputs: OutputSettings | None = None,
+    lists: ListFiles | None = None,
 ) -> Request:
     """Merge the layers (strongest first; the built-in defaults come last by themselves).
 
     ``name`` is the file to name in errors; keys that were read from it, or from another file, are
-    named with their line. ``outputs`` holds where a request says nothing. A seed is drawn only
-    where none was given.
+    named with their line. ``outputs`` holds where a request says nothing. ``lists`` are those of
+    the picture's folder, for layers that have none of their own. A seed is drawn only where none
+    was given.
 
     Raises:
-        DocumentError: no prompt, an unknown model, or more frames than allowed; all at once.
+        DocumentError: no prompt, an unknown model, a list that cannot be used, or more frames than
+            allowed; all at once.
     """
     keys = merge(layers)
     model = keys.model or default_model
+    prompts = listed_prompts(keys.prompt, _lists_for(layers, "prompt", lists))
+    styles = listed_styles(keys.style, _lists_for(layers, "style", lists))
     problems = [
         problem
         for problem in (
             _prompt_problem(keys),
+            _listed_problem(prompts.problem, _Place(layers, "prompt", name)),
+            _listed_problem(styles.problem, _Place(layers, "style", name)),
             _model_problem(model, models, _Place(layers, "model", name)),
-            _frames_problem(keys, max_frames, layers, name),
+            _frames_problem(keys, (prompts.count, styles.count), max_frames, layers, name),
         )
         if problem
     ]
     if problems:
         raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
-    return _settle(keys, model, draw_seed, outputs or OutputSettings())
+    return _settle(keys, prompts, styles, model, draw_seed, outputs or OutputSettings())
+
+
+def _lists_for(layers: Sequence[RequestKeys], key: str, lists: ListFiles | None) -> ListFiles:
+    """The lists of the layer that gives a key."""
+    giver = next((layer for layer in layers if getattr(layer, key) is not None), None)
+    return (giver.lists if giver else None) or lists or NoLists()
 
 
 class _Place:
@@ -76,7 +94,12 @@ def merge(layers: Sequence[RequestKeys]) -> RequestKeys:
 
 
 def _settle(
-    keys: RequestKeys, model: str, draw_seed: Callable[[], int], outputs: OutputSettings
+    keys: RequestKeys,
+    prompts: Listed[str],
+    styles: Listed[Style],
+    model: str,
+    draw_seed: Callable[[], int],
+    outputs: OutputSettings,
 ) -> Request:
     axes = keys.sweep.axes() if keys.sweep else {}
     sweep = {axis: expand(axis, values) for axis, values in axes.items()}
@@ -86,17 +109,21 @@ def _settle(
     timing = outputs.gif
     if isinstance(keys.gif, GifKeys):
         timing = structs.replace(timing, **keys.gif.given())
-    styles = tuple(" ".join(style.split()) for style in keys.style or ())
+    seed = draw_seed() if given is None else given
+    prompt, *more_prompts = prompts.chosen(seed)
+    styled = styles.chosen(seed)
     return Request(
-        prompt=(keys.prompt or "").strip(),
-        negative_prompt=" ".join((keys.negative_prompt or "").split()),
-        styles=() if styles == ("",) else styles,
+        prompt=prompt,
+        more_prompts=tuple(more_prompts),
+        negative_prompt=one_line(keys.negative_prompt or ""),
+        styles=tuple(style.name for style in styled),
+        style_texts={style.name: style.texts for style in styled if style.name},
         strength=_set(keys.strength),
         guidance_scale=_set(keys.guidance_scale),
         steps=_set(keys.steps),
-        seed=draw_seed() if given is None else given,
+        seed=seed,
         n=_set(keys.n),
-        size=keys.size,
+        size=None if keys.size == "native" else keys.size,
         fit=_set(keys.fit),
         model=model,
         scheduler=keys.scheduler,
@@ -128,13 +155,21 @@ def _set(value: T | None) -> T:
 
 
 def _prompt_problem(keys: RequestKeys) -> Problem | None:
-    if keys.prompt and keys.prompt.strip():
+    if keys.has_prompt:
         return None
     return Problem(
         "no prompt was given, here or in the folder's defaults.",
         key="prompt",
         advice="Write one, for example `prompt: a cottage by a lake at sunset`.",
     )
+
+
+def _listed_problem(problem: Problem | None, place: _Place) -> Problem | None:
+    """What is wrong with a list, where the key that names it stands."""
+    if problem is None:
+        return None
+    message = problem.message + place.elsewhere
+    return replace(problem, message=message, line=place.line, key=place.key)
 
 
 def _model_problem(model: str, models: Collection[str], place: _Place) -> Problem | None:
@@ -151,22 +186,28 @@ def _model_problem(model: str, models: Collection[str], place: _Place) -> Proble
 
 
 def _frames_problem(
-    keys: RequestKeys, max_frames: int, layers: Sequence[RequestKeys], name: str
+    keys: RequestKeys,
+    listed: tuple[int, int],
+    max_frames: int,
+    layers: Sequence[RequestKeys],
+    name: str,
 ) -> Problem | None:
     axes = keys.sweep.axes() if keys.sweep else {}
     factors = [count_values(axis, values) for axis, values in axes.items()]
-    factors += [max(1, len(keys.style or ())), keys.n or 1]
+    factors += [*(max(1, count) for count in listed), keys.n or 1]
     frames = math.prod(factors)
     if frames <= max_frames:
         return None
     told = f"{frames:,}" if frames < _COUNTABLE else "more than a million million"
     product = " × ".join(f"{factor:,}" for factor in factors if 1 < factor < _COUNTABLE)
     sum_of = f" ({product})" if " × " in product and frames < _COUNTABLE else ""
-    place = _Place(layers, "sweep" if axes else "n", name)
+    most = max(("prompt", listed[0]), ("style", listed[1]), ("n", keys.n or 1), key=itemgetter(1))
+    place = _Place(layers, "sweep" if axes else most[0], name)
     return Problem(
         f"this asks for {told} frames{sum_of}; at most {max_frames:,} are allowed."
         + place.elsewhere,
         line=place.line,
         key=place.key,
-        advice="Take larger steps, fewer styles or variations, or raise limits.max_frames.",
+        advice="Take larger steps, fewer styles, prompts or variations, or raise "
+        "limits.max_frames.",
     )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.drawing import draw, has_choices
 from img2imgd.request.gif import GifSettings
 from img2imgd.request.outputs import SUFFIXES, FormatName, Metadata, SheetSettings
+from img2imgd.request.styles import StyleTexts, join, one_line, text_style
+
+
+class DrawnTexts(NamedTuple):
+    """What was drawn: the prompt alone, and both prompts with the style."""
+
+    words: str
+    prompt: str
+    negative_prompt: str
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What to make of one picture. ``sweep`` maps each axis to its values, outermost axis first.
 
+    Prompts and styles are templates: :meth:`drawn` makes their choices. ``prompt`` is the first of
+    ``prompts``, ``more_prompts`` are the others. ``styles`` are names, ``style_texts`` what they
+    add, "" adds nothing; job files of version 0.1 have names that are the texts themselves.
     ``size`` None means the model's native size, ``scheduler`` None the one it has in the config.
     ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
@@ -23,7 +36,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     prompt: str
     negative_prompt: str
+    more_prompts: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
+    style_texts: dict[str, StyleTexts] = {}
     strength: float
     guidance_scale: float
     steps: int
@@ -44,9 +59,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     seed_drawn: bool = False
 
     @property
+    def prompts(self) -> tuple[str, ...]:
+        """All prompts, as templates; at least one."""
+        return (self.prompt, *self.more_prompts)
+
+    @property
     def frame_count(self) -> int:
-        """How many frames the job has: styles × variations × the values of every axis."""
-        count = max(1, len(self.styles)) * self.n
+        """How many frames the job has: prompts × styles × variations × the values of every axis."""
+        count = len(self.prompts) * max(1, len(self.styles)) * self.n
         for values in self.sweep.values():
             count *= len(values)
         return count
@@ -68,10 +88,28 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """The ending of the frames' names, with its dot."""
         return SUFFIXES[self.format]
 
-    def prompt_with(self, style: str) -> str:
-        """The prompt in one line, with " by STYLE" at its end unless the style is empty."""
-        prompt, style = " ".join(self.prompt.split()), " ".join(style.split())
-        return f"{prompt} by {style}" if style else prompt
+    @property
+    def has_choices(self) -> bool:
+        """True when another seed may draw other texts."""
+        texts = [self.negative_prompt, *self.prompts]
+        for style in self.style_texts.values():
+            texts += [style.prompt, style.negative_prompt]
+        return any(has_choices(text) for text in texts)
+
+    def drawn(self, prompt: str, style: str, variation: int) -> DrawnTexts:
+        """The texts of one of the prompts in a style, as the variation draws them, in one line.
+
+        All styles and all points of the sweep share the draw of a variation.
+        """
+        seed = (self.seed + variation) % 2**32
+        words = one_line(draw(prompt, seed))
+        negative = one_line(draw(self.negative_prompt, seed))
+        adds = self.style_texts.get(style) or text_style(style)
+        return DrawnTexts(
+            words,
+            one_line(join(words, adds.prompt, seed)),
+            one_line(join(negative, adds.negative_prompt, seed)),
+        )
 
     def to_json(self) -> str:
         """JSON text that :meth:`from_json` reads back to an equal request."""

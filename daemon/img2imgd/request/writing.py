@@ -48,7 +48,9 @@ def plain_keys(keys: RequestKeys) -> dict[str, Any]:
 
 
 def _given(value: Any) -> Any:
-    """A mapping without its open keys, nor those inside."""
+    """A value without open keys, wherever they are inside."""
+    if isinstance(value, list):
+        return [_given(item) for item in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     items = cast("dict[str, Any]", value).items()

@@ -26,7 +26,9 @@ def schema_keys(schema: dict[str, Any]) -> set[str]:
     return {key for part in parts for key in part.get("properties", {})}
 
 
-REQUEST_PARTS = {"DefaultKeys", "Axis", "SweepKeys", "GifKeys", "SheetKeys"}
+REQUEST_PARTS = {
+    "DefaultKeys", "Axis", "SweepKeys", "GifKeys", "SheetKeys", "FromList", "StyleKeys",
+}  # fmt: skip
 
 
 def test_the_example_loads_and_equals_the_defaults() -> None:

@@ -10,8 +10,10 @@ from msgspec.structs import asdict
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request import (
     BUILT_IN,
+    FromList,
     GifKeys,
     RequestKeys,
+    StyleKeys,
     is_pattern,
     json_schema,
     read_defaults,
@@ -79,9 +81,16 @@ def test_keys_without_a_value_are_absent() -> None:
     [
         ("style: ink", ("ink",)),
         ("style: [ink, oil]", ("ink", "oil")),
+        ("style: {name: Oil, prompt: oil}", (StyleKeys("Oil", "oil"),)),
+        ("style: {from: styles.csv}", (StyleKeys(source="styles.csv"),)),
+        ("style: [ink, {choose: 3, from: a.csv}]", ("ink", StyleKeys(source="a.csv", choose=3))),
+        ("prompt: [a cat, a dog]", ("a cat", "a dog")),
+        ("prompt: {from: _prompts.txt}", FromList("_prompts.txt")),
+        ("prompt: {choose: 3, from: a.CSV}", FromList("a.CSV", 3)),
         ("size: 512", 512),
         ("size: [512, 768]", (512, 768)),
         ("size: keep", "keep"),
+        ("size: native", "native"),
         ("gif: false", False),
         ("gif: true", True),
         ("strength: 1", 1.0),
@@ -130,9 +139,19 @@ def test_values_at_the_edges_are_taken(text: str, value: object) -> None:
         "style: 3",
         "style: [ink, 3]",
         "style: {a: b}",
+        "style: {}",
+        "style: {name: Oil}",
+        "style: {prompt: oil, from: styles.csv}",
+        "style: {prompt: oil, choose: 2}",
+        "style: [[ink]]",
         "prompt: 1984",
         "prompt: true",
-        "prompt: [a cat]",
+        "prompt: [a cat, 3]",
+        "prompt: [a cat, ' ']",
+        "prompt: {from: a.csv, a: b}",
+        "prompt: {from: 3}",
+        "prompt: {from: _a.txt, choose: 0}",
+        "prompt: {choose: 3}",
         "gif: 3",
         "gif: [400]",
         "gif: {duration: 10}",
@@ -280,5 +299,14 @@ def test_the_json_schema_describes_every_key_for_editors() -> None:
     assert schema["additionalProperties"] is False
     assert all("description" in field for field in schema["properties"].values())
     style = schema["properties"]["style"]["anyOf"]
-    assert {part["type"] for part in style} == {"string", "array", "null"}
+    assert [part.get("type", part.get("$ref")) for part in style] == [
+        "string", "#/$defs/StyleKeys", "array", "null",
+    ]  # fmt: skip
+    assert {"name", "prompt", "negative_prompt", "from", "choose"} == set(
+        schema["$defs"]["StyleKeys"]["properties"]
+    )
+    prompt = schema["properties"]["prompt"]["anyOf"]
+    assert {"$ref": "#/$defs/FromList"} in prompt
+    assert {"string", "array", "null"} <= {part.get("type") for part in prompt}
+    assert schema["$defs"]["FromList"]["required"] == ["from"]
     assert {"from", "to", "step", "count"} == set(schema["$defs"]["Axis"]["properties"])

@@ -203,8 +203,10 @@ def test_files_are_as_the_request_says_then_as_the_config_does() -> None:
 
 def test_a_style_is_appended_and_the_prompt_made_one_line() -> None:
     request = request_of("prompt: |\n  a cottage\n  by a lake\nstyle: [carl rungius, '']")
-    assert request.prompt_with("carl rungius") == "a cottage by a lake by carl rungius"
-    assert request.prompt_with("") == "a cottage by a lake"
+    lake = "a cottage by a lake"
+    prompt = request.prompt
+    assert request.drawn(prompt, "carl rungius", 0).prompt == f"{lake} by carl rungius"
+    assert request.drawn(prompt, "", 0).prompt == lake
     assert request.styles == ("carl rungius", "")
 
 
