@@ -12,9 +12,7 @@ from img2imgd.outputs.encode import write_png
 from img2imgd.outputs.lettering import font
 from img2imgd.outputs.sheet_fitting import SMALLEST_TILE, lay_out
 from img2imgd.outputs.sheet_layout import Box, Label, Layout, Tile
-from img2imgd.outputs.sheet_measures import line_height
 from img2imgd.outputs.sheet_plan import SheetPlan
-from img2imgd.outputs.typesetting import wrap
 
 MAX_SIDE = 8192
 MAX_PIXELS = 16_000_000
@@ -53,7 +51,7 @@ def write_sheet(
     size, pixels = paper.size, paper.tobytes()
     del paper
     write_png(target, *size, pixels, text)
-    return _note(target.name, layout)
+    return _note(target.name, plan, layout.omitted)
 
 
 def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
@@ -103,7 +101,6 @@ def _paint_empty(paper: Image.Image, tile: Tile) -> None:
     box = tile.box
     edges = (box.left - 1, box.top - 1, box.right, box.bottom)
     ImageDraw.Draw(paper).rectangle(edges, fill=_EMPTY, outline=_EDGE)
-    ...
 
 
 def _paint_label(paper: Image.Image, label: Label) -> None:
@@ -119,7 +116,10 @@ def _paint_label(paper: Image.Image, label: Label) -> None:
     paper.paste(_TONES[label.tone], (box.left, box.top), mask)
 
 
-def _note(name: str, layout: Layout) -> str:
-    if not layout.omitted:
+def _note(name: str, plan: SheetPlan, omitted: int) -> str:
+    if not omitted:
         return ""
-    return ""
+    return (
+        f"{name} shows the first {plan.frame_count - omitted:,} of {plan.frame_count:,} frames; there is no room for "
+        "more in a size that can be seen."
+    )
