@@ -49,7 +49,7 @@ def write_sheet(
     layout = lay_out(plan, frame, max_side=max_side, max_pixels=max_pixels)
     paper = _paint(layout)
     write_png(target, paper, text or {})
-    return _note(target.name, layout)
+    return _note(target.name, plan, layout.omitted)
 
 
 def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
@@ -114,7 +114,10 @@ def _paint_label(paper: Image.Image, label: Label) -> None:
     paper.paste(_TONES[label.tone], (box.left, box.top), mask)
 
 
-def _note(name: str, layout: Layout) -> str:
-    if not layout.omitted:
+def _note(name: str, plan: SheetPlan, omitted: int) -> str:
+    if not omitted:
         return ""
-    return ""
+    return (
+        f"{name} shows the first {plan.frame_count - omitted:,} of {plan.frame_count:,} frames; there is no room for "
+        "more in a size that can be seen."
+    )

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from img2imgd.outputs.sheet_layout import Arrangement, Layout, Setting
-from img2imgd.outputs.sheet_measures import Measures
+from img2imgd.outputs.sheet_measures import SMALLEST_GAP, Measures
 from img2imgd.outputs.sheet_plan import Axis, SheetPlan
 
 SMALLEST_TILE = 64
@@ -18,6 +18,7 @@ SMALLEST_TILE = 64
 
 _SCREEN = 1.5  # width : height that is aimed at
 _FOLDED_TABLE = 1.2  # what folding a table weighs against a bad shape: rows compare best whole
+_SLACK = 20  # one in so many is left out of a cut sheet, so that it need not be a strip to fit
 _SIDE_BY_SIDE = 0.3  # likewise, tables beside each other
 
 
@@ -30,7 +31,7 @@ def lay_out(plan: SheetPlan, frame: tuple[int, int], *, max_side: int, max_pixel
     Raises:
         ValueError: the caps have no room for a single tile with its labels.
     """
-    whole = _Fitting(_with_input_among_tiles(plan), frame, max_side, max_pixels)
+    whole = _Fitting(plan, frame, max_side, max_pixels)
     fitting, arrangement = _longest_beginning(whole)
     return fitting.largest(arrangement).layout()
 
@@ -57,10 +58,10 @@ class _Fitting:
 
     @property
     def most(self) -> int:
-        """How many of the smallest tiles there can be at most, whatever the arrangement."""
-        measures = self._measures(self.smallest)
-        area = (measures.tile_width + measures.gap) * (measures.tile_height + measures.gap)
-        return self.max_pixels // area
+        """How many of the smallest tiles there can be at most, whatever their labels need."""
+        share = self.smallest / max(self.frame)
+        width, height = (side * share + SMALLEST_GAP for side in self.frame)
+        return int(self.max_pixels / (width * height))
 
     def beginning(self, tables: int, rows: int, columns: int) -> _Fitting:
         """The first tables, the first rows and columns of each."""
@@ -79,9 +80,7 @@ class _Fitting:
     def arrangement(self) -> Arrangement | None:
         """The best way of folding, None if the plan has no room even with the smallest tiles."""
         measures = self._measures(self._likely_tile())
-        ways = sorted(
-            _arrangements(self.plan, *self.shape), key=lambda way: self._badness(measures, way)
-        )
+        ways = sorted(_arrangements(*self.shape), key=lambda way: self._badness(measures, way))
         smallest = self._measures(self.smallest)
         return next((way for way in ways if self._fits(self._set(smallest, way))), None)
 
@@ -137,20 +136,7 @@ class _Fitting:
         )  # fmt: skip
 
 
-def _with_input_among_tiles(plan: SheetPlan) -> SheetPlan:
-    """In a wrapped grid the input is the first tile; over a table it has a place of its own."""
-    if plan.rows or plan.input is None:
-        return plan
-    (table,) = plan.tables
-    return replace(
-        plan,
-        columns=Axis(plan.columns.name, ("input", *plan.columns.labels)),
-        tables=(replace(table, tiles=((plan.input, *table.tiles[0]),)),),
-        input=None,
-    )
-
-
-def _arrangements(plan: SheetPlan, tables: int, rows: int, columns: int) -> set[Arrangement]:
+def _arrangements(tables: int, rows: int, columns: int) -> set[Arrangement]:
     """All ways to fold the tables evenly, in one direction, and to set them beside each other."""
     bands = {(rows, size) for size in _even_parts(columns)}
     bands |= {(size, columns) for size in _even_parts(rows)}
@@ -187,9 +173,9 @@ def _longest_beginning(whole: _Fitting) -> tuple[_Fitting, Arrangement]:
             else:
                 beyond = shape[along]
         if found:
-            return found
+            shape[along] = fits - fits // _SLACK
+            fitting = whole.beginning(*shape)
+            return (fitting, arrangement) if (arrangement := fitting.arrangement()) else found
         shape[along] = 1
-    raise ValueError(
-        f"a sheet of at most {whole.max_side} pixels a side, {whole.max_pixels} in all, has no room "
-        "for a tile"
-    )
+    caps = f"{whole.max_side} pixels a side and {whole.max_pixels} in all"
+    raise ValueError(f"a contact sheet of at most {caps} has no room for a tile")

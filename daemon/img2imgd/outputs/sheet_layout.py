@@ -12,17 +12,29 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from img2imgd.outputs.sheet_measures import Measures, label_lines, line_height
+from img2imgd.outputs.sheet_measures import (
+    Measures,
+    downward,
+    label_lines,
+    line_height,
+    rightward,
+)
 from img2imgd.outputs.sheet_plan import SheetPlan, Table
 from img2imgd.outputs.typesetting import text_width, wrap
 
 _SMALLEST_PAPER = 480  # pixels; a title needs that much
-_TITLES = (18, 56)  # pixels an em of the title
-_TITLE_SHARE = 1 / 75  # its size, in widths of the paper
-_SETTINGS_SHARE = 0.62  # size of the line under it, in sizes of the title
+_SMALLEST_TITLE = 18  # pixels an em
+_LARGEST_TITLE = 60
+_TITLE = 1.5  # its size, in ems of the labels
+_TITLE_ON_SHEET = 1 / 75  # likewise in widths of the paper
+_SMALL = 0.65  # size of the line under it and of a long title, in sizes of a short one
+_MEASURE = 70  # ems that a line of the header has at most
 _TALLEST_INPUT = 14  # ems that the input takes beside the title
+
+
+Tone: TypeAlias = Literal["ink", "quiet"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class Label:
     box: Box
     lines: tuple[str, ...]
     size: int
-    tone: Literal["ink", "quiet"] = "ink"
+    tone: Tone = "ink"
     bold: bool = False
 
 
@@ -113,32 +125,24 @@ class Setting:
         self._omitted = omitted
         self._set_tracks(arrangement)
         self.width = max(self._across.length + 2 * m.margin, _SMALLEST_PAPER)
-        self._header, self._input = self._set_header()
-        parts = [part.box.bottom for part in (*self._header, *self._input)]
-        self._top = max(parts) + 2 * m.em if parts else m.margin
+        self._header = tuple(self._set_header())
+        bottom = max((part.box.bottom for part in self._header), default=0)
+        self._top = bottom + 2 * m.em if bottom else m.margin
         self.height = self._top + self._down.length + m.margin
         if omitted:
             self.height += m.em + m.line
 
     def layout(self) -> Layout:
         """Everything at its place."""
-        labels: list[Label] = list(self._header)
-        tiles: list[Tile] = list(self._input)
-        for number, table in enumerate(self._plan.tables):
-            down, across = divmod(number, self._across.count)
-            left = self._measures.margin + self._across.at(across)
-            top = self._top + self._down.at(down)
-            labels += self._heading_of(table, left, top)
-            for part in self._table(table, left, top + self._heading):
-                (labels if isinstance(part, Label) else tiles).append(part)
-        return Layout(
-            self.width, self.height, (*labels, *self._foot()), tuple(tiles), self._omitted
-        )
+        parts = [*self._header, *self._tables(), *self._foot()]
+        labels = tuple(part for part in parts if isinstance(part, Label))
+        tiles = tuple(part for part in parts if isinstance(part, Tile))
+        return Layout(self.width, self.height, labels, tiles, self._omitted)
 
     def _set_tracks(self, arrangement: Arrangement) -> None:
         """The lines of equal things, from the tiles of a band up to the tables on the paper."""
         plan, m = self._plan, self._measures
-        name = text_width(plan.columns.name, m.em) if plan.rows else 0
+        name = text_width(rightward(plan.columns), m.em) if plan.rows else 0
         self._head = m.column_lines * m.line + m.pad if m.column_lines else 0
         self._head += m.line + m.pad if plan.rows else 0
         self._heading_size = round(m.em * 1.2) if plan.rows else m.em
@@ -164,46 +168,60 @@ class Setting:
             3 * m.em,
         )
 
-    def _set_header(self) -> tuple[list[Label], list[Tile]]:
+    def _set_header(self) -> Iterator[Label | Tile]:
         """Title and settings, beside the input if it is none of the tiles."""
         m = self._measures
         left = top = m.margin
-        labels: list[Label] = []
-        tiles: list[Tile] = []
         if self._plan.input:
             share = min(1, _TALLEST_INPUT * m.em / m.tile_height)
-            size = max(1, round(m.tile_width * share)), max(1, round(m.tile_height * share))
-            label = Label(Box(left, top, max(size[0], 4 * m.em), m.line), ("input",), m.em)
-            labels.append(label)
-            tiles.append(Tile(Box(left, label.box.bottom + m.pad, *size), self._plan.input))
-            left = label.box.right + 2 * m.em
+            width, height = (max(1, round(side * share)) for side in (m.tile_width, m.tile_height))
+            label = Box(left, top, max(width, 4 * m.em), m.line)
+            yield Label(label, ("input",), m.em)
+            yield Tile(Box(left, label.bottom + m.pad, width, height), self._plan.input)
+            left = label.right + 2 * m.em
         width = self.width - m.margin - left
-        title_size = min(max(_TITLES[0], round(self.width * _TITLE_SHARE)), _TITLES[1])
-        for text, lines, size, tone in (
-            (self._plan.title, 3, title_size, "ink"),
-            (self._plan.settings, 2, round(title_size * _SETTINGS_SHARE), "quiet"),
-        ):
-            size = max(m.em, size)
-            bold = tone == "ink"
-            wrapped = wrap(text, size, width, lines, bold=bold)
-            if wrapped:
-                box = Box(left, top, width, len(wrapped) * line_height(size))
-                labels.append(Label(box, wrapped, size, tone, bold))
-                top = box.bottom + size // 3
-        return labels, tiles
+        large = max(_SMALLEST_TITLE, round(m.em * _TITLE), round(self.width * _TITLE_ON_SHEET))
+        large = min(large, _LARGEST_TITLE)
+        small = round(large * _SMALL)
+        if text_width(self._plan.title, large, bold=True) > width:
+            large = small  # a long prompt is read, not looked at
+        title = wrap(self._plan.title, large, min(width, _MEASURE * large), 3, bold=True)
+        settings = wrap(self._plan.settings, small, min(width, _MEASURE * small), 2)
+        if title:
+            box = Box(left, top, width, len(title) * line_height(large))
+            yield Label(box, title, large, "ink", bold=True)
+            top = box.bottom + small // 3
+        if settings:
+            box = Box(left, top, width, len(settings) * line_height(small))
+            yield Label(box, settings, small, "quiet")
+
+    def _tables(self) -> Iterator[Label | Tile]:
+        for number, table in enumerate(self._plan.tables):
+            down, across = divmod(number, self._across.count)
+            left = self._measures.margin + self._across.at(across)
+            top = self._top + self._down.at(down)
+            yield from self._heading_of(table, left, top)
+            yield from self._axis_over_row(left, top)
+            yield from self._table(table, left, top + self._heading)
 
     def _heading_of(self, table: Table, left: int, top: int) -> Iterator[Label]:
-        """A table's heading; over the one row of a wrapped grid, what it is that varies."""
-        if not self._heading:
+        """A table's heading."""
+        if self._plan.rows and table.heading:
+            size = self._heading_size
+            lines = wrap(table.heading, size, self._across.size, 1, bold=True)
+            box = Box(left, top, self._across.size, line_height(size))
+            yield Label(box, lines, size, bold=True)
+
+    def _axis_over_row(self, left: int, top: int) -> Iterator[Label]:
+        """What varies along a row without a table, over the first value."""
+        if self._plan.rows or not self._plan.columns.name:
             return
-        size = self._heading_size
-        in_table = self._plan.rows is not None
-        width = self._across.size if in_table else self.width - 2 * self._measures.margin
-        lines = wrap(
-            table.heading if in_table else self._plan.columns.name, size, width, 1, bold=in_table
-        )
-        tone = "ink" if in_table else "quiet"
-        yield Label(Box(left, top, width, line_height(size)), lines, size, tone, in_table)
+        m = self._measures
+        if self._plan.input_first and self._columns.count > 1:
+            left += self._columns.at(1)
+        width = self.width - m.margin - left
+        lines = wrap(self._plan.columns.name, m.em, width, 1)
+        yield Label(Box(left, top, width, m.line), lines, m.em, "quiet")
 
     def _table(self, table: Table, left: int, top: int) -> Iterator[Label | Tile]:
         rows, columns = len(table.tiles), len(self._plan.columns.labels)
@@ -228,9 +246,9 @@ class Setting:
         below = top + self._head
         if plan.rows:
             name = Box(first, top, self._bands_across.size - m.row_head, m.line)
-            yield Label(name, (plan.columns.name,), m.em, "quiet")
+            yield Label(name, (rightward(plan.columns),), m.em, "quiet")
             name = Box(left, below - m.pad - m.line, m.row_head - m.em, m.line)
-            yield Label(name, (plan.rows.name,), m.em, "quiet")
+            yield Label(name, (downward(plan.rows),), m.em, "quiet")
             for place, row in enumerate(rows):
                 lines = label_lines(plan.rows, plan.rows.labels[row], m.em, m.row_head - m.em)
                 height = len(lines) * m.line
@@ -244,7 +262,24 @@ class Setting:
                 yield Label(Box(x, below - m.pad - height, m.column, height), lines, m.em)
             for row_place, row in enumerate(rows):
                 y = below + self._rows.at(row_place) + (m.row - m.tile_height) // 2
-                yield Tile(Box(x, y, m.tile_width, m.tile_height), table.tiles[row][column])
+                box = Box(x, y, m.tile_width, m.tile_height)
+                yield Tile(box, table.tiles[row][column])
+                if table.tiles[row][column] is None:
+                    yield from self._not_painted(box)
+
+    def _not_painted(self, tile: Box) -> Iterator[Label]:
+        """Words in the middle of an empty tile, in one line or two, if they have room there."""
+        m = self._measures
+        for lines in (("not painted",), ("not", "painted")):
+            widths = [text_width(line, m.em) for line in lines]
+            if max(widths) <= tile.width - m.pad and len(lines) * m.line <= tile.height:
+                top = tile.top + (tile.height - len(lines) * m.line) // 2
+                for number, (line, width) in enumerate(zip(lines, widths, strict=True)):
+                    left = tile.left + (tile.width - width) // 2
+                    yield Label(
+                        Box(left, top + number * m.line, width, m.line), (line,), m.em, "quiet"
+                    )
+                return
 
     def _foot(self) -> Iterator[Label]:
         if self._omitted:

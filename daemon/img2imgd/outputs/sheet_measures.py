@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from img2imgd.outputs.sheet_plan import PROMPT, Axis, SheetPlan
 from img2imgd.outputs.typesetting import text_width, wrap
 
-_TYPE = 1 / 22  # size of labels, in sides of a tile
+SMALLEST_GAP = 8
+"""Pixels between tiles, at least."""
+
+_TYPE = 1 / 26  # size of labels, in sides of a tile; it is more on sheets that will be looked at
+_TYPE_ON_SHEET = 1 / 150  # from afar, where it goes by the side of a square with all tiles in it,
+_LARGEST_SHARE = 1 / 11  # up to this share of a tile
 _SMALLEST_TYPE = 12  # pixels an em
-_LARGEST_TYPE = 32
+_LARGEST_TYPE = 40
 _WIDEST_COLUMN = 9  # ems that a label may widen its column to; the longest seed has 7
 _WIDEST_HEAD = 12  # ems of a row's label
 _WIDEST_PROMPT = 20  # likewise where it is a prompt
@@ -19,6 +24,16 @@ _WIDEST_PROMPT = 20  # likewise where it is a prompt
 def line_height(size: int) -> int:
     """From one line of type of this size to the next."""
     return round(size * 1.3)
+
+
+def rightward(axis: Axis) -> str:
+    """The name of what varies along the columns of a table."""
+    return f"{axis.name} →"
+
+
+def downward(axis: Axis) -> str:
+    """The name of what varies along the rows of a table."""
+    return f"{axis.name} ↓"
 
 
 def label_lines(axis: Axis, label: str, size: int, width: int) -> tuple[str, ...]:
@@ -46,17 +61,18 @@ class Measures:
     @classmethod
     def of(cls, plan: SheetPlan, tile_width: int, tile_height: int) -> Measures:
         """Measures with room for every label of the plan."""
-        em = round(math.sqrt(tile_width * tile_height) * _TYPE)
-        em = min(max(_SMALLEST_TYPE, em), _LARGEST_TYPE)
-        column = max(tile_width, min(_widest(plan.columns, em), _WIDEST_COLUMN * em))
+        em = _type_size(math.sqrt(tile_width * tile_height), plan.frame_count)
+        widest = _widest(plan.columns, em)
+        column = max(tile_width, min(widest, _WIDEST_COLUMN * em))
+        column_lines = _most_lines(plan.columns, em, column, widest)
         row, row_head = tile_height, 0
         if plan.rows:
             most = _WIDEST_PROMPT if plan.rows.name == PROMPT else _WIDEST_HEAD
-            named = text_width(plan.rows.name, em)
-            row_head = max(named, min(_widest(plan.rows, em), most * em))
-            row = max(row, _most_lines(plan.rows, em, row_head) * line_height(em))
+            named = text_width(downward(plan.rows), em)
+            widest = _widest(plan.rows, em)
+            row_head = max(named, min(widest, most * em))
+            row = max(row, _most_lines(plan.rows, em, row_head, widest) * line_height(em))
             row_head += em
-        column_lines = _most_lines(plan.columns, em, column)
         return cls(tile_width, tile_height, em, column, row, column_lines, row_head)
 
     @property
@@ -67,7 +83,7 @@ class Measures:
     @property
     def gap(self) -> int:
         """Between tiles."""
-        return max(8, self.em * 2 // 3)
+        return max(SMALLEST_GAP, self.em * 2 // 3)
 
     @property
     def pad(self) -> int:
@@ -80,12 +96,19 @@ class Measures:
         return max(24, self.em * 2)
 
 
+def _type_size(tile: float, count: int) -> int:
+    """Pixels an em of the labels of so many tiles with sides of ``tile`` pixels."""
+    sheet = tile * math.sqrt(count)
+    size = max(tile * _TYPE, min(sheet * _TYPE_ON_SHEET, tile * _LARGEST_SHARE))
+    return min(max(_SMALLEST_TYPE, round(size)), _LARGEST_TYPE)
+
+
 def _widest(axis: Axis, size: int) -> int:
     return max(text_width(label, size) for label in axis.labels)
 
 
-def _most_lines(axis: Axis, size: int, width: int) -> int:
+def _most_lines(axis: Axis, size: int, width: int, widest: int) -> int:
     """Lines of the tallest label, 0 if none says anything."""
-    if _widest(axis, size) <= width:
-        return int(any(axis.labels))
+    if widest <= width:
+        return int(widest > 0)
     return max(len(label_lines(axis, label, size, width)) for label in axis.labels)

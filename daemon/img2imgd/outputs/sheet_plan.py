@@ -44,7 +44,10 @@ class Table:
 
 @dataclass(frozen=True)
 class SheetPlan:
-    """What to paint. All tables have these columns and rows; without rows, each is one row."""
+    """What to paint: several tables of the same columns and rows, or one row without a label.
+
+    The input stands apart from tables (``input``), and in a single row it is the first tile.
+    """
 
     title: str
     settings: str
@@ -52,6 +55,13 @@ class SheetPlan:
     rows: Axis | None
     tables: tuple[Table, ...]
     input: Path | None = None
+    input_first: bool = False
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames there are tiles for."""
+        tiles = len(self.tables) * len(self.tables[0].tiles) * len(self.columns.labels)
+        return tiles - self.input_first
 
 
 @dataclass(frozen=True)
@@ -85,14 +95,14 @@ def plan_sheet(
     rows = outer.pop() if outer else None
     settings = _constants(request, frames)
     several_prompts = len(prompt.labels) > 1
-    return SheetPlan(
+    plan = SheetPlan(
         title=picture if several_prompts else _title(request, frames),
         settings=" · ".join(settings if several_prompts else [*settings, picture]),
         columns=Axis(columns.name, columns.labels),
         rows=Axis(rows.name, rows.labels) if rows else None,
         tables=_tables(outer, rows, columns, [paths.get(frame.index) for frame in frames]),
-        input=input_path,
     )
+    return plan if input_path is None else _with_input(plan, input_path)
 
 
 def print_numbers(values: Sequence[float]) -> tuple[str, ...]:
@@ -240,6 +250,19 @@ def _tables(
             tiles=tuple(tuple(at[*point, *row, column] for column in across) for row in down),
         )
         for point in itertools.product(*(range(len(axis.labels)) for axis in outer))
+    )
+
+
+def _with_input(plan: SheetPlan, path: Path) -> SheetPlan:
+    if plan.rows:
+        return replace(plan, input=path)
+    (table,) = plan.tables
+    (row,) = table.tiles
+    return replace(
+        plan,
+        columns=replace(plan.columns, labels=("input", *plan.columns.labels)),
+        tables=(replace(table, tiles=((path, *row),)),),
+        input_first=True,
     )
 
 

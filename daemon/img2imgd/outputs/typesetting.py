@@ -44,7 +44,8 @@ def wrap(text: str, size: int, width: int, lines: int, *, bold: bool = False) ->
         fits = _fitting(rest, size, width, bold=bold)
         if fits < len(rest) and len(wrapped) == lines - 1:
             cut = _fitting(rest, size, width, bold=bold, ending=_ELLIPSIS)
-            wrapped.append(rest[:cut].rstrip() + _ELLIPSIS)
+            space = rest.rfind(" ", cut // 2, cut + 1)
+            wrapped.append(rest[: space if space > 0 else cut].rstrip() + _ELLIPSIS)
             break
         space = rest.rfind(" ", 0, fits + 1) if fits < len(rest) else -1
         end = space if space > 0 else max(fits, 1)
