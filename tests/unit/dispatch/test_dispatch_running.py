@@ -53,15 +53,13 @@ def test_a_single_frame_is_a_file_and_several_are_a_folder(tmp_path: Path) -> No
 def test_a_task_is_the_frame_with_the_prepared_picture(tmp_path: Path) -> None:
     task = job_of(tmp_path, n=2, styles=("ink",), strength=0.75).task(1)
     assert (task.job, task.index, task.image) == ("JOB", 1, Path("/in/prepared.png"))
-    assert task.negative_prompt == ""
+    assert (task.prompt, task.seed, task.steps, task.effective_steps) == ("a lake by ink", 8, 10, 7)
+
+
+def test_a_task_has_the_prompts_as_the_style_makes_them(tmp_path: Path) -> None:
     texts = {"neg": StyleTexts("{prompt}!", "photo")}
     task = job_of(tmp_path, negative_prompt="ugly", styles=("neg",), style_texts=texts).task(0)
     assert (task.prompt, task.negative_prompt) == ("a lake!", "ugly, photo")
-
-
-def test_a_task_asks_for_the_frames_own_steps(tmp_path: Path) -> None:
-    task = job_of(tmp_path, n=2, styles=("ink",), strength=0.75).task(1)
-    assert (task.prompt, task.seed, task.steps, task.effective_steps) == ("a lake by ink", 8, 10, 7)
 
 
 def test_frames_that_are_staged_are_not_to_be_painted(tmp_path: Path) -> None:
