@@ -13,7 +13,6 @@ from img2imgd.request.settled import Request
 from img2imgd.request.styles import StyleKeys, text_style
 from img2imgd.request.sweep import SweepKeys
 
-
 _NOTHING = "{|}"  # a choice of nothing or nothing: an empty prompt would count as left out
 
 

@@ -23,7 +23,8 @@ from img2imgd.pairing.kinds import (
         (("cat.png.reason.txt", "_x.txt.reason.txt", "Thumbs.db", "desktop.ini"), Kind.IGNORED),
         (
             (
-                ".cat.png", "cat.png~", ".a.csv", "a.csv.part", "~$cat.png", "cat~syncthing~x.png", "cat.png.tmp",
+                ".cat.png", "cat.png~", "~$cat.png", "cat~syncthing~x.png", "cat.png.tmp",
+                ".a.csv", "a.csv.part",
                 "cat.part", "CAT.PNG.CRDOWNLOAD", "cat.png.filepart", "cat.swp", ".~lock.cat.png#",
                 "cat-autosave.kra",
             ),
