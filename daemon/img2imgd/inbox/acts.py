@@ -16,7 +16,7 @@ from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop, Input
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.late import find_served, late_inputs
-from img2imgd.inbox.lists import NotWhole
+from img2imgd.inbox.lists import NotYet
 from img2imgd.inbox.scan import Found
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import reason_name, write_reason
@@ -98,8 +98,8 @@ class Acts:
             if isinstance(decision, Claim):
                 return self._claim(decision, folder, defaults)
             return self._late(decision, folder, defaults)
-        except NotWhole as held:  # requests are settled before any file moves
-            return [Wait(name, f"waits until {held.rel} is whole") for name in _names(decision)]
+        except NotYet as held:  # requests are settled before any file moves
+            return [Wait(name, held.why) for name in _names(decision)]
 
     def _claim(self, claim: Claim, folder: str, defaults: FolderDefaults) -> list[Wait]:
         names = _names(claim)

@@ -66,7 +66,7 @@ class Drops:
 
         Raises:
             DocumentError: it cannot be served as asked.
-            NotWhole: a list that it names is still being written.
+            NotYet: a list that it names is still being written, or may still come.
         """
         return resolve(
             [*layers, *folder.layers, self._inbox.defaults, self._config.defaults],
@@ -97,7 +97,7 @@ class Drops:
             return known[1]
         result = _read(self._inbox.path / rel, read)
         if isinstance(result, RequestKeys):
-            result.looking_in(self._lists.of(rel.rpartition("/")[0]))
+            result.looking_in(self._lists.of(rel.rpartition("/")[0], rel))
         self._read[rel] = (signature, result)
         return result
 

@@ -53,7 +53,7 @@ class Inbox:
         self._drain = drain
         self._first: frozenset[str] | None = None
         self._settling = Settling(inbox.settle)
-        self._lists = InboxLists(inbox.path, self._is_whole)
+        self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger)
         self._acts = Acts(config, inbox, ledger, self._drops, self._claims, infotext, self._restart)
@@ -205,6 +205,11 @@ class Inbox:
             self._restart(rel)
             return False
         return True
+
+    def _is_late(self, rel: str, signature: Signature) -> bool:
+        """True when what a file names has had as long to come as a picture's sidecar has."""
+        settled = self._settling.observe(rel, signature, self._now) - self._inbox.settle
+        return settled >= self._rules().pair_wait
 
     def _restart(self, rel: str) -> None:
         self._settling.restart(rel, self._now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from img2imgd import durable
@@ -20,65 +20,85 @@ NOT_ALLOWED = Problem(
 )
 
 
-class NotWhole(Exception):
-    """A list that is still being written; whatever names it waits."""
+class NotYet(Exception):
+    """A list that is still being written, or may still come; whatever names it waits."""
 
-    def __init__(self, rel: str) -> None:
-        super().__init__(rel)
-        self.rel = rel
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
-def _whole(rel: str, signature: Signature) -> bool:
+def _always(rel: str, signature: Signature) -> bool:
     del rel, signature
     return True
 
 
 class InboxLists:
-    """The lists that the last scan of an inbox saw; ``is_whole`` tells which may be read."""
+    """The lists that the last scan of an inbox saw.
 
-    def __init__(self, inbox: Path, is_whole: Callable[[str, Signature], bool] = _whole) -> None:
+    ``is_whole`` tells which may be read; ``is_late`` tells, of a document that names a list which
+    is not there, that the list has had its time to come.
+    """
+
+    def __init__(
+        self,
+        inbox: Path,
+        is_whole: Callable[[str, Signature], bool] = _always,
+        is_late: Callable[[str, Signature], bool] = _always,
+    ) -> None:
         self.inbox = inbox
         self.is_whole = is_whole
-        self.seen: dict[str, Signature] = {}
+        self.is_late = is_late
+        self._found: dict[str, Found] = {}
 
     def begin_scan(self, found: Iterable[Found]) -> None:
         """Take the files of a new scan."""
-        self.seen = {file.rel: file.signature for file in found if file.kind is Kind.LIST}
+        self._found = {file.rel: file for file in found}
 
-    def of(self, folder: str) -> FolderLists:
-        """The lists for documents of a folder (relative to the inbox, "" for itself)."""
-        return FolderLists(self, folder)
+    def of(self, folder: str, document: str = "") -> FolderLists:
+        """The lists for a document of a folder (both relative to the inbox, "" for itself)."""
+        return FolderLists(self, folder, document)
+
+    def all(self) -> Iterator[Found]:
+        """Every list of the inbox."""
+        return (file for file in self._found.values() if file.kind is Kind.LIST)
+
+    def file(self, rel: str) -> Found | None:
+        """A file of the inbox, if it is there."""
+        return self._found.get(rel)
 
 
 @dataclass(frozen=True)
 class FolderLists:
-    """What the documents of one folder may name: nearest first, up to the inbox itself."""
+    """What a document of one folder may name: nearest first, up to the inbox itself."""
 
     lists: InboxLists
     folder: str
+    document: str = ""
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, *, needed: bool) -> bytes | None:
         """The nearest list of that name, or None.
 
         Raises:
-            NotWhole: it is still being written.
+            NotYet: it is still being written, or may still come.
             DocumentError: it may not be read.
         """
         for folder in self._folders():
-            rel = f"{folder}/{name}" if folder else name
-            signature = self.lists.seen.get(rel)
-            if signature is None:
+            file = self.lists.file(f"{folder}/{name}" if folder else name)
+            if file is None or file.kind is not Kind.LIST:
                 continue
-            if not self.lists.is_whole(rel, signature):
-                raise NotWhole(rel)
-            return _read(self.lists.inbox / rel)
+            if not self.lists.is_whole(file.rel, file.signature):
+                raise NotYet(f"waits until {file.rel} is whole")
+            return _read(self.lists.inbox / file.rel)
+        document = self.lists.file(self.document)
+        if needed and document and not self.lists.is_late(document.rel, document.signature):
+            raise NotYet(f"waits for the list {name}")
         return None
 
     def names(self) -> Sequence[str]:
         """The names of all lists that may be named."""
         folders = set(self._folders())
-        seen = (rel.rpartition("/") for rel in self.lists.seen)
-        return [shown(name) for folder, _, name in seen if folder in folders]
+        return [shown(file.name) for file in self.lists.all() if file.folder in folders]
 
     def _folders(self) -> Iterator[str]:
         folder = self.folder
@@ -92,14 +112,19 @@ def lists_beside(document: Path, inboxes: Iterable[Path]) -> FolderLists:
     """The lists that a document means where it lies now, be that in an inbox or elsewhere."""
     here = document.absolute().parent
     root = next((inbox for inbox in inboxes if here.is_relative_to(inbox)), here)
-    lists = InboxLists(root)
     folders = [here, *(folder for folder in here.parents if folder.is_relative_to(root))]
-    for folder in folders:
-        rel = str(folder.relative_to(root)) if folder != root else ""
-        for file in scan(folder, recursive=False):
-            if file.kind is Kind.LIST:
-                lists.seen[f"{rel}/{file.name}" if rel else file.name] = file.signature
-    return lists.of(str(here.relative_to(root)) if here != root else "")
+    found = [
+        replace(file, folder=_relative(folder, root))
+        for folder in folders
+        for file in scan(folder, recursive=False)
+    ]
+    lists = InboxLists(root)
+    lists.begin_scan(found)
+    return lists.of(_relative(here, root))
+
+
+def _relative(folder: Path, root: Path) -> str:
+    return "" if folder == root else str(folder.relative_to(root))
 
 
 def _read(path: Path) -> bytes:

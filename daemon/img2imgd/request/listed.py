@@ -119,7 +119,7 @@ def _part(name: str, items: Sequence[T], count: int | None) -> _Part[T]:
 
 
 def _read(name: str, lists: ListFiles) -> bytes:
-    data = lists.read(name)
+    data = lists.read(name, needed=True)
     if data is not None:
         return data
     known = sorted(lists.names())
@@ -139,7 +139,7 @@ def _names_styles(written: Iterable[str | StyleKeys]) -> bool:
 
 
 def _known_styles(lists: ListFiles) -> dict[str, Style]:
-    data = lists.read(STYLES_NAME)
+    data = lists.read(STYLES_NAME, needed=False)
     styles = read_styles(STYLES_NAME, data) if data is not None else ()
     return {style.name.casefold(): style for style in styles or ()}
 

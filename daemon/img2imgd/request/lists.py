@@ -40,8 +40,10 @@ def is_list_name(name: str) -> bool:
 class ListFiles(Protocol):
     """The lists that a document may name: those of its folder and, after them, those above."""
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, *, needed: bool) -> bytes | None:
         """The nearest list of that name, at most ``MAX_LIST_BYTES`` + 1 bytes; None if none is.
+
+        ``needed`` tells a list that is named from one that only would be used.
 
         Raises:
             DocumentError: it is there and may not be read.
@@ -56,9 +58,9 @@ class ListFiles(Protocol):
 class NoLists:
     """For documents without a folder."""
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str, *, needed: bool) -> bytes | None:
         """None."""
-        del name
+        del name, needed
         return None
 
     def names(self) -> Sequence[str]:

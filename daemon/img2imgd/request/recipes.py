@@ -14,6 +14,8 @@ from img2imgd.request.settled import Request
 from img2imgd.request.styles import StyleKeys, text_style
 from img2imgd.request.sweep import SweepKeys
 
+_NOTHING = "{|}"  # a choice of nothing or nothing: an empty prompt would count as left out
+
 
 class PlannedFrame(Protocol):
     """What of a frame its recipe needs; :class:`img2imgd.job.Frame` has it."""
@@ -50,7 +52,7 @@ def frame_keys(request: Request, frame: PlannedFrame) -> RequestKeys:
     """Keys for one frame alone, its prompts as they were drawn and styled."""
     return structs.replace(
         canonical_keys(request),
-        prompt=literal(frame.prompt),
+        prompt=literal(frame.prompt) or _NOTHING,
         negative_prompt=literal(frame.negative_prompt),
         style=(),
         strength=frame.strength,

@@ -14,7 +14,7 @@ from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import FrameState, JobState, plan_frames
 from img2imgd.ledger import FileEntry, JobRow, JobSpec, Outputs
 from img2imgd.outputs.names import folder_name, frame_names
-from img2imgd.request import GifSettings, Request
+from img2imgd.request import GifSettings, Request, StyleTexts
 
 TEMPLATE = "{stem}_{index:02}"
 
@@ -56,6 +56,12 @@ def test_a_task_is_the_frame_with_the_prepared_picture(tmp_path: Path) -> None:
     assert (task.prompt, task.seed, task.steps, task.effective_steps) == ("a lake by ink", 8, 10, 7)
 
 
+def test_a_task_has_the_prompts_as_the_style_makes_them(tmp_path: Path) -> None:
+    texts = {"neg": StyleTexts("{prompt}!", "photo")}
+    task = job_of(tmp_path, negative_prompt="ugly", styles=("neg",), style_texts=texts).task(0)
+    assert (task.prompt, task.negative_prompt) == ("a lake!", "ugly, photo")
+
+
 def test_frames_that_are_staged_are_not_to_be_painted(tmp_path: Path) -> None:
     job = job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.45, 0.6)})
     assert job.to_paint == [0, 1, 3]
@@ -84,6 +90,20 @@ def test_a_sweep_has_a_gif_for_each_style_and_variation(tmp_path: Path) -> None:
         (f"cat_morph_{number}.gif", [f"cat_0{2 * number}.png", f"cat_0{2 * number + 1}.png"])
         for number in range(4)
     ]
+
+
+def test_a_sweep_of_several_prompts_has_a_gif_for_each_though_they_draw_the_same(
+    tmp_path: Path,
+) -> None:
+    job = job_of(tmp_path, more_prompts=("a lake", "{a|a} lake"), sweep={"strength": (0.2, 0.4)})
+    names = [[path.name for path in paths] for _, paths in job.animations_to_make()]
+    assert names == [[f"cat_0{i}.png", f"cat_0{i + 1}.png"] for i in (0, 2, 4)]
+
+
+def test_a_gif_asked_for_without_a_sweep_shows_the_prompts(tmp_path: Path) -> None:
+    job = job_of(tmp_path, more_prompts=("b", "c"), gif=GifSettings(), gif_asked=True)
+    ((target, paths),) = job.animations_to_make()
+    assert (target.name, len(paths)) == ("cat_morph.gif", 3)
 
 
 def test_a_gif_that_is_there_is_not_made_again_and_refused_frames_are_not_in_it(

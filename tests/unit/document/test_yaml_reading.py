@@ -134,6 +134,9 @@ def test_all_structural_problems_are_told_at_once() -> None:
         ("sizes: [1, 2\n", 1, "`[`"),
         ("gif: {loop: 1\n", 1, "`{`"),
         ("a:\n  - 1\n  b: 2\n", 3, "list"),
+        ("b: 1\nprompt: {oil|ink} lake\n", 2, "begins with a brace"),
+        ("style:\n  - {oil|ink} lake\n", 2, "begins with a brace"),
+        ("gif: {loop: 1}\n cat\n", 2, "does not fit"),
     ],
 )
 def test_syntax_errors_are_told_in_plain_words(text: str, line: int, word: str) -> None:

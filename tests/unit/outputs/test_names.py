@@ -132,6 +132,48 @@ def test_a_long_style_does_not_push_the_index_out() -> None:
     assert [int(name.rpartition("_")[2][:-4]) for name in made] == list(range(12))
 
 
+def test_frames_with_words_of_their_own_are_named_by_them_behind_the_index() -> None:
+    planned = frames(prompt="a cat", more_prompts=("the dog", "a boat"))
+    made = frame_names(TEMPLATE, ".png", "JOB", "pic", "a cat", planned)
+    assert made == ("pic_00_a-cat_7.png", "pic_01_the-dog_7.png", "pic_02_a-boat_7.png")
+    assert folder_name(TEMPLATE, "JOB", "pic", planned[0].words, planned[0]) == "pic_a-cat_7"
+
+
+def test_drawn_words_name_their_frames() -> None:
+    planned = frames(prompt="{oil|ink|gouache} lake", n=12)
+    made = frame_names(TEMPLATE, ".png", "JOB", "pic", planned[0].words, planned)
+    assert list(made) == sorted(made)
+    for name, frame in zip(made, planned, strict=True):
+        assert name == f"pic_{frame.index:02}_{slug(frame.words)}_{frame.seed}.png"
+    assert len({frame.words for frame in planned}) == 3
+
+
+@pytest.mark.parametrize(
+    ("template", "made"),
+    [
+        ("{index:03}-{prompt}", "000-a-cat 001-the-dog"),
+        ("{prompt}{index}_{stem}", "0a-cat_pic 1the-dog_pic"),
+        ("{prompt}_{stem}", "a-cat_pic a-cat_pic~2"),
+        ("{stem}_{seed}_{index}", "pic_7_0 pic_7_1"),
+    ],
+)
+def test_the_index_leads_only_where_the_template_has_it_behind_the_prompt(
+    template: str, made: str
+) -> None:
+    planned = frames(prompt="a cat", more_prompts=("the dog",))
+    found = frame_names(template, "", "JOB", "pic", "a cat", planned)
+    assert found == tuple(made.split())
+
+
+def test_long_words_of_their_own_are_cut_and_leave_the_order() -> None:
+    planned = frames(prompt="z" * 300, more_prompts=("a", "\u6f22" * 300, "m " * 90), n=30, seed=95)
+    template = TEMPLATE.replace(":.40", "")
+    made = frame_names(template, ".png", "JOB", "s" * 150, "z", planned)
+    assert list(made) == sorted(made)
+    assert len(set(made)) == 120
+    assert max(len(name.encode()) for name in made) <= MAX_BYTES
+
+
 def test_the_first_free_name_is_found_before_the_suffix() -> None:
     taken = {"cat.png", "cat~2.png"}
     assert first_free("cat.png", taken.__contains__) == "cat~3.png"

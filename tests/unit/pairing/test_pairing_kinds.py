@@ -20,15 +20,17 @@ from img2imgd.pairing.kinds import (
         (("cat.png", "CAT.JPG", "a.b.webp", "x.tiff", "p.jfif", "café.avif"), Kind.PICTURE),
         (("cat.yaml", "cat.png.yaml", "CAT.YML", "cat.txt", "_defaults.yml"), Kind.SIDECAR),
         (("_defaults.yaml", "_Defaults.YAML"), Kind.DEFAULTS),
-        (("cat.png.reason.txt", "Thumbs.db", "desktop.ini"), Kind.IGNORED),
+        (("cat.png.reason.txt", "_x.txt.reason.txt", "Thumbs.db", "desktop.ini"), Kind.IGNORED),
         (
             (
                 ".cat.png", "cat.png~", "~$cat.png", "cat~syncthing~x.png", "cat.png.tmp",
+                ".a.csv", "a.csv.part",
                 "cat.part", "CAT.PNG.CRDOWNLOAD", "cat.png.filepart", "cat.swp", ".~lock.cat.png#",
                 "cat-autosave.kra",
             ),
             Kind.UNFINISHED,
         ),
+        (("artists.csv", "STYLES.CSV", "_prompts.txt", "_x.TXT"), Kind.LIST),
         (("cat", "cat.pdf", "cat.json", "png"), Kind.OTHER),
     ],
 )  # fmt: skip

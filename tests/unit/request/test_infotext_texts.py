@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2imgd.errors import DocumentError
-from img2imgd.request import RequestKeys, parse_infotext
+from img2imgd.request import RequestKeys, draw, parse_infotext
 
 FULL = (
     "a cottage by a lake, (masterpiece:1.2)\n"
@@ -73,6 +73,15 @@ def test_a_text_without_a_real_parameter_line_is_all_prompt(text: str) -> None:
     infotext = parse_infotext(text)
     assert infotext.keys == RequestKeys(prompt=text)
     assert infotext.ignored == ()
+
+
+def test_prompts_beside_parameters_are_literal_and_others_are_drawn() -> None:
+    text = "a {cat|dog} (x:1.2) {prompt}"
+    keys = parse_infotext(f"{text}\nNegative prompt: {{a|b}}\nSteps: 2, Seed: 3, Size: 64x64").keys
+    assert isinstance(keys.prompt, str)
+    assert [draw(keys.prompt, seed) for seed in range(9)] == [text] * 9
+    assert draw(keys.negative_prompt or "", 1) == "{a|b}"
+    assert parse_infotext(text).keys.prompt == text
 
 
 @pytest.mark.parametrize("text", ["", "  \n \n"])

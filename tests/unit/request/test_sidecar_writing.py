@@ -26,7 +26,26 @@ def test_every_key_but_images_survives() -> None:
     assert again(RequestKeys(images=("a.png",))) == RequestKeys()
 
 
-@pytest.mark.parametrize("size", [512, (64, 8192), "keep", None])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "prompt: [a, '{b|c}', '1984']",
+        "prompt: {from: _prompts.txt, choose: 3}",
+        "prompt: {from: a.csv}",
+        "style: {name: Oil, prompt: 'oil of {prompt}', negative_prompt: photo}",
+        "style: [ink, {prompt: oil}, {from: artists.csv, choose: 2}, '']",
+        "style: []",
+        "style: ''",
+        "sweep: {}",
+    ],
+)
+def test_every_form_of_prompts_and_styles_survives(text: str) -> None:
+    keys = read_sidecar("cat.yaml", text.encode())
+    assert keys != RequestKeys()
+    assert again(keys) == keys
+
+
+@pytest.mark.parametrize("size", [512, (64, 8192), "keep", "native", None])
 def test_every_form_of_size_survives(size: int | tuple[int, int] | None) -> None:
     assert again(RequestKeys(size=size)).size == size
 
