@@ -18,7 +18,7 @@ from img2imgd.config.sections import LimitsConfig
 from img2imgd.dispatch import faults
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import JobState
-from img2imgd.outputs.encode import FrameFile
+from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import WorkerFault
 from img2imgd.pool.supervision import WorkerPool
 

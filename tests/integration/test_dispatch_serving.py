@@ -14,7 +14,7 @@ from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.dispatch import Dispatch, faults
 from img2imgd.engine.protocol import FrameRefused, FrameTask
 from img2imgd.job import FrameState, JobState
-from img2imgd.outputs.encode import FrameFile
+from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.supervision import WorkerPool
 
 RigMaker = Callable[..., Rig]

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import Frame
-from img2imgd.outputs.animation import Animation, AnimationFrame
 from img2imgd.outputs.captions import captions
-from img2imgd.outputs.encode import png_text
 from img2imgd.outputs.names import first_free
+from img2imgd.outputs.orders import Animation, AnimationFrame, Sheet
 from img2imgd.outputs.sheet_plan import plan_sheet
-from img2imgd.pool.messages import Assembly, Sheet
+from img2imgd.pool.messages import Assembly
 from img2imgd.request import GifSettings, SheetSettings
 
 
@@ -63,7 +62,7 @@ def _animation(job: RunningJob, target: Path, frames: Sequence[Frame]) -> Animat
         frames=tuple(map(AnimationFrame, paths, captions(frames))),
         target=target,
         settings=job.request.gif or GifSettings(),
-        text=png_text(job.made_from.origin.job_tags(frames[0])),
+        text=job.made_from.origin.job_tags(frames[0]).by_keyword,
     )
 
 
@@ -78,5 +77,5 @@ def _sheet(job: RunningJob, target: Path) -> Sheet:
         made.origin.request, job.frames, paths, made.origin.picture.name,
         made.picture if settings.input else None,
     )  # fmt: skip
-    text = png_text(made.origin.job_tags(job.frames[0]))
+    text = made.origin.job_tags(job.frames[0]).by_keyword
     return Sheet(plan, target, settings.max_side, text)

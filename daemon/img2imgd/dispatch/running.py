@@ -10,8 +10,8 @@ from pathlib import Path
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import Frame, FrameState, plan_frames
 from img2imgd.ledger import FrameRow, JobRow, Outputs
-from img2imgd.outputs.encode import Encoding, FrameFile
 from img2imgd.outputs.metadata import Origin
+from img2imgd.outputs.orders import Encoding, FrameFile
 from img2imgd.outputs.staging import Staging
 from img2imgd.request import Request
 

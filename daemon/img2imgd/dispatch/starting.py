@@ -13,8 +13,8 @@ from img2imgd.engine.protocol import ModelInfo
 from img2imgd.errors import EnvironmentFault, shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.outputs.encode import Encoding, Restoration
 from img2imgd.outputs.metadata import Origin
+from img2imgd.outputs.orders import Encoding, Restoration
 from img2imgd.outputs.recipe import LoraOrigin, ModelOrigin, PictureOrigin
 from img2imgd.outputs.staging import STAGING
 from img2imgd.pool.reading import ReaderProcess

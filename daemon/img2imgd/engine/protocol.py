@@ -7,7 +7,7 @@ for many frames; the plain pipelines run one call for one frame and report steps
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -56,7 +56,16 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a loaded model tells: its native side in pixels, and the multiple sizes must have."""
+    """What a loaded model tells: its native side in pixels, and the multiple sizes must have.
+
+    The rest says which model it was, for recipes. ``weights`` is a SHA-256 in hex: of the file,
+    where the model is one (its first ten digits are the model hash that A1111 and CivitAI show);
+    of a diffusers folder over one line ``PATH SHA256`` for each weight file, sorted. ``loras`` are
+    (name, weight, SHA-256), ``embeddings`` (token, SHA-256); ``vae`` and ``refiner`` are hashes
+    like ``weights``, empty where the model's own autoencoder is used or no refiner.
+    ``scheduler`` is the name that frames are painted with unless they name another; ``libraries``
+    holds the versions of what painted.
+    """
 
     name: str
     native_size: int
@@ -64,6 +73,15 @@ class ModelInfo:
     device: str
     dtype: str
     pipeline: str
+    family: str = ""
+    source: str = ""
+    weights: str = ""
+    vae: str = ""
+    refiner: str = ""
+    loras: tuple[tuple[str, float, str], ...] = ()
+    embeddings: tuple[tuple[str, str], ...] = ()
+    scheduler: str = ""
+    libraries: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -108,6 +126,11 @@ class FramePainted:
     width: int
     height: int
     pixels: bytes = field(repr=False)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Job and index."""
+        return self.job, self.index
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +21,7 @@ from img2imgd.outputs.container import MOST_LOOPS, Container, Head
 from img2imgd.outputs.fitting import SMALLEST, by, limited, shrunk, size_note
 from img2imgd.outputs.gif import GifContainer
 from img2imgd.outputs.labelling import TALLEST, LabelStrip
+from img2imgd.outputs.orders import Animation
 from img2imgd.outputs.timing import shown_order, shown_times, timing_note
 from img2imgd.outputs.webp import WebpContainer
 from img2imgd.request import GifSettings
@@ -30,28 +30,6 @@ _FORMATS = ("PNG", "JPEG", "WEBP")
 _SAMPLES = 5  # frames that are packed to estimate the whole
 _ESTIMATES, _ENCODINGS = 3, 3  # at most; an estimate that held needs one encoding
 _BYTES_PER_FRAME = 2000  # at most, beside those of its pixels
-
-
-@dataclass(frozen=True)
-class AnimationFrame:
-    """A picture's file, and what is written below it where labels are asked for."""
-
-    path: Path
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Animation:
-    """What is to be made: frames in order, all of one size, into one file.
-
-    ``text`` is metadata by keyword: an XMP packet under ``XML:com.adobe.xmp``, an infotext under
-    ``parameters``, remarks under any other.
-    """
-
-    frames: tuple[AnimationFrame, ...]
-    target: Path
-    settings: GifSettings
-    text: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def write_animation(animation: Animation) -> str:

@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from PIL import Image, PngImagePlugin
 
-from img2imgd.outputs.container import XMP, Head
+from img2imgd.outputs.container import Head
+from img2imgd.outputs.orders import XMP
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PERCEPTUAL = b"\0"  # rendering intent, the content of an sRGB chunk

@@ -12,11 +12,7 @@ from typing import BinaryIO, Protocol
 
 from PIL import Image
 
-XMP = "XML:com.adobe.xmp"
-"""The keyword of an XMP packet among the texts, as PNG names it."""
-
-INFOTEXT = "parameters"
-"""The keyword of generation parameters, which readers look for in a place of its own."""
+from img2imgd.outputs.orders import INFOTEXT, XMP
 
 MOST_LOOPS = 65_535
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -13,46 +12,15 @@ from typing import Any, cast
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from img2imgd.durable import write_file
-from img2imgd.outputs.container import XMP
-from img2imgd.outputs.metadata import PROGRAM, Tags
-from img2imgd.request.outputs import FormatName
+from img2imgd.outputs.orders import XMP, Encoding, FrameFile, Restoration, Tags
+from img2imgd.outputs.xmp import PROGRAM
 
 log = logging.getLogger(__name__)
 
-INFOTEXT = "parameters"
 _PERCEPTUAL = b"\0"  # rendering intent, the content of an sRGB chunk (PNG 3rd edition, 11.3.2.5)
 _COLOUR_IS_SRGB = 1  # of EXIF's ColorSpace (EXIF 2.32, section 4.6.6)
 _FULL_COLOUR = 90  # the JPEG quality from which on colours are kept at every pixel
 _SEGMENT = 65_000  # bytes that one segment of a JPEG has room for, less its headers (ITU-T T.81)
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """Gives a painted picture the size of the original.
-
-    ``inside`` (left, top, width, height) is the part without padding, ``size`` what it becomes.
-    """
-
-    inside: tuple[int, int, int, int]
-    size: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How pixels become a file: ``quality`` is for JPEG and WebP (100: lossless WebP)."""
-
-    format: FormatName = "png"
-    quality: int = 92
-    restoration: Restoration | None = None
-
-
-@dataclass(frozen=True)
-class FrameFile:
-    """A file that a painted frame becomes."""
-
-    path: Path
-    encoding: Encoding = field(default_factory=Encoding)
-    tags: Tags = field(default_factory=Tags)
 
 
 def write_frame(file: FrameFile, size: tuple[int, int], pixels: bytes) -> None:
@@ -82,7 +50,7 @@ def write_png(target: Path, picture: Image.Image, text: Mapping[str, str]) -> No
 def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
     """An RGB picture as a file's bytes."""
     if encoding.format == "png":
-        return _png(picture, png_text(tags))
+        return _png(picture, tags.by_keyword)
     file = io.BytesIO()
     if encoding.format == "jpeg":
         tags = _within_segments(tags)
@@ -101,11 +69,6 @@ def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
         **options,
     )
     return file.getvalue()
-
-
-def png_text(tags: Tags) -> dict[str, str]:
-    """The tags by the keywords of PNG's text chunks."""
-    return {key: text for key, text in ((INFOTEXT, tags.infotext), (XMP, tags.xmp)) if text}
 
 
 def _png(picture: Image.Image, text: Mapping[str, str]) -> bytes:

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from PIL import GifImagePlugin, Image
 
-from img2imgd.outputs.container import INFOTEXT, Head
+from img2imgd.outputs.container import Head
+from img2imgd.outputs.orders import INFOTEXT
 
 # An XMP packet is no chain of sub-blocks. Whatever of its bytes a reader takes for a length, it
 # lands in this trailer, where each byte leads to the end of it.

@@ -5,36 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from img2imgd import __version__
 from img2imgd.job import Frame
 from img2imgd.outputs.infotext import infotext
+from img2imgd.outputs.orders import Tags
 from img2imgd.outputs.recipe import ModelOrigin, PictureOrigin, Recipe
-from img2imgd.outputs.xmp import xmp_packet
+from img2imgd.outputs.xmp import PROGRAM, xmp_packet
 from img2imgd.request import Request, a1111_name, canonical_keys, frame_keys
 
-PROGRAM = f"img2imgd {__version__}"
 _MODEL_HASH = 10  # digits that A1111 and CivitAI name a model by
 _LORA_HASH = 12  # and a LoRA
-
-
-@dataclass(frozen=True)
-class Tags:
-    """Texts to write into a file: A1111's infotext and an XMP packet, each perhaps empty.
-
-    ``xmp_alone`` is the packet without the recipe, for a carrier that has no room for it.
-    """
-
-    infotext: str = ""
-    xmp: str = ""
-    xmp_alone: str = ""
 
 
 @dataclass(frozen=True)
 class Origin:
     """What a job's outputs come from.
 
-    ``request`` has its ``size`` and ``scheduler`` set to what is used; ``scheduler`` names that of a
-    model's own. ``painted_size`` is (width, height) in pixels of what the model paints.
+    ``request`` has its ``size`` and ``scheduler`` set to what is used; ``scheduler`` is that name,
+    or what a model's own one is. ``painted_size`` is (width, height) in pixels of what the model
+    paints.
     """
 
     request: Request
@@ -58,7 +46,7 @@ class Origin:
     def _tags(self, frame: Frame, index: int | None) -> Tags:
         if self.request.metadata == "none":
             return Tags()
-        alone = xmp_packet(PROGRAM)
+        alone = xmp_packet()
         if self.request.metadata == "minimal":
             return Tags(xmp=alone, xmp_alone=alone)
         recipe = Recipe(
@@ -70,7 +58,7 @@ class Origin:
             job=canonical_keys(self.request),
             libraries=self.libraries,
         )
-        return Tags(self._infotext(frame), xmp_packet(PROGRAM, recipe.to_json()), alone)
+        return Tags(self._infotext(frame), xmp_packet(recipe.to_json()), alone)
 
     def _infotext(self, frame: Frame) -> str:
         sampler, schedule = a1111_name(self.scheduler) or (self.scheduler, None)

@@ -60,7 +60,7 @@ def frame_names(
         template,
     )
     points = _points(frames)
-    if len({frame.words for frame in frames}) > 1:
+    if len({frame.words for frame in frames}) > 1 and "{index" in widened:
         widened = _index_first(widened)
         each = [
             _fitting(widened, job, stem, frame.words, [frame], [point])

@@ -117,7 +117,8 @@ def _paint_label(paper: Image.Image, label: Label) -> None:
 def _note(name: str, plan: SheetPlan, omitted: int) -> str:
     if not omitted:
         return ""
+    shown, count = plan.frame_count - omitted, plan.frame_count
     return (
-        f"{name} shows the first {plan.frame_count - omitted:,} of {plan.frame_count:,} frames; there is no room for "
-        "more in a size that can be seen."
+        f"{name} shows the first {shown:,} of {count:,} frames; there is no room for more in a "
+        "size that can be seen."
     )

@@ -96,7 +96,7 @@ def plan_sheet(
     settings = _constants(request, frames)
     several_prompts = len(prompt.labels) > 1
     plan = SheetPlan(
-        title=picture if several_prompts else _title(request, frames),
+        title=picture if several_prompts else _title(frames),
         settings=" · ".join(settings if several_prompts else [*settings, picture]),
         columns=Axis(columns.name, columns.labels),
         rows=Axis(rows.name, rows.labels) if rows else None,
@@ -154,30 +154,16 @@ def _varying(name: str, frames: Sequence[Frame]) -> _Varying:
             return _distinct(name.replace("_", " "), values, print_numbers)
 
 
-def _title(request: Request, frames: Sequence[Frame]) -> str:
+def _title(frames: Sequence[Frame]) -> str:
     """The prompt, with the style if it has but one."""
-    if len({frame.style for frame in frames}) == 1:
-        return frames[0].prompt
-    bare = {_without_style(frame) for frame in frames}
-    return bare.pop() if len(bare) == 1 else request.prompt_with("")
-
-
-def _without_style(frame: Frame) -> str:
-    return frame.prompt.removesuffix(f" by {frame.style}") if frame.style else frame.prompt
+    return frames[0].prompt if len({frame.style for frame in frames}) == 1 else frames[0].words
 
 
 def _prompts(frames: Sequence[Frame]) -> _Varying:
-    """The prompts, counted within each style, since a style may change the words of all of them."""
+    """The different prompts, without their styles where there are several of those."""
     several_styles = len({frame.style for frame in frames}) > 1
-    of_style: dict[str, dict[str, int]] = {}
-    labels: dict[int, str] = {}
-    places: list[int] = []
-    for frame in frames:
-        seen = of_style.setdefault(frame.style, {})
-        place = seen.setdefault(frame.prompt, len(seen))
-        labels.setdefault(place, _without_style(frame) if several_styles else frame.prompt)
-        places.append(place)
-    return _Varying(PROMPT, tuple(places), tuple(labels.values()))
+    texts = [frame.words if several_styles else frame.prompt for frame in frames]
+    return _distinct(PROMPT, texts, tuple)
 
 
 def _distinct(

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
-from img2imgd.outputs.container import INFOTEXT, Head
+from img2imgd.outputs.container import Head
+from img2imgd.outputs.orders import INFOTEXT
 
 LOSSLESS = 100  # the quality from which on pixels are kept exactly
 

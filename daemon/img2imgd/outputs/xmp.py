@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from html import escape
 
+from img2imgd import __version__
+
+PROGRAM = f"img2imgd {__version__}"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 NAMESPACE = "urn:img2imgd:1.0:"
 
@@ -28,9 +31,7 @@ _PACKET = """\
 <?xpacket end="w"?>"""
 
 
-def xmp_packet(program: str, recipe: str = "") -> str:
-    """The packet; ``program`` with its version, ``recipe`` as JSON, left out where it is empty."""
+def xmp_packet(recipe: str = "") -> str:
+    """The packet; ``recipe`` is JSON, left out where it is empty."""
     own = f"\n<img2imgd:recipe>{escape(recipe, quote=False)}</img2imgd:recipe>" if recipe else ""
-    return _PACKET.format(
-        namespace=NAMESPACE, program=escape(program), source_type=SOURCE_TYPE, recipe=own
-    )
+    return _PACKET.format(namespace=NAMESPACE, program=PROGRAM, source_type=SOURCE_TYPE, recipe=own)

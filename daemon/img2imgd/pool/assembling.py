@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from img2imgd.durable import ENVIRONMENT_ERRNOS
-from img2imgd.outputs.animation import Animation, write_animation
+from img2imgd.outputs.animation import write_animation
+from img2imgd.outputs.orders import Animation
 from img2imgd.outputs.sheet import write_sheet
 from img2imgd.pool.messages import (
     Assemble,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelInfo, ModelSpec, StepDone
-from img2imgd.outputs.animation import Animation
-from img2imgd.outputs.encode import FrameFile
-from img2imgd.outputs.sheet_plan import SheetPlan
+from img2imgd.outputs.orders import Animation, FrameFile, Sheet
 
 __all__ = [
     "Admit",
@@ -26,22 +23,11 @@ __all__ = [
     "ModelLoaded",
     "Order",
     "PoolEvent",
-    "Sheet",
     "StepDone",
     "Stop",
     "WorkerDied",
     "WorkerFault",
 ]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A contact sheet to be made; ``max_side`` in pixels, ``text`` is metadata by PNG keyword."""
-
-    plan: SheetPlan
-    target: Path
-    max_side: int
-    text: Mapping[str, str]
 
 
 Assembly = Animation | Sheet
@@ -56,7 +42,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Admit:
-    """Paint a frame and write it durably as each of ``files``; equal frames have one of their own."""
+    """Paint a frame and write it, durably, as each of ``files``: equal frames have one each."""
 
     task: FrameTask
     files: tuple[FrameFile, ...]

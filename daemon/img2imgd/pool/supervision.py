@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from img2imgd.engine.protocol import FrameTask, ModelInfo, ModelSpec
-from img2imgd.outputs.encode import FrameFile
+from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import (
     Admit,
     Assemble,

@@ -28,7 +28,8 @@ from img2imgd.engine.protocol import (
     StepDone,
 )
 from img2imgd.errors import Img2imgdError
-from img2imgd.outputs.encode import FrameFile, write_frame
+from img2imgd.outputs.encode import write_frame
+from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.assembling import Assembler
 from img2imgd.pool.messages import (
     Admit,
@@ -183,19 +184,18 @@ class Worker:
                     self._end_without_engine(event.reason)
 
     def _stage(self, painted: FramePainted) -> None:
-        files = self._files.pop((painted.job, painted.index), None)
+        files = self._files.pop(painted.key, None)
         if files is None:
             return  # given up
-        try:
-            for file in files:
+        for file in files:
+            try:
                 write_frame(file, (painted.width, painted.height), painted.pixels)
-        except OSError as error:
-            log.warning("frame not staged job=%s frame=%d: %s", painted.job, painted.index, error)
-            what = error.filename or files[0].path
-            reason = f"{what} could not be written: {error.strerror or error}"
-            self._send(WorkerFault(painted.job, painted.index, reason))
-        else:
-            self._send(FrameStaged(painted.job, painted.index))
+            except OSError as error:
+                log.warning("frame not staged job=%s frame=%d: %s", *painted.key, error)
+                reason = f"{file.path} could not be written: {error.strerror or error}"
+                self._send(WorkerFault(*painted.key, reason))
+                return
+        self._send(FrameStaged(*painted.key))
 
     def _end_without_engine(self, reason: str) -> NoReturn:
         """Give every frame back and end: the next process may find the device in order."""

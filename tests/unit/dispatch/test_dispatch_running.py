@@ -5,41 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from running_jobs import job_of, stage
 
 from img2imgd.config import Config
 from img2imgd.config.sections import LoraConfig, ModelConfig
 from img2imgd.dispatch import model_spec
-from img2imgd.dispatch.running import RunningJob
-from img2imgd.job import FrameState, JobState, plan_frames
-from img2imgd.ledger import FileEntry, JobRow, JobSpec, Outputs
-from img2imgd.outputs.names import folder_name, frame_names
-from img2imgd.request import GifSettings, Request, StyleTexts
-
-TEMPLATE = "{stem}_{index:02}"
-
-
-def job_of(outbox: Path, **changes: object) -> RunningJob:
-    values: dict[str, object] = {
-        "prompt": "a lake", "negative_prompt": "", "strength": 0.5, "guidance_scale": 7.5,
-        "steps": 10, "seed": 7, "model": "demo",
-    }  # fmt: skip
-    request = Request(**(values | changes))  # type: ignore[arg-type]
-    frames = plan_frames(request)
-    names = frame_names(TEMPLATE, ".png", "JOB", "cat", "a lake", frames)
-    folder = folder_name(TEMPLATE, "JOB", "cat", "a lake", frames[0])
-    spec = JobSpec(
-        id="JOB", inbox="/in", rel="cat.png", mode="move",
-        files=(FileEntry("picture", "cat.png", "/in/cat.png", "move", 1, 1, 1),),
-        request=request, outputs=Outputs("", folder if names[1:] else names[0], names),
-    )  # fmt: skip
-    row = JobRow(spec, JobState.QUEUED, 0, None, None, 0, False, "", "", None, False)
-    return RunningJob.begin(row, outbox, Path("/in/prepared.png"))
-
-
-def stage(job: RunningJob, *indexes: int) -> None:
-    for index in indexes:
-        job.staged_path(index).write_bytes(f"frame {index}".encode())
+from img2imgd.job import FrameState
+from img2imgd.outputs.orders import Tags
+from img2imgd.request import StyleTexts
 
 
 def test_a_single_frame_is_a_file_and_several_are_a_folder(tmp_path: Path) -> None:
@@ -65,71 +38,43 @@ def test_a_task_has_the_prompts_as_the_style_makes_them(tmp_path: Path) -> None:
 def test_frames_that_are_staged_are_not_to_be_painted(tmp_path: Path) -> None:
     job = job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.45, 0.6)})
     assert job.to_paint == [0, 1, 3]
-    stage(job, 1)
+    stage(job, 1, 2)
     assert job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.45, 0.6)}).to_paint == [0, 3]
 
 
-def test_equal_frames_get_files_of_their_own_or_the_same_refusal(tmp_path: Path) -> None:
+def test_a_painting_is_written_for_every_frame_that_is_equal_with_tags_of_its_own(
+    tmp_path: Path,
+) -> None:
+    job = job_of(tmp_path, sweep={"strength": (0.2, 0.25, 0.4)})
+    assert job.to_paint == [0, 2]
+    files = job.files(0)
+    assert [file.path for file in files] == [job.staged_path(0), job.staged_path(1)]
+    assert [float(file.tags.infotext.partition("strength: ")[2].partition(",")[0]) for file in files
+            ] == [0.2, 0.25]  # fmt: skip
+    assert len(job.files(2)) == 1
+
+
+def test_a_painting_is_made_again_where_the_file_of_one_equal_frame_is_missing(
+    tmp_path: Path,
+) -> None:
+    job = job_of(tmp_path, sweep={"strength": (0.2, 0.25, 0.4)})
+    stage(job, 1, 2)
+    assert job_of(tmp_path, sweep={"strength": (0.2, 0.25, 0.4)}).to_paint == [0]
+
+
+def test_frames_that_another_was_painted_for_share_its_fate(tmp_path: Path) -> None:
     job = job_of(tmp_path, sweep={"strength": (0.2, 0.25, 0.4, 0.45)})
-    stage(job, 0)
     job.refused[2] = "no room"
-    assert job.copy_equal_frames() == {1: FrameState.STAGED, 3: FrameState.FAILED}
-    assert job.staged_path(1).read_bytes() == b"frame 0"
+    assert job.settle_equal_frames() == {1: FrameState.STAGED, 3: FrameState.FAILED}
     assert job.refused == {2: "no room", 3: "no room"}
-    assert sorted(path.name for path in job.staged_path(0).parent.iterdir()) == [
-        "cat_00.png", "cat_01.png",
-    ]  # fmt: skip
 
 
-def test_a_sweep_has_a_gif_for_each_style_and_variation(tmp_path: Path) -> None:
-    job = job_of(tmp_path, styles=("ink", "oil"), n=2, sweep={"strength": (0.2, 0.4)})
-    made = [
-        (target.name, [path.name for path in paths]) for target, paths in job.animations_to_make()
-    ]
-    assert made == [
-        (f"cat_morph_{number}.gif", [f"cat_0{2 * number}.png", f"cat_0{2 * number + 1}.png"])
-        for number in range(4)
-    ]
-
-
-def test_a_sweep_of_several_prompts_has_a_gif_for_each_though_they_draw_the_same(
-    tmp_path: Path,
-) -> None:
-    job = job_of(tmp_path, more_prompts=("a lake", "{a|a} lake"), sweep={"strength": (0.2, 0.4)})
-    names = [[path.name for path in paths] for _, paths in job.animations_to_make()]
-    assert names == [[f"cat_0{i}.png", f"cat_0{i + 1}.png"] for i in (0, 2, 4)]
-
-
-def test_a_gif_asked_for_without_a_sweep_shows_the_prompts(tmp_path: Path) -> None:
-    job = job_of(tmp_path, more_prompts=("b", "c"), gif=GifSettings(), gif_asked=True)
-    ((target, paths),) = job.animations_to_make()
-    assert (target.name, len(paths)) == ("cat_morph.gif", 3)
-
-
-def test_a_gif_that_is_there_is_not_made_again_and_refused_frames_are_not_in_it(
-    tmp_path: Path,
-) -> None:
-    job = job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.6)})
-    job.refused[1] = "no room"
-    ((target, paths),) = job.animations_to_make()
-    assert (target.name, len(paths)) == ("cat_morph.gif", 2)
-    target.touch()
-    assert job.animations_to_make() == []
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{}, {"n": 3}, {"sweep": {"strength": (0.2, 0.4)}, "gif": None},
-     {"sweep": {"strength": (0.2, 0.4), "guidance_scale": (3, 9)}}],
-)  # fmt: skip
-def test_no_gif_where_none_is_wanted(tmp_path: Path, changes: dict[str, object]) -> None:
-    assert job_of(tmp_path, **changes).animations_to_make() == []
-
-
-def test_a_gif_asked_for_without_a_sweep_shows_the_variations(tmp_path: Path) -> None:
-    job = job_of(tmp_path, n=3, gif=GifSettings(), gif_asked=True)
-    ((target, paths),) = job.animations_to_make()
-    assert (target.name, len(paths)) == ("cat_morph.gif", 3)
+def test_files_are_encoded_as_the_request_says(tmp_path: Path) -> None:
+    (file,) = job_of(tmp_path, format="webp", quality=80).files(0)
+    assert (file.encoding.format, file.encoding.quality) == ("webp", 80)
+    assert "<xmp:CreatorTool>img2imgd" in file.tags.xmp
+    (silent,) = job_of(tmp_path, metadata="none").files(0)
+    assert silent.tags == Tags()
 
 
 def test_a_model_is_its_row_of_the_table_with_the_engines_settings(

@@ -11,7 +11,8 @@ from typing import Any
 
 from PIL import Image, ImageSequence
 
-from img2imgd.outputs.animation import Animation, AnimationFrame, write_animation
+from img2imgd.outputs.animation import write_animation
+from img2imgd.outputs.orders import Animation, AnimationFrame
 from img2imgd.request import GifSettings
 
 

@@ -15,16 +15,9 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 from sd_parsers import ParserManager
 
-from img2imgd.outputs.encode import (
-    Encoding,
-    FrameFile,
-    Restoration,
-    encoded,
-    srgb_profile,
-    write_frame,
-)
+from img2imgd.outputs.encode import encoded, srgb_profile, write_frame
 from img2imgd.outputs.infotext import infotext
-from img2imgd.outputs.metadata import Tags
+from img2imgd.outputs.orders import Encoding, FrameFile, Restoration, Tags
 from img2imgd.outputs.xmp import SOURCE_TYPE, xmp_packet
 from img2imgd.request.outputs import FormatName
 
@@ -36,7 +29,7 @@ INFOTEXT = infotext(
     "blurry",
     {"Steps": 50, "Sampler": "Euler", "CFG scale": 9.0, "Seed": 187, "Denoising strength": 0.75},
 )
-TAGS = Tags(INFOTEXT, xmp_packet("img2imgd 1", '{"prompt":"<a & b>"}'), xmp_packet("img2imgd 1"))
+TAGS = Tags(INFOTEXT, xmp_packet('{"prompt":"<a & b>"}'), xmp_packet())
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -158,7 +151,7 @@ def test_without_tags_a_file_says_nothing_but_its_colours(name: FormatName) -> N
 def test_texts_that_no_jpeg_has_room_for_are_left_out_and_the_mark_stays(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    long = Tags("x" * 40_000, xmp_packet("p", "y" * 70_000), xmp_packet("p"))
+    long = Tags("x" * 40_000, xmp_packet("y" * 70_000), xmp_packet())
     image = opened(encoded(smooth(), Encoding("jpeg"), long))
     assert image.info["xmp"] == long.xmp_alone.encode()
     assert 0x9286 not in image.getexif().get_ifd(0x8769)

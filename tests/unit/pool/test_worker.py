@@ -17,8 +17,7 @@ import pytest
 from PIL import Image
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelSpec
-from img2imgd.outputs.animation import Animation, AnimationFrame
-from img2imgd.outputs.encode import FrameFile
+from img2imgd.outputs.orders import Animation, AnimationFrame, FrameFile
 from img2imgd.pool.messages import (
     AssemblyFailed,
     AssemblyStaged,
@@ -363,7 +362,7 @@ def test_the_worker_dies_in_the_middle_of_a_step_when_its_supervisor_is_killed(
     script.write_text(
         "import pathlib, sys\n"
         "from img2imgd.engine.protocol import FrameTask, ModelSpec\n"
-        "from img2imgd.outputs.encode import FrameFile\n"
+        "from img2imgd.outputs.orders import FrameFile\n"
         "from img2imgd.pool.supervision import WorkerPool\n"
         "if __name__ == '__main__':\n"
         "    image, staged = map(pathlib.Path, sys.argv[1:])\n"

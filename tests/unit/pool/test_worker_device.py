@@ -10,7 +10,7 @@ import pytest
 
 from img2imgd.engine.fake import FakeEngine
 from img2imgd.engine.protocol import EngineEvent, FrameGivenBack, FrameTask
-from img2imgd.outputs.encode import FrameFile
+from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import Admit, PoolEvent, WorkerFault
 from img2imgd.pool.worker import EXIT_ENGINE_LOST, Worker
 

@@ -101,7 +101,7 @@ RECIPE = '{"prompt":"<a> & \u5915, it\'s "x"","index":3}'
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
 def test_a_recipe_in_the_xmp_packet(tmp_path: Path, name: str) -> None:
-    packet = xmp_packet("img2imgd 1", RECIPE)
+    packet = xmp_packet(RECIPE)
     chunks = PngImagePlugin.PngInfo()
     chunks.add_itxt("XML:com.adobe.xmp", packet)
     options = {"pnginfo": chunks} if name == "a.png" else {"xmp": packet.encode()}
@@ -118,5 +118,5 @@ def test_a_recipe_that_another_program_made_an_attribute(tmp_path: Path, quote: 
 
 
 def test_foreign_xmp_holds_no_recipe(tmp_path: Path) -> None:
-    picture().save(tmp_path / "a.jpg", xmp=xmp_packet("another").encode())
+    picture().save(tmp_path / "a.jpg", xmp=xmp_packet().encode())
     assert inspect(tmp_path / "a.jpg", LIMITS).recipe is None

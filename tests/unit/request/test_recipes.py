@@ -15,6 +15,7 @@ from img2imgd.request import (
     BUILT_IN,
     GifKeys,
     GifSettings,
+    OutputSettings,
     Request,
     RequestKeys,
     StyleKeys,
@@ -107,7 +108,7 @@ def as_made(request: Request) -> Request:
 
 
 def resolved(wanted: RequestKeys) -> Request:
-    return resolve([wanted], gif=GifSettings(duration=300), **OPTIONS)
+    return resolve([wanted], outputs=OutputSettings(gif=GifSettings(duration=300)), **OPTIONS)
 
 
 def written_and_read(wanted: RequestKeys) -> RequestKeys:
@@ -143,21 +144,22 @@ def test_the_keys_of_a_frame_make_that_frame_alone(wanted: RequestKeys, pick: in
 
 
 def test_every_key_is_written_but_what_is_for_several_pictures_or_left_to_the_config() -> None:
-    request = resolve([RequestKeys(prompt="a", style=("x",), sheet=True)], **OPTIONS)
+    request = resolve([RequestKeys(prompt="a", style=("x",))], **OPTIONS)
     recipe = canonical_keys(request)
     left_out = {name for name, value in structs.asdict(recipe).items() if value is None}
-    assert left_out == {"images"}
+    assert left_out == {"images", "scheduler"}
     assert recipe.over(BUILT_IN) == recipe
-    request = resolve([RequestKeys(prompt="a")], **OPTIONS)
-    assert canonical_keys(request).sheet is None
+    named = resolve([RequestKeys(prompt="a", scheduler="ddim")], **OPTIONS)
+    assert canonical_keys(named).scheduler == "ddim"
 
 
 def test_keys_that_a_request_has_too_carry_over_by_themselves() -> None:
     both = set(RequestKeys.__struct_fields__) & set(Request.__struct_fields__)
-    assert {"strength", "model", "fit", "sheet", "seed", "n"} <= both
-    request = resolve([RequestKeys(prompt="a", fit="contain", n=3)], **OPTIONS)
+    assert {"strength", "model", "fit", "seed", "n", "format", "metadata", "scheduler"} <= both
+    wanted = RequestKeys(prompt="a", fit="contain", n=3, format="webp", quality=70)
+    request = resolve([wanted], **OPTIONS)
     written = canonical_keys(request)
-    special = {"prompt", "size", "sweep", "gif"}
+    special = {"prompt", "size", "sweep", "gif", "sheet"}
     assert all(getattr(written, name) == getattr(request, name) for name in both - special)
 
 
@@ -182,5 +184,5 @@ def test_a_frames_recipe_reads_as_plainly_as_can_be(wanted: RequestKeys, text: s
     assert recipe.startswith(text)
     assert recipe.endswith(
         "seed: 7\nn: 1\nsize: native\nfit: cover\nmodel: demo\nsweep: {}\n"
-        "gif: false\nsheet: false\n"
+        "gif: false\nsheet: false\nformat: png\nquality: 92\nmetadata: full\nrestore_size: false\n"
     )
