@@ -94,6 +94,8 @@ def describe_request(request: Request) -> str:
     if request.wants_gif:
         parts.append("a GIF")
     parts.append(f"model {request.model}")
+    if request.scheduler:
+        parts.append(f"scheduler {request.scheduler}")
     parts.append("a fresh seed" if request.seed_drawn else f"seed {request.seed}")
     return ", ".join(parts)
 

@@ -75,6 +75,11 @@ def test_equal_frames_get_files_of_their_own_or_the_same_refusal(tmp_path: Path)
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("scheduler", [None, "dpm++_2m_karras"])
+def test_a_task_names_the_scheduler_of_its_request(tmp_path: Path, scheduler: str | None) -> None:
+    assert job_of(tmp_path, scheduler=scheduler).task(0).scheduler == scheduler
+
+
 def test_a_sweep_has_a_gif_for_each_style_and_variation(tmp_path: Path) -> None:
     job = job_of(tmp_path, styles=("ink", "oil"), n=2, sweep={"strength": (0.2, 0.4)})
     made = [
