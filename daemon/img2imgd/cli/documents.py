@@ -124,6 +124,8 @@ def describe_request(request: Request, *, is_example: bool = False) -> str:
     if request.format != "png":
         parts.append(f"as {request.format}")
     parts.append(f"model {request.model}")
+    if request.scheduler:
+        parts.append(f"scheduler {request.scheduler}")
     parts.append("a fresh seed" if request.seed_drawn else f"seed {request.seed}")
     example = is_example or (request.seed_drawn and request.has_choices)
     return ("for example " if example else "") + ", ".join(parts)

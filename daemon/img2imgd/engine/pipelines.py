@@ -103,7 +103,8 @@ class PipelineEngine:
             self._pipe.scheduler = self._schedulers.take(task.scheduler, task.steps)
         except UnfitScheduler as unfit:
             return FrameRefused(task.job, task.index, str(unfit))
-        with _beginning_at(self._pipe, task):
+        # numpy makes black of what is not a number, with no more than a warning.
+        with np.errstate(invalid="raise"), _beginning_at(self._pipe, task):
             output = self._pipe(**self._arguments(task, picture, report))
         if any(getattr(output, "nsfw_content_detected", None) or ()):
             return FrameRefused(
@@ -157,6 +158,13 @@ class PipelineEngine:
                 "model or sequential."
             )
             return FrameRefused(task.job, task.index, reason, out_of_memory=True)
+        if isinstance(error, FloatingPointError):
+            log.warning("not a number job=%s frame=%d: %s", task.job, task.index, error)
+            reason = (
+                "The picture would be black: the model's numbers went out of range. Set "
+                "`engine.dtype` to fp32, or ask for other steps or another scheduler."
+            )
+            return FrameRefused(task.job, task.index, reason)
         log.error("frame not painted job=%s frame=%d", task.job, task.index, exc_info=error)
         reason = f"The model could not paint it ({type(error).__name__}: {first_line(error)})."
         return FrameRefused(task.job, task.index, reason)

@@ -77,8 +77,9 @@ class LmsScheduler(_diffusers.LMSDiscreteScheduler):
         return_dict: bool = True,
     ) -> Any:
         """As of the class above, with no more coefficients than there are derivatives."""
+        above: Any = super()
         order = min(order, len(self.derivatives) + 1)
-        return super().step(model_output, timestep, sample, order, return_dict)
+        return above.step(model_output, timestep, sample, order, return_dict)
 
 
 class DeisScheduler(_diffusers.DEISMultistepScheduler):
@@ -90,7 +91,8 @@ class DeisScheduler(_diffusers.DEISMultistepScheduler):
 
     def set_timesteps(self, *args: Any, **kwargs: Any) -> None:
         """As of the class above, with the end mended."""
-        super().set_timesteps(*args, **kwargs)
+        above: Any = super()
+        above.set_timesteps(*args, **kwargs)
         lowest = self.alphas_cumprod[0]
         self.sigmas[-1] = ((1 - lowest) / lowest) ** 0.5
 

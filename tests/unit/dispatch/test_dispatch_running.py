@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from running_jobs import job_of, stage
 
 from img2imgd.config import Config
@@ -40,6 +41,11 @@ def test_frames_that_are_staged_are_not_to_be_painted(tmp_path: Path) -> None:
     assert job.to_paint == [0, 1, 3]
     stage(job, 1, 2)
     assert job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.45, 0.6)}).to_paint == [0, 3]
+
+
+@pytest.mark.parametrize("scheduler", [None, "dpm++_2m_karras"])
+def test_a_task_names_the_scheduler_of_its_request(tmp_path: Path, scheduler: str | None) -> None:
+    assert job_of(tmp_path, scheduler=scheduler).task(0).scheduler == scheduler
 
 
 def test_a_painting_is_written_for_every_frame_that_is_equal_with_tags_of_its_own(

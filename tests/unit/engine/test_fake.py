@@ -78,6 +78,7 @@ def test_the_same_task_gives_the_same_picture(tmp_path: Path) -> None:
         {"strength": 0.6},
         {"guidance_scale": 1.0},
         {"steps": 5},
+        {"scheduler": "euler_a"},
     ],
 )
 def test_another_request_gives_another_picture(tmp_path: Path, change: dict[str, object]) -> None:

@@ -32,8 +32,9 @@ def test_all_parameters_that_mean_something_here_are_read() -> None:
         seed=187,
         size=(768, 512),
         strength=0.75,
+        scheduler="euler",
     )
-    assert infotext.ignored == ("Sampler", "Model hash", "Model", "Version")
+    assert infotext.ignored == ("Model hash", "Model", "Version")
 
 
 def test_windows_line_ends_are_read_alike() -> None:
@@ -42,13 +43,13 @@ def test_windows_line_ends_are_read_alike() -> None:
 
 def test_a_seed_of_minus_one_is_none() -> None:
     assert parse_infotext("a\nSteps: 20, Seed: -1, Sampler: Euler").keys == RequestKeys(
-        prompt="a", steps=20
+        prompt="a", steps=20, scheduler="euler"
     )
 
 
 def test_a_text_may_begin_with_the_negative_prompt() -> None:
     keys = parse_infotext("Negative prompt: ugly\nSteps: 20, Sampler: Euler, Seed: 3").keys
-    assert keys == RequestKeys(negative_prompt="ugly", steps=20, seed=3)
+    assert keys == RequestKeys(negative_prompt="ugly", steps=20, seed=3, scheduler="euler")
 
 
 @pytest.mark.parametrize("before", ["", "\n", " \n\n"])
@@ -93,7 +94,31 @@ def test_quoted_values_may_hold_commas_colons_and_quotes() -> None:
     line = r'Steps: 20, Seed: 3, Lora hashes: "a: 1, \"b\": 2, Seed: 9", Sampler: Euler'
     infotext = parse_infotext("a\n" + line)
     assert infotext.keys.seed == 3
-    assert infotext.ignored == ("Lora hashes", "Sampler")
+    assert infotext.ignored == ("Lora hashes",)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "scheduler", "ignored"),
+    [
+        ("Sampler: DPM++ 2M, Schedule type: Karras", "dpm++_2m_karras", ()),
+        ("Sampler: DPM++ 2M Karras", "dpm++_2m_karras", ()),
+        ("Sampler: DPM++ 2M", "dpm++_2m", ()),
+        ("Schedule type: Automatic, Sampler: DPM++ 2M", "dpm++_2m_karras", ()),
+        ("Sampler: Euler a, Schedule type: Automatic", "euler_a", ()),
+        ("Sampler: Euler a, Schedule type: Karras", "euler_a", ("Schedule type",)),
+        ("Sampler: Euler, Schedule type: KL Optimal", "euler", ("Schedule type",)),
+        ("Sampler: Restart, Schedule type: Karras", None, ("Sampler", "Schedule type")),
+        ("Sampler: DPM++ 2S a Karras", None, ("Sampler",)),
+        ("Schedule type: Karras, Model: x", None, ("Schedule type", "Model")),
+    ],
+)
+def test_sampler_and_schedule_type_are_the_scheduler_or_told_as_passed_over(
+    pairs: str, scheduler: str | None, ignored: tuple[str, ...]
+) -> None:
+    infotext = parse_infotext(f"a cat\nSteps: 20, CFG scale: 7, Seed: 3, {pairs}")
+    assert infotext.keys.scheduler == scheduler
+    assert infotext.ignored == ignored
+    assert infotext.keys.prompt == "a cat"
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_the_keys_of_a_frame_make_that_frame_alone(wanted: RequestKeys, pick: in
         assert getattr(alone, name) == getattr(frame, name), name
     assert (again.size, again.fit, again.model) == (request.size, request.fit, request.model)
     assert not again.wants_gif
-    assert again.sheet is False
+    assert again.sheet is None
 
 
 def test_every_key_is_written_but_what_is_for_several_pictures_or_left_to_the_config() -> None:

@@ -49,6 +49,7 @@ n: 4
 size: 768
 fit: cover
 model: sd21
+scheduler: dpm++_2m_karras
 sweep:
   strength: {from: 0.05, to: 0.95, step: 0.03}
 gif: {duration: 400, loop: 0, pingpong: false}

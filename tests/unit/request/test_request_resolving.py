@@ -55,16 +55,19 @@ def test_a_prompt_alone_gets_the_built_in_values() -> None:
         seed_drawn=True,
     )
     assert request.size is None
+    assert request.scheduler is None
     assert request.fit == "cover"
     assert request.frame_count == 1
 
 
 def test_the_strongest_layer_wins_key_by_key() -> None:
     request = request_of(
-        "strength: 0.3", "strength: 0.4\nsteps: 7", "prompt: a cat\nsteps: 8\nmodel: sd21"
+        "strength: 0.3",
+        "strength: 0.4\nsteps: 7\nscheduler: ddim",
+        "prompt: a cat\nsteps: 8\nmodel: sd21\nscheduler: euler",
     )
     assert (request.strength, request.steps, request.prompt) == (0.3, 7, "a cat")
-    assert request.model == "sd21"
+    assert (request.model, request.scheduler) == ("sd21", "ddim")
 
 
 @pytest.mark.parametrize("text", ["", "strength: 0.5", "prompt: '  '", "prompt: |\n  \n"])

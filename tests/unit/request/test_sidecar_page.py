@@ -27,6 +27,7 @@ def test_the_text_example_is_read_as_told() -> None:
     keys = read_sidecar("cat.txt", text.encode())
     assert (keys.steps, keys.guidance_scale, keys.seed) == (50, 9, 187)
     assert (keys.size, keys.strength) == ((768, 512), 0.75)
+    assert keys.scheduler == "euler"
 
 
 def test_the_answer_to_the_broken_example_is_the_programs_own() -> None:
