@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.drawing import choose
+from img2imgd.request.keys import RequestKeys
 from img2imgd.request.lists import STYLES_NAME, FromList, ListFiles, read_lines
-from img2imgd.request.styles import Style, StyleKeys, read_styles
+from img2imgd.request.styles import ADDS_NOTHING, Style, StyleKeys, read_styles
 
 T = TypeVar("T")
 
@@ -58,6 +59,17 @@ def describe_list(name: str, data: bytes) -> str:
     count = len(read_lines(name, data) if styles is None else styles)
     what = "a list of {} style" if styles is not None else "a list of {} line"
     return what.format(f"{count:,}") + ("" if count == 1 else "s")
+
+
+def may_name_lists(keys: RequestKeys) -> bool:
+    """True when a list may have to be read: one is named, or a style may be a list's."""
+    return isinstance(keys.prompt, FromList) or _names_styles(keys.style or ())
+
+
+def chooses_from_lists(keys: RequestKeys) -> bool:
+    """True when the seed decides which prompts or styles there are."""
+    listed = [keys.prompt, *(keys.style or ())]
+    return any(isinstance(i, FromList | StyleKeys) and i.choose is not None for i in listed)
 
 
 class _Unusable(Exception):
@@ -132,7 +144,7 @@ def _read(name: str, lists: ListFiles) -> bytes:
 
 
 def _names_styles(written: Iterable[str | StyleKeys]) -> bool:
-    """True when a style is only a text, so that it may be the name of one."""
+    """True when a style is only a text, here or in a list, so that it may be the name of one."""
     return any(isinstance(style, str) and style.strip() for style in written) or any(
         isinstance(style, StyleKeys) and style.source for style in written
     )
@@ -149,7 +161,7 @@ def _styles_of_list(name: str, lists: ListFiles, known: dict[str, Style]) -> Seq
     styles = read_styles(name, data)
     if styles is None:
         return [_by_text(line, known) for line in read_lines(name, data)]
-    styles = [style for style in styles if style.texts.prompt or style.texts.negative_prompt]
+    styles = [style for style in styles if style.texts != ADDS_NOTHING]
     if not styles:
         raise _Unusable(f"{shortened(name)} has no styles.", "Write one a row.")
     return styles
