@@ -22,7 +22,7 @@ _UNSAFE = re.compile(
     r'<>:"/\\|?*]+'
 )
 _INDEX_FIELD = re.compile(r"[-_. ]?\{index[^}]*\}")
-_PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*)(\{index[^}]*\})")
+_PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*?)(\{index[^}]*\})")
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 

@@ -89,36 +89,34 @@ def listed_prompts(written: str | Sequence[str] | FromList | None, lists: ListFi
         lines = read_lines(written.source, _read(written.source, lists))
         return Listed((_part(written.source, lines, written.choose),))
     except (_Unusable, DocumentError) as error:
-        return Listed(problem=_problem(written.source, error))
+        return Listed(problem=_problem(error))
 
 
 def listed_styles(written: Sequence[str | StyleKeys] | None, lists: ListFiles) -> Listed[Style]:
     """The styles of a request; a text that is the name of one in ``styles.csv`` stands for it."""
-    name = STYLES_NAME
     try:
         known = _known_styles(lists) if _names_styles(written or ()) else {}
         parts: list[_Part[Style]] = []
         for style in written or ():
             if isinstance(style, StyleKeys) and style.source:
-                name = style.source
-                styles = _styles_of_list(name, lists, known)
-                parts.append(_part(name, styles, style.choose))
+                styles = _styles_of_list(style.source, lists, known)
+                parts.append(_part(style.source, styles, style.choose))
             elif isinstance(style, StyleKeys):
                 parts.append(_Part([Style.named(style.name, style.prompt, style.negative_prompt)]))
             else:
                 parts.append(_Part([_by_text(style, known)]))
         _refuse_namesakes(style for part in parts for style in part.items)
     except (_Unusable, DocumentError) as error:
-        return Listed(problem=_problem(name, error))
+        return Listed(problem=_problem(error))
     listed = Listed(tuple(parts), _style_key)
     return Listed() if [part.items for part in parts] == [[Style.of_text("")]] else listed
 
 
-def _problem(name: str, error: _Unusable | DocumentError) -> Problem:
+def _problem(error: _Unusable | DocumentError) -> Problem:
     if isinstance(error, _Unusable):
         return error.problem
     told = "; ".join(str(problem) for problem in error.problems)
-    return Problem(f"the list {shortened(name)} cannot be used: {told}")
+    return Problem(f"the list {shortened(error.name)} cannot be used: {told}")
 
 
 def _part(name: str, items: Sequence[T], count: int | None) -> _Part[T]:

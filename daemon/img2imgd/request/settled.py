@@ -25,7 +25,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Prompts and styles are templates: :meth:`drawn` makes their choices. ``prompt`` is the first of
     ``prompts``, ``more_prompts`` are the others. ``styles`` are names, ``style_texts`` what they
-    add, "" adds nothing; job files of version 0.1 have names that are the texts themselves.
+    add, "" adds nothing; older job files have names that are the texts themselves.
     ``size`` None means the model's native size. ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
     ``sheet`` None leaves that to the config. ``seed_drawn`` tells a drawn seed from a given one.
