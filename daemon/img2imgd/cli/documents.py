@@ -14,9 +14,11 @@ from img2imgd.request import (
     ListFiles,
     Request,
     RequestKeys,
+    chooses_from_lists,
     describe_list,
     has_choices,
     is_list_name,
+    may_name_lists,
     parse_sidecar,
     read_defaults,
     resolve,
@@ -97,12 +99,12 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         outputs=config.outputs,
         lists=_lists(path, sidecar.keys, config),
     )
-    chosen = sidecar.keys.over(config.defaults).chooses_from_lists
+    chosen = chooses_from_lists(sidecar.keys.over(config.defaults))
     return describe_request(request, is_example=request.seed_drawn and chosen)
 
 
 def _lists(path: Path, keys: RequestKeys, config: Config) -> ListFiles | None:
-    if not keys.over(config.defaults).may_name_lists:
+    if not may_name_lists(keys.over(config.defaults)):
         return None
     from img2imgd.inbox.lists import lists_beside  # late: most sidecars name no list
 

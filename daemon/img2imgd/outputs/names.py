@@ -23,7 +23,7 @@ _UNSAFE = re.compile(
 )
 _OWN_FIELDS = re.compile(r"[-_. ]?\{(index|point)[^}]*\}")  # which a job's folder has none of
 _AXES = ("strength", "guidance_scale", "steps")  # the seed is in most names anyway
-_PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*)(\{index[^}]*\})")
+_PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*?)(\{index[^}]*\})")
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 

@@ -4,7 +4,7 @@ from img2imgd.request.drawing import draw, has_choices, literal
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import Infotext, parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
-from img2imgd.request.listed import describe_list
+from img2imgd.request.listed import chooses_from_lists, describe_list, may_name_lists
 from img2imgd.request.lists import (
     MAX_LIST_BYTES,
     FromList,
@@ -59,6 +59,7 @@ __all__ = [
     "StyleTexts",
     "a1111_name",
     "canonical_keys",
+    "chooses_from_lists",
     "describe_list",
     "draw",
     "frame_keys",
@@ -67,6 +68,7 @@ __all__ = [
     "is_pattern",
     "json_schema",
     "literal",
+    "may_name_lists",
     "parse_infotext",
     "parse_sidecar",
     "plain_keys",

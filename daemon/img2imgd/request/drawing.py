@@ -27,9 +27,10 @@ MAX_SEPARATOR = 20  # characters between several picks; it is repeated, so it is
 
 _SIGN = re.compile(r"\\[{|}]|[{|}]")
 _PICKS = re.compile(
-    rf"\s*(?:(\d{{1,2}})|(\d{{0,2}})-(\d{{0,2}}))\$\$(?:([^{{|}}$\\]{{0,{MAX_SEPARATOR}}})\$\$)?"
+    rf"\s*(?:(\d{{1,2}})|(\d{{0,2}})-(\d{{0,2}}))\$\$(?:([^{{|}}$\\]{{0,{MAX_SEPARATOR}}})\$\$)?",
+    re.ASCII,
 )
-_WEIGHT = re.compile(r"\s*(\d{1,6})(?:\.(\d{1,6}))?::")
+_WEIGHT = re.compile(r"\s*(\d{1,6})(?:\.(\d{1,6}))?::", re.ASCII)
 _UNIT = 1_000_000  # weights are whole multiples of one over this: no rounding, on any machine
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec import Meta, structs
 
 from img2imgd.document import WRITTEN, Check, Document, Refused, Settings, shortened
 from img2imgd.request.gif import GifKeys
-from img2imgd.request.lists import FromList, ListFiles, Text
+from img2imgd.request.lists import ListFiles, Prompts, Text
 from img2imgd.request.outputs import Format, Metadata, Quality, SheetKeys, flag_or_keys
 from img2imgd.request.schedulers import SchedulerName
-from img2imgd.request.styles import StyleKeys
+from img2imgd.request.styles import Styles
 from img2imgd.request.sweep import SweepKeys
 
 MIN_SIDE, MAX_SIDE = 64, 8192
@@ -70,37 +70,6 @@ def _texts(value: Any) -> Any:
     return tuple(texts)
 
 
-def _prompts(value: Any) -> Any:
-    """One text, several, or lines of a list."""
-    texts: list[Any] = [*value] if isinstance(value, list | tuple) else []
-    for text in texts:
-        if not isinstance(text, str):
-            raise Refused("must be texts, one for each prompt.", "Put each of them in quotes.")
-        if not text.strip():
-            raise Refused("one of the prompts is empty.", "Write it, or remove it.")
-    return _not_in_braces(value)
-
-
-def _styles(value: Any) -> Any:
-    """One style or several, as a tuple."""
-    if value is None:
-        return None
-    styles: list[Any] = [*value] if isinstance(value, list | tuple) else [value]
-    for style in styles:
-        if not isinstance(style, str | dict):
-            raise Refused("must be a text, a style, or a list of them.", "Put numbers in quotes.")
-        _not_in_braces(style)
-    return tuple(styles)
-
-
-def _not_in_braces(value: Any) -> Any:
-    """Refuse what YAML makes of a text that begins with a choice."""
-    if isinstance(value, dict) and any("|" in key for key in cast("dict[str, Any]", value)):
-        raise Refused("a text that begins with a brace is no text to YAML.",
-                      'Put the whole text in quotes: "{oil|ink}".')  # fmt: skip
-    return cast("Any", value)
-
-
 def _image_names(value: Any) -> Any:
     """Names or globs in the sidecar's own folder: nothing that leads out of it, nothing hidden."""
     names = _texts(value)
@@ -120,19 +89,6 @@ def _image_names(value: Any) -> Any:
     return names
 
 
-_STYLE_OR_STYLES = {
-    WRITTEN: {
-        "anyOf": [
-            {"type": "string"},
-            {"$ref": "#/$defs/StyleKeys"},
-            {
-                "type": "array",
-                "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/StyleKeys"}]},
-            },
-            {"type": "null"},
-        ]
-    }
-}
 _TEXT_OR_TEXTS = {
     WRITTEN: {
         "anyOf": [
@@ -166,20 +122,9 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "files": "images", "image": "images", "pictures": "images",
     }  # fmt: skip
 
-    prompt: Annotated[
-        Text | tuple[Text, ...] | FromList | None,
-        Check(_prompts),
-        Meta(description="What the picture is to become; several give a frame each."),
-    ] = None
+    prompt: Prompts = None
     negative_prompt: Annotated[Text | None, Meta(description="What to keep out of it.")] = None
-    style: Annotated[
-        tuple[Text | StyleKeys, ...] | None,
-        Check(_styles),
-        Meta(
-            description='Appended as " by STYLE"; a list gives a frame each.',
-            extra_json_schema=_STYLE_OR_STYLES,
-        ),
-    ] = None
+    style: Styles = None
     strength: Annotated[
         Strength | None,
         Meta(description="How far to leave the original: near 0 keeps it, 1 ignores it."),
@@ -251,17 +196,6 @@ class RequestKeys(Settings, frozen=True, dict=True):
     def lists(self) -> ListFiles | None:
         """Where lists are looked up; None: where those of the picture are."""
         return self._lists
-
-    @property
-    def may_name_lists(self) -> bool:
-        """True when a list may have to be read: one is named, or a style may be a list's."""
-        return bool(self.style) or isinstance(self.prompt, FromList)
-
-    @property
-    def chooses_from_lists(self) -> bool:
-        """True when the seed decides which prompts or styles there are."""
-        listed = [self.prompt, *(self.style or ())]
-        return any(isinstance(i, FromList | StyleKeys) and i.choose is not None for i in listed)
 
     @property
     def has_prompt(self) -> bool:

@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.drawing import choose
+from img2imgd.request.keys import RequestKeys
 from img2imgd.request.lists import STYLES_NAME, FromList, ListFiles, read_lines
-from img2imgd.request.styles import Style, StyleKeys, read_styles
+from img2imgd.request.styles import ADDS_NOTHING, Style, StyleKeys, read_styles
 
 T = TypeVar("T")
 
@@ -60,6 +61,17 @@ def describe_list(name: str, data: bytes) -> str:
     return what.format(f"{count:,}") + ("" if count == 1 else "s")
 
 
+def may_name_lists(keys: RequestKeys) -> bool:
+    """True when a list may have to be read: one is named, or a style may be a list's."""
+    return isinstance(keys.prompt, FromList) or _names_styles(keys.style or ())
+
+
+def chooses_from_lists(keys: RequestKeys) -> bool:
+    """True when the seed decides which prompts or styles there are."""
+    listed = [keys.prompt, *(keys.style or ())]
+    return any(isinstance(i, FromList | StyleKeys) and i.choose is not None for i in listed)
+
+
 class _Unusable(Exception):
     """A list that cannot be used; carries the problem."""
 
@@ -77,36 +89,34 @@ def listed_prompts(written: str | Sequence[str] | FromList | None, lists: ListFi
         lines = read_lines(written.source, _read(written.source, lists))
         return Listed((_part(written.source, lines, written.choose),))
     except (_Unusable, DocumentError) as error:
-        return Listed(problem=_problem(written.source, error))
+        return Listed(problem=_problem(error))
 
 
 def listed_styles(written: Sequence[str | StyleKeys] | None, lists: ListFiles) -> Listed[Style]:
     """The styles of a request; a text that is the name of one in ``styles.csv`` stands for it."""
-    name = STYLES_NAME
     try:
         known = _known_styles(lists) if _names_styles(written or ()) else {}
         parts: list[_Part[Style]] = []
         for style in written or ():
             if isinstance(style, StyleKeys) and style.source:
-                name = style.source
-                styles = _styles_of_list(name, lists, known)
-                parts.append(_part(name, styles, style.choose))
+                styles = _styles_of_list(style.source, lists, known)
+                parts.append(_part(style.source, styles, style.choose))
             elif isinstance(style, StyleKeys):
                 parts.append(_Part([Style.named(style.name, style.prompt, style.negative_prompt)]))
             else:
                 parts.append(_Part([_by_text(style, known)]))
         _refuse_namesakes(style for part in parts for style in part.items)
     except (_Unusable, DocumentError) as error:
-        return Listed(problem=_problem(name, error))
+        return Listed(problem=_problem(error))
     listed = Listed(tuple(parts), _style_key)
     return Listed() if [part.items for part in parts] == [[Style.of_text("")]] else listed
 
 
-def _problem(name: str, error: _Unusable | DocumentError) -> Problem:
+def _problem(error: _Unusable | DocumentError) -> Problem:
     if isinstance(error, _Unusable):
         return error.problem
     told = "; ".join(str(problem) for problem in error.problems)
-    return Problem(f"the list {shortened(name)} cannot be used: {told}")
+    return Problem(f"the list {shortened(error.name)} cannot be used: {told}")
 
 
 def _part(name: str, items: Sequence[T], count: int | None) -> _Part[T]:
@@ -132,7 +142,7 @@ def _read(name: str, lists: ListFiles) -> bytes:
 
 
 def _names_styles(written: Iterable[str | StyleKeys]) -> bool:
-    """True when a style is only a text, so that it may be the name of one."""
+    """True when a style is only a text, here or in a list, so that it may be the name of one."""
     return any(isinstance(style, str) and style.strip() for style in written) or any(
         isinstance(style, StyleKeys) and style.source for style in written
     )
@@ -149,7 +159,7 @@ def _styles_of_list(name: str, lists: ListFiles, known: dict[str, Style]) -> Seq
     styles = read_styles(name, data)
     if styles is None:
         return [_by_text(line, known) for line in read_lines(name, data)]
-    styles = [style for style in styles if style.texts.prompt or style.texts.negative_prompt]
+    styles = [style for style in styles if style.texts != ADDS_NOTHING]
     if not styles:
         raise _Unusable(f"{shortened(name)} has no styles.", "Write one a row.")
     return styles

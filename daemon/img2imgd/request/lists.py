@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, cast
 
 from msgspec import Meta, field
 
@@ -111,6 +111,32 @@ class FromList(Settings, frozen=True):
 
     source: ListName = field(name="from")
     choose: Count = None
+
+
+def _prompts(value: Any) -> Any:
+    """One text, several, or lines of a list."""
+    texts: list[Any] = [*value] if isinstance(value, list | tuple) else []
+    for text in texts:
+        if not isinstance(text, str):
+            raise Refused("must be texts, one for each prompt.", "Put each of them in quotes.")
+        if not text.strip():
+            raise Refused("one of the prompts is empty.", "Write it, or remove it.")
+    return no_braces(value)
+
+
+def no_braces(value: Any) -> Any:
+    """Refuse what YAML makes of a text that begins with a choice."""
+    if isinstance(value, dict) and any("|" in key for key in cast("dict[str, Any]", value)):
+        raise Refused("a text that begins with a brace is no text to YAML.",
+                      'Put the whole text in quotes: "{oil|ink}".')  # fmt: skip
+    return cast("Any", value)
+
+
+Prompts = Annotated[
+    Text | tuple[Text, ...] | FromList | None,
+    Check(_prompts),
+    Meta(description="What the picture is to become; several give a frame each."),
+]
 
 
 def read_lines(name: str, data: bytes) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Prompts and styles are templates: :meth:`drawn` makes their choices. ``prompt`` is the first of
     ``prompts``, ``more_prompts`` are the others. ``styles`` are names, ``style_texts`` what they
-    add, "" adds nothing; job files of version 0.1 have names that are the texts themselves.
+    add, "" adds nothing; older job files have names that are the texts themselves.
     ``size`` None means the model's native size, ``scheduler`` None the one it has in the config.
     ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.

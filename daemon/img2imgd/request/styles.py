@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 import msgspec
 from msgspec import Meta, field
 
-from img2imgd.document import Refused, Settings
+from img2imgd.document import WRITTEN, Check, Refused, Settings
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.drawing import draw
 from img2imgd.request.lists import (
@@ -23,10 +23,12 @@ from img2imgd.request.lists import (
     Count,
     ListName,
     Text,
+    no_braces,
     read_rows,
 )
 
 PLACEHOLDER = "{prompt}"
+_BY = f"{PLACEHOLDER} by "
 
 
 class StyleKeys(Settings, frozen=True):
@@ -65,11 +67,44 @@ class StyleKeys(Settings, frozen=True):
         return keys
 
 
+def _styles(value: Any) -> Any:
+    """One style or several, as a tuple."""
+    if value is None:
+        return None
+    styles: list[Any] = [*value] if isinstance(value, list | tuple) else [value]
+    for style in styles:
+        if not isinstance(style, str | dict):
+            raise Refused("must be a text, a style, or a list of them.", "Put numbers in quotes.")
+        no_braces(style)
+    return tuple(styles)
+
+
+_WRITTEN = {
+    "anyOf": [
+        {"type": "string"},
+        {"$ref": "#/$defs/StyleKeys"},
+        {"type": "array", "items": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/StyleKeys"}]}},
+        {"type": "null"},
+    ]
+}
+Styles = Annotated[
+    tuple[Text | StyleKeys, ...] | None,
+    Check(_styles),
+    Meta(
+        description='Appended as " by STYLE"; a list gives a frame each.',
+        extra_json_schema={WRITTEN: _WRITTEN},
+    ),
+]
+
+
 class StyleTexts(msgspec.Struct, frozen=True):
     """What a style adds to the prompts: templates, whose choices are drawn with each variation."""
 
     prompt: str = ""
     negative_prompt: str = ""
+
+
+ADDS_NOTHING = StyleTexts(PLACEHOLDER)
 
 
 class Style(msgspec.Struct, frozen=True):
@@ -82,6 +117,8 @@ class Style(msgspec.Struct, frozen=True):
     def named(cls, name: str | None, prompt: str | None, negative_prompt: str | None) -> Style:
         """A style as it was written, in one line; without a name it is called as its text."""
         texts = StyleTexts(one_line(prompt or ""), one_line(negative_prompt or ""))
+        if texts == StyleTexts():
+            texts = ADDS_NOTHING
         return cls(one_line(name or "") or texts.prompt or texts.negative_prompt, texts)
 
     @classmethod
@@ -95,7 +132,7 @@ def text_style(text: str) -> StyleTexts:
     """What a style that is only a text adds."""
     if not text or PLACEHOLDER in text:
         return StyleTexts(text)
-    return StyleTexts(f"{PLACEHOLDER} by {text}")
+    return StyleTexts(_BY + text)
 
 
 def one_line(text: str) -> str:
@@ -106,9 +143,12 @@ def one_line(text: str) -> str:
 def join(prompt: str, style: str, seed: int) -> str:
     """A drawn prompt with what a style's template, once drawn, adds to it.
 
-    Where the placeholder was in an option that was not drawn, the prompt is not lost.
+    Where the placeholder was in an option that was not drawn, the prompt is not lost; nor does it
+    end in "by" where nobody was drawn.
     """
     added = draw(style, seed, {"prompt": prompt})
+    if style.startswith(_BY) and not added.removeprefix(f"{prompt} by ").strip():
+        return prompt
     if prompt and added != draw(style, seed, {"prompt": ""}):
         return added
     return ", ".join(part for part in (prompt, added.strip(", ")) if part)

@@ -84,7 +84,7 @@ def test_options_come_as_often_as_their_weights_say(
 @pytest.mark.parametrize(
     "text",
     ["", "a cat", "{cat}", "{prompt}", "{}", "a | b", "{a", "a}", "{a|b", "a|b}", "{2$$a}",
-     "{2::a}", "(a:1.2)", "[a|b]", r"a \(b\) \\ c", "$$", "{2$$", "{1-$$a"],
+     "{2::a}", "(a:1.2)", "[a|b]", r"a \(b\) \\ c", "$$", "{2$$", "{1-$$a", "{٢$$a}"],
 )  # fmt: skip
 def test_what_is_no_choice_is_itself(text: str) -> None:
     assert {draw(text, seed) for seed in range(20)} == {text}

@@ -73,7 +73,7 @@ def test_a_table_of_styles_is_read_as_the_web_ui_reads_it() -> None:
     assert read_styles("styles.csv", STYLES.encode()) == (
         Style("Watercolour", StyleTexts("{prompt}, watercolour, soft light", 'photo, "3d"')),
         Style("Ink", StyleTexts("ink drawing")),
-        Style("None", StyleTexts()),
+        Style("None", StyleTexts("{prompt}")),
     )
     old = read_styles("old.csv", b"name,text\nInk,ink drawing\n")
     assert old == (Style("Ink", StyleTexts("ink drawing")),)

@@ -10,7 +10,16 @@ import pytest
 
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.job import plan_frames
-from img2imgd.request import Request, RequestKeys, StyleTexts, read_defaults, read_sidecar, resolve
+from img2imgd.request import (
+    Request,
+    RequestKeys,
+    StyleKeys,
+    StyleTexts,
+    canonical_keys,
+    read_defaults,
+    read_sidecar,
+    resolve,
+)
 
 ARTISTS = "artist\ncarl rungius\nthomas moran\nalbert bierstadt\nwinslow homer\n"
 STYLES = 'name,prompt,negative_prompt\nOil,"oil painting of {prompt}",photo\nInk,ink drawing,\n'
@@ -127,6 +136,7 @@ def test_equal_texts_of_two_styles_are_painted_once() -> None:
         ("{prompt: '{0::{prompt} by day|by night}'}", "a lake, by night", "ugly"),
         ("{prompt: '\\{prompt\\} by night'}", "a lake, {prompt} by night", "ugly"),
         ("''", "a lake", "ugly"),
+        ("'{0::ink|}'", "a lake", "ugly"),
     ],
 )
 def test_a_style_joins_the_prompts_as_in_the_web_ui(style: str, prompt: str, negative: str) -> None:
@@ -204,6 +214,10 @@ def test_lines_of_a_list_name_styles_too() -> None:
 def test_a_style_without_any_text_is_no_style_of_a_list() -> None:
     files = {"s.csv": "name,prompt,negative_prompt\n---,,\nInk,ink,\n"}
     assert request_of("prompt: a\nstyle: {from: s.csv}", files=files).styles == ("Ink",)
+    files["styles.csv"] = files["s.csv"]
+    named = request_of("prompt: a\nstyle: '---'", files=files)
+    assert [frame.prompt for frame in plan_frames(named)] == ["a"]
+    assert canonical_keys(named).style == (StyleKeys("---", "{prompt}"),)
     files = {"s.csv": "name,prompt,negative_prompt\n---,,\n"}
     (problem,) = problems_of("prompt: a\nstyle: {from: s.csv}", files=files)
     assert "has no styles" in problem.message

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from img2imgd.errors import DocumentError
-from img2imgd.request import BUILT_IN, RequestKeys, read_sidecar
+from img2imgd.job import plan_frames
+from img2imgd.request import BUILT_IN, RequestKeys, draw, read_sidecar, resolve
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sidecar.md").read_text(encoding="utf-8")
 
@@ -35,6 +36,27 @@ def test_the_answer_to_the_broken_example_is_the_programs_own() -> None:
     with pytest.raises(DocumentError) as caught:
         read_sidecar("cat.yaml", broken.encode())
     assert str(caught.value) + "\n" == answer
+
+
+def test_the_styles_example_makes_what_its_comments_say() -> None:
+    (text,) = (block for block in blocks("yaml") if "seen by an owl" in block)
+    request = resolve(
+        [read_sidecar("cat.yaml", text.encode())],
+        default_model="demo", models=["demo"], draw_seed=lambda: 1, max_frames=9, name="cat.yaml",
+    )  # fmt: skip
+    assert [frame.prompt for frame in plan_frames(request)] == re.findall(r" # (.*)", text)
+
+
+def test_every_row_about_choices_is_true() -> None:
+    section = PAGE.partition("## Choices\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| (`.*`) \| (.*) \|$", section, flags=re.MULTILINE))
+    assert len(rows) == 8
+    for cell, told in rows.items():
+        for text in re.findall(r"`([^`]+)`", cell.replace(r"\|", "|")):
+            drawn = {draw(text, seed) for seed in range(60)}
+            literally = "themselves" in told or "ordinary" in told
+            assert (drawn == {text.replace("\\", "")}) is literally, text
+            assert all(example in drawn for example in re.findall(r"`(\w+, \w+)`", told))
 
 
 def test_every_key_has_a_row_in_the_order_of_the_schema() -> None:
