@@ -45,7 +45,12 @@ def find_recipe(image: Image.Image) -> str | None:
         packet = _whole_file(image)
     elif isinstance(packet, str):
         packet = packet.encode()
-    found = _RECIPE.search(packet) if isinstance(packet, bytes) else None
+    return recipe_in(packet) if isinstance(packet, bytes) else None
+
+
+def recipe_in(packet: bytes) -> str | None:
+    """The recipe within an XMP packet, or None."""
+    found = _RECIPE.search(packet)
     if found is None:
         return None
     escaped = next(text for text in found.groups() if text is not None)
