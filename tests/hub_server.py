@@ -65,8 +65,12 @@ class HubServer:
 
     @property
     def url(self) -> str:
-        """For HF_ENDPOINT."""
+        """Where it is."""
         return f"http://127.0.0.1:{self.port}"
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Variables for programs that are to use it, with their cache under ``home``."""
+        return {"HF_ENDPOINT": self.url, "HF_HOME": str(home)}
 
     def add(self, repo: str, source: Path | dict[str, bytes], **changes: Any) -> Repository:
         """Serve a folder or files under an id."""

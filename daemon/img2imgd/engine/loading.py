@@ -109,7 +109,7 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, torch.device, torch.
 
 
 def _locate(model: ModelSpec) -> str:
-    """The local folder or hub id to load, after redirects; refuses what cannot be one."""
+    """The local folder to load; refuses what cannot be one."""
     path = Path(model.source)
     if path.suffix in SINGLE_FILES:
         raise ModelUnavailable(
@@ -117,8 +117,6 @@ def _locate(model: ModelSpec) -> str:
             "Use a diffusers folder: diffusers' scripts/convert_original_stable_diffusion_to_"
             "diffusers.py makes one from a checkpoint.",
         )
-    if not path.is_absolute() and not path.is_dir():
-        return model.source
     if not path.is_dir():
         raise ModelUnavailable(
             f"Model {model.name}: there is no folder {path}.",

@@ -43,13 +43,12 @@ class Hub:
     """
 
     def __init__(self, endpoint: str | None = None, cache: Path | None = None) -> None:
-        # Read once, when the library is imported.
-        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when it is imported
         import huggingface_hub
         from huggingface_hub import constants
-        from huggingface_hub.utils import logging
+        from huggingface_hub.utils import disable_progress_bars, logging
 
+        disable_progress_bars()
         logging.set_verbosity_error()  # it tells of each retry; this program tells once
         self.endpoint = endpoint or constants.ENDPOINT
         self.cache = cache or Path(constants.HF_HUB_CACHE)

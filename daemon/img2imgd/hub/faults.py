@@ -50,7 +50,7 @@ def _of_repository(hub: Hub, source: HubSource, cause: BaseException) -> HubFaul
             return _no_revision(hub, source)
         case errors.DisabledRepoError():
             return HubFault(f"{source.repo} has been disabled on the hub.", "Take another model.")
-        case errors.EntryNotFoundError():
+        case errors.RemoteEntryNotFoundError():
             return HubFault(
                 f"{source.repo} lists a file that it does not hold.",
                 "Try again later, or take another revision of it.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def plan(hub: Hub, wanted: Wanted) -> Plan:
     files = tuple(file for file in listing.files if file.name in names)
     blobs = hub.folder(source) / "blobs"
     missing = {
-        file: max(file.size - bytes_here(blobs / file.digest), 0)
+        file: file.size - bytes_here(blobs / file.digest, file.size)
         for file in files
         if not _has_size(blobs / file.digest, file.size)
     }
@@ -80,7 +80,7 @@ def require_space(hub: Hub, plans: Sequence[Plan], keep_free: float) -> int:
 
 
 def download(hub: Hub, planned: Plan, advance: Advance, pauses: tuple[float, ...] = PAUSES) -> Path:
-    """Bring what is missing; the folder of the repository here, or the file or folder wanted of it.
+    """Bring what is missing; the folder here that holds it, of a LoRA its file.
 
     Raises:
         HubFault: it cannot be had; what has come stays, and the next call goes on from there.
@@ -97,8 +97,8 @@ def download(hub: Hub, planned: Plan, advance: Advance, pauses: tuple[float, ...
                 stale.unlink(missing_ok=True)
             url = hub.url(source, planned.commit, file.name)
             download_blob(url, file, blob, advance, pauses)
-    snapshot = hub.register(source, [file.name for file in planned.files])
-    return snapshot / source.path
+    names = [file.name for file in planned.files]
+    return _place(planned.wanted, hub.register(source, names), names)
 
 
 def local_copy(hub: Hub, wanted: Wanted) -> Path:
@@ -115,7 +115,14 @@ def local_copy(hub: Hub, wanted: Wanted) -> Path:
     if missing:
         more = f" and {len(missing) - 2} more" if len(missing) > 2 else ""
         raise HubFault(f"{source} is here in part: {', '.join(missing[:2])}{more} missing.")
-    return snapshot / source.path
+    return _place(wanted, snapshot, names)
+
+
+def _place(wanted: Wanted, snapshot: Path, names: Collection[str]) -> Path:
+    if wanted.kind == "lora":
+        (name,) = names
+        return snapshot / name
+    return snapshot / wanted.source.path
 
 
 def _snapshot(hub: Hub, wanted: Wanted) -> Path:

@@ -34,10 +34,11 @@ def part_of(blob: Path) -> Path:
     return blob.with_name(f"{blob.name}.incomplete")
 
 
-def bytes_here(blob: Path) -> int:
-    """Bytes of a blob that an interrupted download has left."""
+def bytes_here(blob: Path, size: int) -> int:
+    """Bytes of a blob of ``size`` that an interrupted download has left."""
     with contextlib.suppress(OSError):
-        return part_of(blob).stat().st_size
+        here = part_of(blob).stat().st_size
+        return here if here <= size else 0  # else it is of something else, and begins anew
     return 0
 
 
