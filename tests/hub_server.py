@@ -48,19 +48,18 @@ class HubServer:
     """The server's state; tests change it between and during requests.
 
     ``cuts`` and ``statuses`` are used up one by one: after how many bytes the connection of a large
-    file's download is cut, and what the next requests are answered with. While ``gate`` is closed
-    such a download stands still after ``stall_after`` bytes.
+    file's download is cut, and what the next requests are answered with (None: as it should be).
+    While ``gate`` is not set such a download stands still after ``stall_after`` bytes.
     """
 
     port: int
     repositories: dict[str, Repository] = field(default_factory=dict[str, Repository])
     requests: list[Request] = field(default_factory=list[Request])
     cuts: list[int] = field(default_factory=list[int])
-    statuses: list[int] = field(default_factory=list[int])
+    statuses: list[int | None] = field(default_factory=list[int | None])
     token: str = "hf_right"  # noqa: S105 - a test's
     ranges: bool = True
     stall_after: int | None = None
-    stalled: threading.Event = field(default_factory=threading.Event)
     gate: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -149,8 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.requests.append(Request(self.command, path, begin, authorized, self._sent))
 
     def _route(self, path: str, query: dict[str, str]) -> None:
-        if self.hub.statuses:
-            self._error(self.hub.statuses.pop(0))
+        status = self.hub.statuses.pop(0) if self.hub.statuses else None
+        if status is not None:
+            self._error(status)
         elif path == "/api/models":
             self._search(query)
         elif path.startswith("/content/"):
@@ -262,9 +262,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         stall = self.hub.stall_after if self.path.startswith("/content/") else None
-        if stall is not None:
+        if stall is not None and stall < len(body):
             self._write(body[:stall])
-            self.hub.stalled.set()
             self.hub.gate.wait()
             body = body[stall:]
         self._write(body if cut is None else body[:cut])

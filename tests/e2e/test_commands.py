@@ -66,7 +66,7 @@ def test_a_command_that_paints_nothing_imports_nothing_heavy(
 def test_version_and_help(root: ServedRoot) -> None:
     assert root.command("--version").stdout == f"img2imgd {__version__}\n"
     help_text = root.command("--help").stdout
-    for command in ("run", "once", "demo", "init", "check", "status", "schema"):
+    for command in ("run", "once", "demo", "fetch", "init", "check", "status", "schema"):
         assert command in help_text
     assert "exit codes" in help_text
 

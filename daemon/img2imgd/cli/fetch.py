@@ -61,7 +61,7 @@ def fetch(arguments: argparse.Namespace) -> Exit:
     if arguments.dry_run:
         return Exit.OK if len(fetches) == len(rows) else Exit.ENVIRONMENT
     done = [found.name for found in fetches if _download(hub, found)]
-    _say_how_to_use(config, [name for name in done if rows[name].source != name])
+    _say_how_to_use(config, [found.name for found in fetches if found.plans and found.name in done])
     return Exit.OK if len(done) == len(rows) else Exit.ENVIRONMENT
 
 
@@ -151,8 +151,11 @@ def _progress(found: _Fetch) -> Generator[Advance]:
 
 
 def _say_how_to_use(config: Config, names: Sequence[str]) -> None:
-    if names:
-        print(f"Paint with it: model: {names[0]}, in a sidecar or for all in the config.")
+    for name in names:
+        what = (
+            f"model: {name}" if name in config.models else f"models: {{NAME: {{source: {name}}}}}"
+        )
+        print(f"{name}: to paint with it, write `{what}` in the config")
     if names and config.offline:
         print("The config says offline: true, so the daemon itself downloads nothing.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -101,6 +102,8 @@ def _no_revision(hub: Hub, source: HubSource) -> HubFault:
 
 
 def _of_answer(hub: Hub, source: HubSource, status: int) -> HubFault:
+    if status == 404:
+        return _not_found(hub, source)
     if status == 401:
         return HubFault(
             f"the hub does not accept the token that it was sent for {source.repo}.",
@@ -138,7 +141,7 @@ def _of_network(hub: Hub, cause: BaseException) -> HubFault | None:
                 "the Hugging Face library is set to offline.",
                 "Unset HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE to download.",
             )
-        case errors.FileMetadataError():
+        case errors.FileMetadataError() | json.JSONDecodeError():
             return HubFault(
                 f"{hub.endpoint} does not answer as the hub does.",
                 "Look at HF_ENDPOINT, and for a proxy or a login page in between.",
