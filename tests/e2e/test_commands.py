@@ -32,6 +32,7 @@ def _argument_lists(root: ServedRoot, folder: Path) -> dict[str, list[str | Path
         "status": ["status", "-c", root.config],
         "status --json": ["status", "--json", "-c", root.config],
         "check": ["check", sidecar, "-c", root.config],
+        "fetch": ["fetch", "demo", "-c", root.config],
         "schema sidecar": ["schema", "sidecar"],
         "schema config": ["schema", "config"],
         "init": ["init", folder / "fresh"],
@@ -40,7 +41,7 @@ def _argument_lists(root: ServedRoot, folder: Path) -> dict[str, list[str | Path
 
 @pytest.mark.parametrize(
     "command",
-    ["--help", "--version", "status", "status --json", "check", "schema sidecar",
+    ["--help", "--version", "status", "status --json", "check", "fetch", "schema sidecar",
      "schema config", "init"],
 )  # fmt: skip
 def test_a_command_that_paints_nothing_imports_nothing_heavy(

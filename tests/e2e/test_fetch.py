@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -145,6 +147,25 @@ def test_ctrl_c_leaves_a_part_from_which_the_next_run_goes_on(
     resumed = [request for request in hub_server.downloads() if request.begin]
     assert [(request.begin, request.sent) for request in resumed] == [(20_000, whole - 20_000)]
     assert (snapshot(environment) / UNET).read_bytes() == (tiny / UNET).read_bytes()
+
+
+def test_a_terminal_shows_a_bar(root: ServedRoot, environment: dict[str, str]) -> None:
+    write_config(root)
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [PROGRAM, "fetch", "-c", root.config],
+        stdout=terminal, stderr=terminal, env={**os.environ, **environment, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while piece := os.read(screen, 65_536):
+            shown += piece
+    os.close(screen)
+    assert process.wait(20) == 0
+    assert "━━━" in shown.decode()
+    assert "444" in shown.decode()
+    assert "complete in" in shown.decode()
 
 
 def test_a_dry_run_says_the_size_and_brings_nothing(

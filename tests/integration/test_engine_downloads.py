@@ -62,7 +62,7 @@ def test_a_download_says_what_it_brings_where_to_and_when_it_is_done(
     caplog.set_level(logging.INFO, "img2imgd")
     with_local_files(model())
     first, second, third = caplog.messages
-    assert first == "not on this machine model=mine: them/it is not on this machine."
+    assert first == "model missing model=mine: them/it is not on this machine."
     assert second.startswith(
         f"downloading model=mine source=them/it: 200 kB in 4 files to {hub.cache}, "
     )

@@ -146,6 +146,18 @@ def test_a_hub_that_stays_down_is_given_up_and_what_came_stays(
     assert part_of(blob(hub)).stat().st_size == 100_000
 
 
+def test_an_answer_that_ends_early_as_if_it_were_whole_is_not_asked_for_for_ever(
+    hub_server: HubServer, hub: Hub
+) -> None:
+    planned = plan(hub, MODEL)
+    repository = hub_server.repositories["them/it"]
+    repository.files["unet/config.json"] = b"{"
+    with pytest.raises(HubFault, match="unet/config.json ended early"):
+        download(hub, planned, lambda _: None, (0.0, 0.0))
+    asked = [r for r in hub_server.requests if r.path.endswith("unet/config.json")]
+    assert 2 <= len(asked) <= 5
+
+
 def test_a_server_that_knows_no_ranges_sends_all_again(hub_server: HubServer, hub: Hub) -> None:
     begin(hub_server, hub, 100_000)
     hub_server.ranges = False

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from img2imgd.cli.configured import config_of
-from img2imgd.config import DEMO_MODEL, Config, ModelConfig
+from img2imgd.config import DEMO_MODEL, Config
+from img2imgd.dispatch.models import model_spec
 from img2imgd.document import nearest
+from img2imgd.engine.downloading import sources_of
+from img2imgd.engine.protocol import ModelSpec
 from img2imgd.errors import Exit, UsageError
 from img2imgd.hub import (
     MOVED,
     Advance,
     Hub,
     HubFault,
-    ModelSources,
     Plan,
     ProgressLines,
     download,
@@ -47,9 +49,9 @@ def fetch(arguments: argparse.Namespace) -> Exit:
     if not names:
         print("The models table names no model; demo is built in. Add one, or name a hub id.")
         return Exit.OK
-    rows = {name: _row(config, name) for name in names}
+    models = [_model(config, name) for name in names]
     hub = Hub()
-    planned = [_plan(hub, name, row) for name, row in rows.items()]
+    planned = [_plan(hub, model) for model in models]
     fetches = [found for found in planned if found is not None]
     free = require_space(
         hub,
@@ -59,22 +61,22 @@ def fetch(arguments: argparse.Namespace) -> Exit:
     for found in fetches:
         _announce(hub, found, free)
     if arguments.dry_run:
-        return Exit.OK if len(fetches) == len(rows) else Exit.ENVIRONMENT
+        return Exit.OK if len(fetches) == len(models) else Exit.ENVIRONMENT
     done = [found.name for found in fetches if _download(hub, found)]
     _say_how_to_use(config, [found.name for found in fetches if found.plans and found.name in done])
-    return Exit.OK if len(done) == len(rows) else Exit.ENVIRONMENT
+    return Exit.OK if len(done) == len(models) else Exit.ENVIRONMENT
 
 
-def _row(config: Config, name: str) -> ModelConfig:
+def _model(config: Config, name: str) -> ModelSpec:
     """The model of that name in the table, or a hub id as if it stood there.
 
     Raises:
         UsageError: it is neither.
     """
     if name in config.models:
-        return config.models[name]
+        return model_spec(config, name)
     if hub_source(name) is not None:
-        return ModelConfig(source=name)
+        return ModelSpec(name, source=name)
     near = nearest(name, config.models)
     table = ", ".join(sorted(config.models))
     raise UsageError(
@@ -83,22 +85,15 @@ def _row(config: Config, name: str) -> ModelConfig:
     )
 
 
-def _plan(hub: Hub, name: str, row: ModelConfig) -> _Fetch | None:
+def _plan(hub: Hub, model: ModelSpec) -> _Fetch | None:
     """Ask the hub about a model; None where it cannot be had, which is said."""
-    if row.source in MOVED:
-        print(f"{name}: {row.source} has moved to {MOVED[row.source]}")
-    sources = ModelSources(
-        source=row.source,
-        revision=row.revision,
-        variant=row.variant,
-        config=row.config,
-        vae=row.vae,
-        loras=tuple(lora.source for lora in row.loras),
-    )
+    if model.source in MOVED:
+        print(f"{model.name}: {model.source} has moved to {MOVED[model.source]}")
+    wanted = sources_of(model).wanted().values()
     try:
-        return _Fetch(name, [plan(hub, wanted) for wanted in sources.wanted().values()])
+        return _Fetch(model.name, [plan(hub, files) for files in wanted])
     except HubFault as fault:
-        _complain(name, fault)
+        _complain(model.name, fault)
         return None
 
 
@@ -114,7 +109,7 @@ def _announce(hub: Hub, found: _Fetch, free: int) -> None:
         return
     begun = size - found.to_come
     here = f" ({in_words(begun)} of it here already)" if begun > size / 100 else ""
-    print(f"{found.name}: {files}{here} to {hub.cache}, {in_words(free)} free")
+    print(f"{found.name}: {files}{here} to {hub.cache}, {in_words(free)} free", flush=True)
 
 
 def _download(hub: Hub, found: _Fetch) -> bool:

@@ -29,6 +29,19 @@ log = logging.getLogger(__name__)
 _KEEP_FREE = 1e9  # bytes that a download leaves; the default of `limits.min_free_gb`
 
 
+def sources_of(model: ModelSpec) -> ModelSources:
+    """What the model is made of, as the hub's package takes it; ``fetch`` asks for the same."""
+    return ModelSources(
+        source=model.source,
+        revision=model.revision,
+        variant=model.variant,
+        config=model.config,
+        vae=model.vae,
+        loras=tuple(lora.source for lora in model.loras),
+        safety_checker=model.safety_checker,
+    )
+
+
 def with_local_files(model: ModelSpec) -> ModelSpec:
     """The model with every hub id replaced by where its files are on this machine.
 
@@ -39,16 +52,8 @@ def with_local_files(model: ModelSpec) -> ModelSpec:
     """
     if model.source in MOVED:
         log.info("model moved: %s is loaded from %s", model.source, MOVED[model.source])
-    sources = ModelSources(
-        source=model.source,
-        revision=model.revision,
-        variant=model.variant,
-        config=model.config,
-        vae=model.vae,
-        loras=tuple(lora.source for lora in model.loras),
-        safety_checker=model.safety_checker,
-    )
-    paths = {key: str(_local(model, wanted)) for key, wanted in sources.wanted().items()}
+    wanted = sources_of(model).wanted()
+    paths = {key: str(_local(model, files)) for key, files in wanted.items()}
     loras = tuple(
         dataclasses.replace(lora, source=paths.get(f"loras.{number}", lora.source))
         for number, lora in enumerate(model.loras)
@@ -72,7 +77,7 @@ def _local(model: ModelSpec, wanted: Wanted) -> Path:
                 model, fault, f"Run `img2imgd fetch {model.name}` while there is a network; "
                 "the daemon itself is offline (`offline: true`)."
             ) from None  # fmt: skip
-        log.info("not on this machine model=%s: %s", model.name, fault.message)
+        log.info("model missing model=%s: %s", model.name, fault.message)
     try:
         return _download(hub, model, wanted)
     except HubFault as fault:

@@ -90,15 +90,15 @@ class Hub:
             info = self._api.model_info(
                 source.repo, revision=source.revision, files_metadata=True, timeout=timeout()
             )
-        files = [
+        files = (
             RepoFile(
                 file.rfilename,
                 file.lfs.size if file.lfs else file.size or 0,
                 file.lfs.sha256 if file.lfs else file.blob_id or "",
             )
             for file in info.siblings or ()
-        ]
-        return Listing(info.sha or "", tuple(files))
+        )
+        return Listing(info.sha or "", tuple(file for file in files if _is_safe(file)))
 
     def read_json(self, source: HubSource, commit: str, name: str) -> Mapping[str, Any]:
         """A small JSON file of a repository, downloaded into the cache."""
@@ -157,6 +157,12 @@ class Hub:
             refs = self._api.list_repo_refs(source.repo)
             names = [ref.name for ref in (*refs.branches, *refs.tags)]
         return near(source.revision or "", names) or names[:8]
+
+
+def _is_safe(file: RepoFile) -> bool:
+    """False for what no hub lists: a name or digest that would lead out of the cache's folders."""
+    plain = not {"", ".", ".."}.intersection(file.name.split("/"))
+    return plain and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", file.digest) is not None
 
 
 def _only_a_hint() -> contextlib.AbstractContextManager[None]:

@@ -49,11 +49,11 @@ def plan(hub: Hub, wanted: Wanted) -> Plan:
         lambda name: hub.read_json(source, listing.commit, name),
     )
     files = tuple(file for file in listing.files if file.name in names)
-    blobs = hub.folder(source) / "blobs"
+    folder = hub.folder(source)
     missing = {
-        file: file.size - bytes_here(blobs / file.digest, file.size)
+        file: file.size - bytes_here(folder / "blobs" / file.digest, file.size)
         for file in files
-        if not _has_size(blobs / file.digest, file.size)
+        if not _is_here(folder, listing.commit, file)
     }
     return Plan(wanted, listing.commit, files, missing)
 
@@ -89,10 +89,10 @@ def download(hub: Hub, planned: Plan, advance: Advance, pauses: tuple[float, ...
     folder = hub.folder(source)
     with hub.asked_for(source):
         for file, to_come in planned.missing.items():
-            blob = folder / "blobs" / file.digest
-            if _has_size(blob, file.size):  # it came for another model meanwhile
+            if _is_here(folder, planned.commit, file):  # it came for another model meanwhile
                 advance(to_come)
                 continue
+            blob = folder / "blobs" / file.digest
             for stale in (blob, folder / "snapshots" / planned.commit / file.name):
                 stale.unlink(missing_ok=True)
             url = hub.url(source, planned.commit, file.name)
@@ -159,6 +159,12 @@ def _sizes(hub: Hub, wanted: Wanted, snapshot: Path) -> dict[str, int | None]:
         files = (path for path in snapshot.rglob("*") if path.is_file())
         return {path.relative_to(snapshot).as_posix(): None for path in files}
     return {file.path: file.size for file in tree}
+
+
+def _is_here(folder: Path, commit: str, file: RepoFile) -> bool:
+    """True for a file whose content the cache has, by itself or linked into the snapshot."""
+    places = (folder / "blobs" / file.digest, folder / "snapshots" / commit / file.name)
+    return any(_has_size(place, file.size) for place in places)
 
 
 def _has_size(path: Path, size: int | None) -> bool:

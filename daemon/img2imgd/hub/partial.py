@@ -57,7 +57,7 @@ def download_blob(
     blob.parent.mkdir(parents=True, exist_ok=True)
     with _locked(part_of(blob)) as part:
         _gather(url, file, part, advance, pauses)
-        if file.digest and _digest(part, file) != file.digest:
+        if _digest(part, file) != file.digest:
             part_of(blob).unlink()
             advance(-file.size)
             raise HubFault(
@@ -72,23 +72,34 @@ def _gather(
     url: str, file: RepoFile, part: io.FileIO, advance: Advance, pauses: tuple[float, ...]
 ) -> None:
     """Append to ``part`` until it has the file's size."""
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError
-
     if part.seek(0, os.SEEK_END) > file.size:
         part.truncate(0)
     tries = list(pauses)
     while (begin := part.seek(0, os.SEEK_END)) < file.size:
-        try:
-            _stream(url, file, part, advance)
-        except (httpx2.TransportError, HfHubHTTPError) as error:
-            if isinstance(error, HfHubHTTPError) and error.response.status_code not in _TRY_AGAIN:
-                raise
-            if part.seek(0, os.SEEK_END) > begin:
-                tries = list(pauses)
+        cut = _try(url, file, part, advance)
+        end = part.seek(0, os.SEEK_END)
+        if end > begin:
+            tries = list(pauses)
+        if end < file.size:
             if not tries:
-                raise
+                raise cut or HubFault(f"{file.name} ended early.", "Try again; it goes on there.")
             time.sleep(tries.pop(0))
+
+
+def _try(url: str, file: RepoFile, part: io.FileIO, advance: Advance) -> Exception | None:
+    """Bring what comes; what ended it early if that may pass, other errors are raised."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        _stream(url, file, part, advance)
+    except httpx2.TransportError as error:
+        return error
+    except HfHubHTTPError as error:
+        if error.response.status_code not in _TRY_AGAIN:
+            raise
+        return error
+    return None
 
 
 def _stream(url: str, file: RepoFile, part: io.FileIO, advance: Advance) -> None:

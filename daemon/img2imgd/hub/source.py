@@ -83,6 +83,8 @@ def hub_source(text: str, revision: str | None = None) -> HubSource | None:
     if (uri := _URI.fullmatch(text)) is not None:
         repo = MOVED.get(uri["repo"], uri["repo"])
         return HubSource(repo, uri["revision"] or revision, uri["path"] or "")
+    if text.startswith("hf://"):
+        return HubSource(text.removeprefix("hf://"))  # the hub says what is wrong with it
     if _ID.fullmatch(text) and not text.lower().endswith(".safetensors"):
         return HubSource(MOVED.get(text, text), revision)
     return None

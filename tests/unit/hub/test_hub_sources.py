@@ -25,7 +25,7 @@ from img2imgd.hub.known import MOVED, WELL_KNOWN, near
         ("loras/ink.safetensors", None),
         ("it", None),
         ("a/b/c", None),
-        ("hf://it", None),
+        ("hf://it", HubSource("it")),
     ],
 )  # fmt: skip
 def test_a_source_is_of_the_hub_or_local(text: str, source: HubSource | None) -> None:
