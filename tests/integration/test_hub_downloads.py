@@ -152,10 +152,17 @@ def test_an_answer_that_ends_early_as_if_it_were_whole_is_not_asked_for_for_ever
     planned = plan(hub, MODEL)
     repository = hub_server.repositories["them/it"]
     repository.files["unet/config.json"] = b"{"
-    with pytest.raises(HubFault, match="unet/config.json ended early"):
+    with pytest.raises(HubFault, match=r"unet/config\.json ended early"):
         download(hub, planned, lambda _: None, (0.0, 0.0))
     asked = [r for r in hub_server.requests if r.path.endswith("unet/config.json")]
     assert 2 <= len(asked) <= 5
+
+
+def test_a_listing_cannot_lead_out_of_the_cache(hub_server: HubServer, hub: Hub) -> None:
+    hub_server.add("them/evil", {"ink.safetensors": b"ink", "../../evil.safetensors": b"evil"})
+    path = fetch(hub, Wanted(HubSource("them/evil"), "lora"))
+    assert path.name == "ink.safetensors"
+    assert not list(hub.cache.parent.rglob("evil.safetensors"))
 
 
 def test_a_server_that_knows_no_ranges_sends_all_again(hub_server: HubServer, hub: Hub) -> None:

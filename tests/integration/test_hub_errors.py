@@ -106,11 +106,9 @@ def test_a_private_model_may_be_the_reason_without_and_with_a_token(
     assert "the account of your token may not read it" in refusal(hub).message
 
 
-def test_an_id_that_the_hub_s_rules_forbid_is_as_one_that_is_not_there(hub: Hub) -> None:
-    assert (
-        "there is no them/it--too"
-        in refusal(hub, Wanted(HubSource("them/it--too"), "lora")).message
-    )
+@pytest.mark.parametrize("repo", ["them/it--too", "it/is/not", ""])
+def test_an_id_that_the_hub_s_rules_forbid_is_as_one_that_is_not_there(hub: Hub, repo: str) -> None:
+    assert f"there is no {repo}" in refusal(hub, Wanted(HubSource(repo), "lora")).message
 
 
 def test_a_token_that_the_hub_does_not_take_is_told_and_not_shown(
