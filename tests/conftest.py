@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hub_server import HubServer, serving
 from img2imgd.config import Config, InboxConfig
 from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.request import BUILT_IN, RequestKeys
 
 ConfigMaker = Callable[..., Config]
+
+
+@pytest.fixture
+def hub_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub on loopback; this process has no token for it and uses no proxy."""
+    for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost")
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ def _argument_lists(root: ServedRoot, folder: Path) -> dict[str, list[str | Path
         "status": ["status", "-c", root.config],
         "status --json": ["status", "--json", "-c", root.config],
         "check": ["check", sidecar, "-c", root.config],
+        "fetch": ["fetch", "demo", "-c", root.config],
         "schema sidecar": ["schema", "sidecar"],
         "schema config": ["schema", "config"],
         "init": ["init", folder / "fresh"],
@@ -40,7 +41,7 @@ def _argument_lists(root: ServedRoot, folder: Path) -> dict[str, list[str | Path
 
 @pytest.mark.parametrize(
     "command",
-    ["--help", "--version", "status", "status --json", "check", "schema sidecar",
+    ["--help", "--version", "status", "status --json", "check", "fetch", "schema sidecar",
      "schema config", "init"],
 )  # fmt: skip
 def test_a_command_that_paints_nothing_imports_nothing_heavy(
@@ -66,7 +67,7 @@ def test_a_command_that_paints_nothing_imports_nothing_heavy(
 def test_version_and_help(root: ServedRoot) -> None:
     assert root.command("--version").stdout == f"img2imgd {__version__}\n"
     help_text = root.command("--help").stdout
-    for command in ("run", "once", "demo", "init", "check", "status", "schema"):
+    for command in ("run", "once", "demo", "fetch", "init", "check", "status", "schema"):
         assert command in help_text
     assert "exit codes" in help_text
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from rig import Rig
 
+from hub_server import HubServer
 from img2imgd.config import Config
+from img2imgd.hub import Hub
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 
@@ -53,3 +57,10 @@ def make_rig(
 def rig(make_rig: RigMaker) -> Rig:
     """A rig whose inbox moves drops and has no default prompt."""
     return make_rig()
+
+
+@pytest.fixture
+def hub(hub_server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """The hub on loopback with an empty cache and no token."""
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    return Hub(hub_server.url, tmp_path / "cache")

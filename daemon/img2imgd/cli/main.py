@@ -42,6 +42,10 @@ def _command(arguments: argparse.Namespace) -> Exit:
         from img2imgd.cli import demo
 
         return demo.demo(arguments)
+    if name == "fetch":
+        from img2imgd.cli import fetch
+
+        return fetch.fetch(arguments)
     if name == "status":
         from img2imgd.cli import status
 
@@ -70,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = partial(commands.add_parser, formatter_class=_Help)
     _add_serving(add)
+    _add_fetch(add)
     _add_documents(add)
     return parser
 
@@ -104,6 +109,16 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
     status = add("status", help="queue, running job, last results, failures")
     _add_config(status)
     status.add_argument("--json", action="store_true", help="for programs")
+
+
+def _add_fetch(add: Callable[..., argparse.ArgumentParser]) -> None:
+    fetch = add("fetch", help="download models of the config ahead; goes on where it was stopped")
+    fetch.add_argument(
+        "models", nargs="*", metavar="MODEL",
+        help="a name of the models table or an id of the hub (default: the whole table)",
+    )  # fmt: skip
+    _add_config(fetch)
+    fetch.add_argument("--dry-run", action="store_true", help="say what would be downloaded")
 
 
 def _add_documents(add: Callable[..., argparse.ArgumentParser]) -> None:

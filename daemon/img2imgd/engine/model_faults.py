@@ -1,11 +1,13 @@
-"""Says for a person why a model could not be loaded, from what the libraries raised."""
+"""Says for a person why a model could not be loaded, from what the libraries raised.
+
+What the hub does not give is told by ``img2imgd.hub.faults``: here the files are on this machine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from huggingface_hub import errors as hub
 from safetensors import SafetensorError, safe_open
 
 from img2imgd.engine.devices import first_line, is_out_of_memory
@@ -14,23 +16,18 @@ from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
 def model_unavailable(model: ModelSpec, source: str, error: Exception) -> ModelUnavailable:
     """What to tell of ``error``, raised while ``source`` was loaded for ``model``."""
-    what, advice = _explain(model, source, error)
+    what, advice = _explain(source, error)
     return ModelUnavailable(f"Model {model.name}: {what}", advice)
 
 
-def _explain(model: ModelSpec, source: str, error: Exception) -> tuple[str, str]:
-    causes = list(_causes(error))
-    if any(is_out_of_memory(cause) for cause in causes):
+def _explain(source: str, error: Exception) -> tuple[str, str]:
+    if any(is_out_of_memory(cause) for cause in _causes(error)):
         return (
             f"{source} does not fit into the memory of the device.",
             "Set `engine.offload` to model or sequential, use a smaller model, or free memory.",
         )
     if Path(source).is_dir():
         return _explain_folder(Path(source), error)
-    for cause in causes:
-        told = _explain_hub(model, source, cause)
-        if told is not None:
-            return told
     return f"{source} could not be loaded: {first_line(error)}", "The log has the details."
 
 
@@ -49,43 +46,6 @@ def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
         f"{folder} could not be loaded: {first_line(error)}",
         "The folder must be a whole diffusers model, with every part its model_index.json names.",
     )
-
-
-def _explain_hub(model: ModelSpec, source: str, cause: BaseException) -> tuple[str, str] | None:
-    match cause:
-        case hub.GatedRepoError():
-            return (
-                f"{source} is gated on the Hugging Face hub.",
-                "Accept its terms on its page, then set HF_TOKEN for the daemon.",
-            )
-        case hub.RepositoryNotFoundError() | hub.HFValidationError():
-            return (
-                f"there is no {source}, neither as a folder here nor on the Hugging Face hub "
-                "(or it is private).",
-                "Correct `source` in the models table, or set HF_TOKEN for the daemon.",
-            )
-        case hub.RevisionNotFoundError():
-            return (
-                f"{source} has no revision {model.revision!r}.",
-                "Correct `revision` in the models table.",
-            )
-        case hub.LocalEntryNotFoundError() | hub.OfflineModeIsEnabled() if model.offline:
-            return (
-                f"{source} is not, or not wholly, on this machine, and the daemon is offline.",
-                "Set `offline: false` while there is a network: the next start downloads it.",
-            )
-        case hub.LocalEntryNotFoundError() | hub.OfflineModeIsEnabled():
-            return (
-                f"{source} is not on this machine, and the Hugging Face hub cannot be reached.",
-                "See to the network, or set `source` to a local diffusers folder.",
-            )
-        case hub.EntryNotFoundError():
-            return (
-                f"{source} lacks a file: {first_line(cause)}",
-                "Use a repository in diffusers' layout, with a model_index.json.",
-            )
-        case _:
-            return None
 
 
 def _damaged_weights(folder: Path) -> Iterator[tuple[Path, str]]:

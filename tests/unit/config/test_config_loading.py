@@ -143,6 +143,19 @@ def test_models_get_absolute_paths_and_keep_hub_ids(tmp_path: Path) -> None:
     assert config.models["near"].source == str(tmp_path / "local/folder")
 
 
+def test_a_file_of_the_hub_is_named_by_the_hub_s_own_scheme(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        "models:\n  mine:\n    source: hf://org/name/file.safetensors\n    vae: hf://org/name@v2/vae\n"
+        "    loras: [{source: hf://org/loras/ink.safetensors}]\n",
+    )
+    assert config.models["mine"] == ModelConfig(
+        source="hf://org/name/file.safetensors",
+        vae="hf://org/name@v2/vae",
+        loras=(LoraConfig(source="hf://org/loras/ink.safetensors"),),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "key", "word"),
     [

@@ -1,0 +1,105 @@
+"""Replaces the hub ids of a model by the folders that hold their files, downloaded where need be.
+
+The loaders after it see local folders and files alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
+from img2imgd.hub import (
+    MOVED,
+    Hub,
+    HubFault,
+    ModelSources,
+    ProgressLines,
+    Wanted,
+    download,
+    in_words,
+    local_copy,
+    plan,
+    require_space,
+)
+
+log = logging.getLogger(__name__)
+
+_KEEP_FREE = 1e9  # bytes that a download leaves; the default of `limits.min_free_gb`
+
+
+def sources_of(model: ModelSpec) -> ModelSources:
+    """What the model is made of, as the hub's package takes it; ``fetch`` asks for the same."""
+    return ModelSources(
+        source=model.source,
+        revision=model.revision,
+        variant=model.variant,
+        config=model.config,
+        vae=model.vae,
+        loras=tuple(lora.source for lora in model.loras),
+        safety_checker=model.safety_checker,
+    )
+
+
+def with_local_files(model: ModelSpec) -> ModelSpec:
+    """The model with every hub id replaced by where its files are on this machine.
+
+    What is here is taken without asking the hub, so a model changes only when it is fetched again.
+
+    Raises:
+        ModelUnavailable: something is missing and cannot be had; the advice says what to do.
+    """
+    if model.source in MOVED:
+        log.info("model moved: %s is loaded from %s", model.source, MOVED[model.source])
+    wanted = sources_of(model).wanted()
+    paths = {key: str(_local(model, files)) for key, files in wanted.items()}
+    loras = tuple(
+        dataclasses.replace(lora, source=paths.get(f"loras.{number}", lora.source))
+        for number, lora in enumerate(model.loras)
+    )
+    return dataclasses.replace(
+        model,
+        source=paths.get("source", model.source),
+        config=paths.get("config", model.config),
+        vae=paths.get("vae", model.vae),
+        loras=loras,
+    )
+
+
+def _local(model: ModelSpec, wanted: Wanted) -> Path:
+    hub = Hub()
+    try:
+        return local_copy(hub, wanted)
+    except HubFault as fault:
+        if model.offline:
+            raise _unavailable(
+                model, fault, f"Run `img2imgd fetch {model.name}` while there is a network; "
+                "the daemon itself is offline (`offline: true`)."
+            ) from None  # fmt: skip
+        log.info("model missing model=%s: %s", model.name, fault.message)
+    try:
+        return _download(hub, model, wanted)
+    except HubFault as fault:
+        raise _unavailable(model, fault, fault.advice) from fault
+
+
+def _download(hub: Hub, model: ModelSpec, wanted: Wanted) -> Path:
+    planned = plan(hub, wanted)
+    free = require_space(hub, [planned], _KEEP_FREE)
+    log.info(
+        "downloading model=%s source=%s: %s in %d files to %s, %s free",
+        model.name, wanted.source, in_words(planned.to_come), len(planned.missing), hub.cache,
+        in_words(free),
+    )  # fmt: skip
+
+    def say(line: str) -> None:
+        log.info("downloading model=%s: %s", model.name, line)
+
+    folder = download(hub, planned, ProgressLines(planned.to_come, say))
+    log.info("downloaded model=%s source=%s to %s", model.name, wanted.source, folder)
+    return folder
+
+
+def _unavailable(model: ModelSpec, fault: HubFault, advice: str) -> ModelUnavailable:
+    return ModelUnavailable(f"Model {model.name}: {fault.message}", advice)
