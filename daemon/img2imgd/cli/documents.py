@@ -84,11 +84,11 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         found = load_config(path, None, env=os.environ)
         inboxes = ", ".join(str(inbox.path) for inbox in found.inboxes)
         return f"a config: {inboxes} → {found.outbox}, models {', '.join(found.models)}"
-    sidecar = parse_sidecar(path.name, data)
+    sidecar = parse_sidecar(path.name, data, config.models)
     for warning in sidecar.warnings:
         print(f"{path}: {warning}")
-    if sidecar.ignored:
-        print(f"{path}: passed over: {', '.join(sidecar.ignored)}")
+    if sidecar.keys.passed_over:
+        print(f"{path}: passed over: {', '.join(sidecar.keys.passed_over)}")
     request = resolve(
         [sidecar.keys, config.defaults],
         default_model=config.model,

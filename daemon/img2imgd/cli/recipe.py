@@ -39,6 +39,7 @@ def _sidecar(path: Path, info: PictureInfo, *, whole_job: bool) -> str:
             "Only outputs written with `metadata: full`, and pictures with parameters of "
             "AUTOMATIC1111's kind, do; other programs may remove them when they save.",
         )
-    read = parse_infotext(info.infotext, name)
-    passed_over = f"# passed over: {shown(', '.join(read.ignored))}\n" if read.ignored else ""
-    return f"# from the parameters in {name}\n{passed_over}{sidecar_text(read.keys)}"
+    keys = parse_infotext(info.infotext, name)
+    passed_over = shown(", ".join(keys.passed_over))
+    remark = f"# passed over: {passed_over}\n" if passed_over else ""
+    return f"# from the parameters in {name}\n{remark}{sidecar_text(keys)}"

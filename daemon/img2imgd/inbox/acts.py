@@ -158,8 +158,9 @@ class Acts:
         if embedded is not None and sidecar is None:
             layers.append(embedded)
         try:
-            label = sidecar.file.name if sidecar else name
-            return replace(drop, request=self._drops.request(shown(label), layers, defaults))
+            label = shown(sidecar.file.name if sidecar else name)
+            request = self._drops.request(label, layers, defaults)
+            return replace(drop, request=request, notes=_notes(label, layers))
         except DocumentError as error:
             return replace(drop, error=str(error))
 
@@ -247,7 +248,7 @@ class Acts:
     def _read_embedded(self, file: Found) -> RequestKeys | None:
         try:
             text = self._infotext(self._inbox.path / file.rel)
-            return parse_infotext(text, shown(file.name)).keys if text else None
+            return parse_infotext(text, shown(file.name), self._config.models) if text else None
         except (PictureError, DocumentError) as error:
             log.info("%s: its embedded parameters are not used: %s", file.rel, error)
             return None
@@ -270,6 +271,12 @@ class Acts:
 
     def _file(self, folder: str, name: str) -> Found:
         return self._found[f"{folder}/{name}" if folder else name]
+
+
+def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
+    """What a person should know of how the drop's own keys were read."""
+    passed_over = ", ".join(shown(word) for keys in layers for word in keys.passed_over)
+    return (f"Of {label}, this has no meaning here: {passed_over}.",) if passed_over else ()
 
 
 def _names(decision: Claim | Late) -> list[str]:

@@ -6,6 +6,7 @@ import errno
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from img2imgd import durable
@@ -43,7 +44,8 @@ class Drops:
 
     def sidecar(self, rel: str, signature: Signature) -> RequestKeys | DocumentError:
         """A sidecar's keys, or all that is wrong with it."""
-        return self._cached(rel, signature, read_sidecar)
+        read = partial(read_sidecar, models=self._config.models)
+        return self._cached(rel, signature, read)
 
     def defaults(self, folder: str, found: dict[str, Signature]) -> FolderDefaults:
         """The defaults for a folder; ``found`` are all ``_defaults.yaml`` seen."""

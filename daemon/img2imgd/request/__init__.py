@@ -2,7 +2,7 @@
 
 from img2imgd.request.drawing import draw, has_choices, literal
 from img2imgd.request.gif import GifKeys, GifSettings
-from img2imgd.request.infotext import Infotext, parse_infotext
+from img2imgd.request.infotext import parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
 from img2imgd.request.listed import chooses_from_lists, describe_list, may_name_lists
 from img2imgd.request.lists import (
@@ -46,7 +46,6 @@ __all__ = [
     "FromList",
     "GifKeys",
     "GifSettings",
-    "Infotext",
     "ListFiles",
     "OutputSettings",
     "Request",

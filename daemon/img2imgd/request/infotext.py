@@ -10,7 +10,7 @@ Seed: 187, Size: 768x768, …``. Values with commas or colons are quoted as JSON
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -33,21 +33,21 @@ _UNDERSTOOD = {
     "Size": "size",
     "Denoising strength": "strength",
 }
-_SAMPLER, _SCHEDULE_TYPE = "Sampler", "Schedule type"
-_TELLING = frozenset({*_UNDERSTOOD, _SAMPLER, "Model", "Model hash"})
+_SAMPLER, _SCHEDULE_TYPE, _MODEL = "Sampler", "Schedule type", "Model"
+_TELLING = frozenset({*_UNDERSTOOD, _SAMPLER, _MODEL, "Model hash"})
+_ADDED_NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _PAIR = re.compile(r"\s*(\w[\w \-/]{0,60}):\s*(.*?)\s*", re.DOTALL)
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|")+')
 
 
-class Infotext(msgspec.Struct, frozen=True):
-    """What the text asks for, and the parameters in it that have no meaning here."""
+def parse_infotext(
+    text: str, name: str = "parameters", models: Collection[str] = ()
+) -> RequestKeys:
+    """The keys that infotext asks for; a text without a parameter line is a prompt.
 
-    keys: RequestKeys
-    ignored: tuple[str, ...] = ()
-
-
-def parse_infotext(text: str, name: str = "parameters") -> Infotext:
-    """Read infotext; a text without a parameter line is a prompt.
+    ``models`` are the names in the config's table: a model that it has not is passed over, since
+    that of somebody else's program may have any name. What has no meaning here is in the keys'
+    ``passed_over``, among it the tags by which A1111 adds a LoRA.
 
     Raises:
         DocumentError: a parameter that is understood has a value that cannot be used.
@@ -56,13 +56,16 @@ def parse_infotext(text: str, name: str = "parameters") -> Infotext:
     pairs = _pairs(lines[-1])
     is_parameters = len(pairs) >= MIN_PAIRS and not _TELLING.isdisjoint(pairs)
     data: dict[str, Any] = _prompts(lines[:-1] if is_parameters else lines)
+    ignored: list[str] = []
     if is_parameters:
-        data = {key: literal(text) for key, text in data.items()}
+        ignored = [tag for text in data.values() for tag in _ADDED_NETWORK.findall(text)]
+        data = {key: literal(_ADDED_NETWORK.sub("", text)) for key, text in data.items()}
     where: dict[Path, int] = {("prompt",): 1}
     where |= {(key,): len(lines) for key in _UNDERSTOOD.values()}
     pairs = pairs if is_parameters else {}
     data["scheduler"], told = _scheduler(pairs)
-    ignored: list[str] = []
+    data["model"] = _model(pairs, models)
+    told += (_MODEL,) if data["model"] else ()
     for key, value in pairs.items():
         target = _UNDERSTOOD.get(key)
         if target is None:
@@ -70,7 +73,7 @@ def parse_infotext(text: str, name: str = "parameters") -> Infotext:
         elif not (target == "seed" and value.strip() == "-1"):  # -1: a random one, please
             data[target] = _value(target, value, name, len(lines))
     document = Document(name, data, where)
-    return Infotext(validate(document, RequestKeys).read_from(document), tuple(ignored))
+    return validate(document, RequestKeys).read_from(document).passing_over(ignored)
 
 
 def _prompts(lines: list[str]) -> dict[str, Any]:
@@ -95,6 +98,12 @@ def _scheduler(pairs: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
         return name, (_SAMPLER, _SCHEDULE_TYPE)
     name = scheduler_named(sampler)
     return name, (_SAMPLER,) if name else ()
+
+
+def _model(pairs: Mapping[str, str], models: Collection[str]) -> str | None:
+    """The model of the config that bears the name, if one does."""
+    named = pairs.get(_MODEL, "").casefold()
+    return next((model for model in models if model.casefold() == named), None)
 
 
 def _pairs(line: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec import Meta, structs
@@ -178,6 +178,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
 
     _document: ClassVar[Document | None] = None
     _lists: ClassVar[ListFiles | None] = None
+    _passed_over: ClassVar[tuple[str, ...]] = ()
 
     def read_from(self, document: Document) -> Self:
         """These keys, knowing the document they were read from, for errors that are found later.
@@ -191,6 +192,16 @@ class RequestKeys(Settings, frozen=True, dict=True):
         """These keys, knowing where the lists that they name are looked up; not compared."""
         structs.force_setattr(self, "_lists", lists)
         return self
+
+    def passing_over(self, words: Sequence[str]) -> Self:
+        """These keys, knowing what beside them has no meaning here; not compared."""
+        structs.force_setattr(self, "_passed_over", tuple(words))
+        return self
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """What was read beside the keys and has no meaning here."""
+        return self._passed_over
 
     @property
     def lists(self) -> ListFiles | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -14,23 +15,21 @@ from img2imgd.request.keys import DefaultKeys, RequestKeys
 
 
 class Sidecar(msgspec.Struct, frozen=True):
-    """A sidecar as read: its keys, what deserves a second look, and parameters passed over."""
+    """A sidecar as read: its keys, and what deserves a second look."""
 
     keys: RequestKeys
     warnings: tuple[Problem, ...] = ()
-    ignored: tuple[str, ...] = ()
 
 
-def parse_sidecar(name: str, data: bytes) -> Sidecar:
-    """Read a sidecar with its warnings.
+def parse_sidecar(name: str, data: bytes, models: Collection[str] = ()) -> Sidecar:
+    """Read a sidecar with its warnings; ``models`` are those that infotext may name.
 
     Raises:
         DocumentError: with every problem, each with line, key and what to do.
     """
     suffix = name.lower().rpartition(".")[2]
     if suffix == "txt":
-        infotext = parse_infotext(decode_text(name, data), name)
-        return Sidecar(infotext.keys, ignored=infotext.ignored)
+        return Sidecar(parse_infotext(decode_text(name, data), name, models))
     if suffix not in ("yaml", "yml"):
         advice = "Name it NAME.yaml, NAME.yml or NAME.txt, after the picture NAME.png."
         raise DocumentError(name, [Problem("this is not the name of a sidecar.", advice=advice)])
@@ -38,9 +37,9 @@ def parse_sidecar(name: str, data: bytes) -> Sidecar:
     return Sidecar(validate(read, RequestKeys).read_from(read), read.warnings)
 
 
-def read_sidecar(name: str, data: bytes) -> RequestKeys:
+def read_sidecar(name: str, data: bytes, models: Collection[str] = ()) -> RequestKeys:
     """The keys of a sidecar; see :func:`parse_sidecar`."""
-    return parse_sidecar(name, data).keys
+    return parse_sidecar(name, data, models).keys
 
 
 def read_defaults(name: str, data: bytes) -> RequestKeys:

@@ -32,7 +32,7 @@ def test_values_that_would_break_the_line_are_quoted(name: str) -> None:
     text = infotext("a", "", {**PARAMETERS, "Model": name})
     assert len(text.splitlines()) == 2
     read = parse_infotext(text)
-    assert (read.keys.seed, read.keys.strength) == (187, 0.75)
+    assert (read.seed, read.strength) == (187, 0.75)
 
 
 @given(
@@ -42,7 +42,7 @@ def test_values_that_would_break_the_line_are_quoted(name: str) -> None:
 )
 def test_our_own_reader_takes_it_back(prompt: str, strength: float, seed: int) -> None:
     parameters = {**PARAMETERS, "Seed": seed, "Denoising strength": strength}
-    keys = parse_infotext(infotext(prompt, "blurry", parameters)).keys
+    keys = parse_infotext(infotext(prompt, "blurry", parameters))
     assert (keys.seed, keys.strength, keys.steps) == (seed, strength, 50)
     assert (keys.size, keys.guidance_scale) == ((768, 512), 9)
     assert keys.negative_prompt == "blurry"

@@ -27,7 +27,7 @@ def test_text_is_a_prompt() -> None:
 def test_infotext_tells_what_it_passed_over() -> None:
     sidecar = parse_sidecar("cat.TXT", b"a cat\nSteps: 20, Sampler: Restart, Seed: 3")
     assert sidecar.keys == RequestKeys(prompt="a cat", steps=20, seed=3)
-    assert sidecar.ignored == ("Sampler",)
+    assert sidecar.keys.passed_over == ("Sampler",)
 
 
 @pytest.mark.parametrize("name", ["cat.yaml", "cat.txt"])
