@@ -5,10 +5,7 @@ from img2imgd.request.infotext import Infotext, parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
 from img2imgd.request.resolving import resolve
 from img2imgd.request.schedulers import (
-    BASES,
-    OWN,
     SCHEDULER_NAMES,
-    SCHEDULERS,
     SchedulerName,
     a1111_name,
     scheduler_named,
@@ -24,10 +21,7 @@ from img2imgd.request.sidecar import (
 from img2imgd.request.writing import sidecar_text
 
 __all__ = [
-    "BASES",
     "BUILT_IN",
-    "OWN",
-    "SCHEDULERS",
     "SCHEDULER_NAMES",
     "DefaultKeys",
     "GifKeys",
