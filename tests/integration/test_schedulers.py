@@ -43,7 +43,7 @@ TRAINED: dict[str, Any] = {
 }
 PUBLISHED = PNDMScheduler(**TRAINED, skip_prk_steps=True, set_alpha_to_one=False, steps_offset=1)
 UNUSED_SPACING = ("lcm", "tcd")
-WHOLE_STEPS = ("ddim", "ddpm", "pndm", "plms")
+WHOLE_STEPS = ("ddim", "pndm", "plms")
 SETTING_OF = {
     "karras": "use_karras_sigmas",
     "exponential": "use_exponential_sigmas",

@@ -53,7 +53,7 @@ class Base:
         return {self.name: ""} | {f"{self.name}_{suffix}": suffix for suffix in self.suffixes}
 
 
-# DDIM and its like step by a whole number of timesteps, which linspace does not: noise stays.
+# DDIM and PNDM step by a whole number of timesteps, which linspace does not: noise stays.
 _WHOLE_STEPS = (TRAILING, LEADING)
 # Fourth order: at 12 steps and a guidance scale of 7.5 the embedded model's pictures are spotted.
 _MANY = "wants 30 steps or so"
@@ -66,7 +66,7 @@ BASES = (
         also=("euler ancestral",),
     ),
     Base("ddim", "DDIM", "DDIMScheduler", _WHOLE_STEPS),
-    Base("ddpm", "DDPM", "DDPMScheduler", _WHOLE_STEPS, noise=True, note="does what euler_a does"),
+    Base("ddpm", "DDPM", "DDPMScheduler", SPACINGS, noise=True, note="does what euler_a does"),
     Base("heun", "Heun", "HeunDiscreteScheduler", order=2),
     Base("dpm2", "DPM2", "KDPM2DiscreteScheduler", order=2, automatic=KARRAS),
     Base(
