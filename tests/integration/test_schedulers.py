@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import logging
@@ -29,8 +30,7 @@ from img2imgd.engine.schedulers import (
     step_arguments,
     timesteps_from,
 )
-from img2imgd.request import BASES, OWN, SCHEDULERS
-from img2imgd.request.schedulers import SIGMAS, SPACINGS, Base
+from img2imgd.request.schedulers import BASES, OWN, SCHEDULERS, SIGMAS, SPACINGS, Base
 
 # diffusers' schedulers call numpy on tensors in ways that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -43,7 +43,7 @@ TRAINED: dict[str, Any] = {
 }
 PUBLISHED = PNDMScheduler(**TRAINED, skip_prk_steps=True, set_alpha_to_one=False, steps_offset=1)
 UNUSED_SPACING = ("lcm", "tcd")
-WHOLE_STEPS = ("ddim", "ddpm", "pndm", "plms")
+WHOLE_STEPS = ("ddim", "pndm", "plms")
 SETTING_OF = {
     "karras": "use_karras_sigmas",
     "exponential": "use_exponential_sigmas",
@@ -60,6 +60,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@functools.cache
 def made(name: str, own: Any = PUBLISHED) -> Any:
     return make_scheduler(ModelSpec("mine", "x", scheduler=name), own)
 
@@ -190,9 +191,9 @@ class Denoiser:
     model, the noise in what it shows must be of that level.
     """
 
-    def __init__(self, prediction_type: str = "epsilon") -> None:
-        self.prediction_type = prediction_type
-        self.kept = np.cumprod(1 - PUBLISHED.betas.double().numpy())
+    def __init__(self, own: Any = PUBLISHED) -> None:
+        self.prediction_type = own.config.prediction_type
+        self.kept = own.alphas_cumprod.double().numpy()
         self.picture = torch.rand(1, 4, 32, 32, generator=torch.Generator().manual_seed(1)) * 2 - 1
         self.worst = 0.0
 
@@ -260,11 +261,27 @@ def test_the_test_sees_the_noise_that_diffusers_leaves(cls: Any) -> None:
 
 @pytest.mark.parametrize("base", BASES, ids=by_id)
 def test_models_that_say_the_velocity_are_denoised_too(base: Base) -> None:
-    own = EulerDiscreteScheduler(**TRAINED, prediction_type="v_prediction", steps_offset=1)
-    scheduler, model = made(base.name, own), Denoiser("v_prediction")
+    own = DDIMScheduler(**TRAINED, prediction_type="v_prediction", steps_offset=1)
+    scheduler, model = made(base.name, own), Denoiser(own)
     latents = denoise(scheduler, model, 10, 5)
     assert model.worst < 0.04
     assert float((latents - model.picture).std()) < 0.07
+
+
+def test_models_of_zero_terminal_snr_are_denoised_from_their_last_timestep_on() -> None:
+    own = DDIMScheduler(
+        **TRAINED, prediction_type="v_prediction", rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+    )  # fmt: skip
+    assert float(own.alphas_cumprod[-1]) == 0
+    served = [base.name for base in BASES if "rescale_betas_zero_snr" in made(base.name).config]
+    assert "dpm++_2m" in served
+    for name in served:
+        scheduler, model = made(name, own), Denoiser(own)
+        latents = denoise(scheduler, model, 10, 10)
+        assert scheduler.timesteps[0] == 999
+        assert model.worst < 0.04, name
+        assert float((latents - model.picture).std()) < 0.07, name
 
 
 @pytest.mark.parametrize("base", BASES, ids=by_id)

@@ -15,10 +15,8 @@ from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.recipes import canonical_keys, frame_keys
 from img2imgd.request.resolving import resolve
 from img2imgd.request.schedulers import (
-    BASES,
     OWN,
     SCHEDULER_NAMES,
-    SCHEDULERS,
     SchedulerName,
     a1111_name,
     scheduler_named,
@@ -35,11 +33,9 @@ from img2imgd.request.styles import StyleKeys, StyleTexts
 from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
-    "BASES",
     "BUILT_IN",
     "MAX_LIST_BYTES",
     "OWN",
-    "SCHEDULERS",
     "SCHEDULER_NAMES",
     "DefaultKeys",
     "DrawnTexts",

@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from img2imgd.errors import DocumentError
-from img2imgd.request import (
-    BASES,
-    OWN,
-    SCHEDULER_NAMES,
-    SCHEDULERS,
-    a1111_name,
-    read_sidecar,
-    scheduler_named,
-)
+from img2imgd.request import SCHEDULER_NAMES, a1111_name, read_sidecar, scheduler_named
+from img2imgd.request.schedulers import BASES, OWN, SCHEDULERS
 
 
 @pytest.mark.parametrize(

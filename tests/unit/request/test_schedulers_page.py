@@ -9,8 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from img2imgd.request import BASES, OWN, SCHEDULER_NAMES
-from img2imgd.request.schedulers import Base
+from img2imgd.request.schedulers import BASES, OWN, SCHEDULER_NAMES, Base
 
 PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
 
