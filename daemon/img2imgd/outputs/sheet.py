@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from img2imgd.outputs.encode import write_png
 from img2imgd.outputs.lettering import font
 from img2imgd.outputs.sheet_fitting import SMALLEST_TILE, lay_out
-from img2imgd.outputs.sheet_layout import Box, Label, Layout, Tile
+from img2imgd.outputs.sheet_layout import Box, Label, Layout
 from img2imgd.outputs.sheet_plan import SheetPlan
 
 MAX_SIDE = 8192
@@ -51,7 +51,7 @@ def write_sheet(
     size, pixels = paper.size, paper.tobytes()
     del paper
     write_png(target, *size, pixels, text)
-    return _note(target.name, plan, layout.omitted)
+    return _note(target.name, plan.frame_count, layout.omitted)
 
 
 def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
@@ -74,7 +74,7 @@ def _paint(layout: Layout) -> Image.Image:
     paper = Image.new("RGB", (layout.width, layout.height), _PAPER)
     for tile in layout.tiles:
         if tile.path is None:
-            _paint_empty(paper, tile)
+            _paint_empty(paper, tile.box)
         else:
             _paint_frame(paper, tile.box, tile.path)
     for label in layout.labels:
@@ -87,20 +87,24 @@ def _paint_frame(paper: Image.Image, place: Box, path: Path) -> None:
     with Image.open(path, formats=_FORMATS) as picture:
         share = min(1, place.width / picture.width, place.height / picture.height)
         width, height = (max(1, round(side * share)) for side in picture.size)
-        picture.draft("RGB", (width, height))  # a JPEG is decoded at an eighth, if that is enough
-        reduced = picture.convert("RGB")
+        picture.draft("RGB", (2 * width, 2 * height))  # decodes a large JPEG at a half … an eighth
+        reduced = picture if picture.mode == "RGB" else picture.convert("RGB")
         if reduced.size != (width, height):
             reduced = reduced.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
-    left = place.left + (place.width - width) // 2
-    top = place.top + (place.height - height) // 2
-    ImageDraw.Draw(paper).rectangle((left - 1, top - 1, left + width, top + height), outline=_EDGE)
-    paper.paste(reduced, (left, top))
+        left = place.left + (place.width - width) // 2
+        top = place.top + (place.height - height) // 2
+        _paint_edge(paper, Box(left, top, width, height))
+        paper.paste(reduced, (left, top))
 
 
-def _paint_empty(paper: Image.Image, tile: Tile) -> None:
-    box = tile.box
-    edges = (box.left - 1, box.top - 1, box.right, box.bottom)
-    ImageDraw.Draw(paper).rectangle(edges, fill=_EMPTY, outline=_EDGE)
+def _paint_empty(paper: Image.Image, place: Box) -> None:
+    _paint_edge(paper, place)
+    paper.paste(_EMPTY, (place.left, place.top, place.right, place.bottom))
+
+
+def _paint_edge(paper: Image.Image, box: Box) -> None:
+    edge = (box.left - 1, box.top - 1, box.right, box.bottom)
+    ImageDraw.Draw(paper).rectangle(edge, outline=_EDGE)
 
 
 def _paint_label(paper: Image.Image, label: Label) -> None:
@@ -116,10 +120,8 @@ def _paint_label(paper: Image.Image, label: Label) -> None:
     paper.paste(_TONES[label.tone], (box.left, box.top), mask)
 
 
-def _note(name: str, plan: SheetPlan, omitted: int) -> str:
+def _note(name: str, frames: int, omitted: int) -> str:
     if not omitted:
         return ""
-    return (
-        f"{name} shows the first {plan.frame_count - omitted:,} of {plan.frame_count:,} frames; there is no room for "
-        "more in a size that can be seen."
-    )
+    shown = f"{frames - omitted:,} of {frames:,} frames"
+    return f"{name} shows {shown}; there is no room for more in a size that can be seen."

@@ -12,7 +12,7 @@ SMALLEST_GAP = 8
 """Pixels between tiles, at least."""
 
 _TYPE = 1 / 26  # size of labels, in sides of a tile; it is more on sheets that will be looked at
-_TYPE_ON_SHEET = 1 / 150  # from afar, where it goes by the side of a square with all tiles in it,
+_TYPE_ON_SHEET = 1 / 115  # from afar, where it goes by the side of a square with all tiles in it,
 _LARGEST_SHARE = 1 / 11  # up to this share of a tile
 _SMALLEST_TYPE = 12  # pixels an em
 _LARGEST_TYPE = 40

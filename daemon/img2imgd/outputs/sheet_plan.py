@@ -108,15 +108,17 @@ def plan_sheet(
 def print_numbers(values: Sequence[float]) -> tuple[str, ...]:
     """Numbers as people write them, all with as many decimals as the longest needs.
 
-    Values that never end (1/3) are rounded to three decimals, or to more where they are that close.
+    Values that never end (1/3) are rounded to three decimals, or to more where they are that close
+    to each other or to zero.
     """
     written = [Decimal(repr(value)).normalize() for value in values]
     places = max(0, *(-int(number.as_tuple().exponent) for number in written))
     if places > _PLACES:
+        apart = {*written, Decimal(0)}
         places = next(
             fewer
             for fewer in range(_PLACES, places + 1)
-            if len({round(number, fewer) for number in written}) == len(set(written))
+            if len({f"{number:.{fewer}f}" for number in apart}) == len(apart)
         )
     return tuple(f"{number:.{places}f}" for number in written)
 
