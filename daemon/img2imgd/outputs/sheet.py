@@ -21,7 +21,8 @@ _PAPER = (255, 255, 255)
 _TONES = {"ink": (28, 28, 28), "quiet": (104, 104, 104)}
 _EDGE = (222, 222, 222)  # around tiles, so that white pictures end somewhere
 _EMPTY = (246, 246, 246)
-_CAPITALS = 0.73  # height of capital letters, in ems, in both fonts
+_ASCENT = 1.02  # ems over the baseline that letters reach in both fonts, accents included
+_DESCENT = 0.25
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _UNPAINTED = (256, 256)  # the tiles' size when there is no picture at all
 
@@ -78,7 +79,7 @@ def _paint(layout: Layout) -> Image.Image:
         else:
             _paint_frame(paper, tile.box, tile.path)
     for label in layout.labels:
-        _paint_label(paper, label)
+        paint_label(paper, label)
     return paper
 
 
@@ -107,15 +108,16 @@ def _paint_edge(paper: Image.Image, box: Box) -> None:
     ImageDraw.Draw(paper).rectangle(edge, outline=_EDGE)
 
 
-def _paint_label(paper: Image.Image, label: Label) -> None:
+def paint_label(paper: Image.Image, label: Label) -> None:
     """Write a label; whatever marks are piled on its letters, nothing leaves its box."""
     box = label.box
     mask = Image.new("L", (box.width, box.height))
     draw = ImageDraw.Draw(mask)
     face = font(label.size, "".join(label.lines), bold=label.bold)
     line = box.height / max(1, len(label.lines))
+    in_line = (line + (_ASCENT - _DESCENT) * label.size) / 2
     for number, words in enumerate(label.lines):
-        baseline = round(line * number + (line + _CAPITALS * label.size) / 2)
+        baseline = round(line * number + in_line)
         draw.text((0, baseline), words, 255, face, anchor="ls")
     paper.paste(_TONES[label.tone], (box.left, box.top), mask)
 

@@ -22,8 +22,8 @@ _WIDEST_PROMPT = 20  # likewise where it is a prompt
 
 
 def line_height(size: int) -> int:
-    """From one line of type of this size to the next."""
-    return round(size * 1.3)
+    """From one line of type of this size to the next; two accents on a capital have room."""
+    return round(size * 1.35)
 
 
 def rightward(axis: Axis) -> str:
