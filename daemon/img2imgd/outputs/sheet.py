@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain, islice
 from pathlib import Path
 
@@ -57,13 +57,10 @@ def write_sheet(
 
 def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
     """The width and height that hold every frame; no more are looked at than a sheet can show."""
-    sizes = [_size(path) for path in islice(_paths(plan), most)] or [_UNPAINTED]
+    tiles = chain.from_iterable(row for table in plan.tables for row in table.tiles)
+    frames = islice(tiles, int(plan.input_first), None)
+    sizes = [_size(path) for path in islice(filter(None, frames), most)] or [_UNPAINTED]
     return max(width for width, _ in sizes), max(height for _, height in sizes)
-
-
-def _paths(plan: SheetPlan) -> Iterable[Path]:
-    rows = chain.from_iterable(table.tiles for table in plan.tables)
-    return (path for path in chain([plan.input], *rows) if path is not None)
 
 
 def _size(path: Path) -> tuple[int, int]:

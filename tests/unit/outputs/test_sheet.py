@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import tracemalloc
+import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -166,7 +168,7 @@ def test_a_job_of_which_nothing_was_painted_has_a_sheet_that_says_so(tmp_path: P
 
 def test_the_input_is_the_first_tile_of_a_grid_and_above_a_table(tmp_path: Path) -> None:
     drop = tmp_path / "input.png"
-    Image.new("RGB", (96, 96), (1, 200, 3)).save(drop)
+    Image.new("RGB", (300, 300), (1, 200, 3)).save(drop)  # the frames' size counts, not this
     paths = painted(tmp_path, 4)
     for wanted in (request(n=4), request(n=2, styles=("ink", "oil"))):
         sheet, layout = written(planned(wanted, paths, input_path=drop), tmp_path)
@@ -203,17 +205,27 @@ def test_transparent_and_grey_files_are_painted_too(tmp_path: Path) -> None:
     assert is_plain(cropped(sheet, layout.tiles[1].box), (77, 77, 77))
 
 
+MEASURING = """
+import pickle, re, sys
+from pathlib import Path
+from img2imgd.outputs.sheet import write_sheet
+
+def highest():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+plan = pickle.loads(Path(sys.argv[1]).read_bytes())
+before = highest()
+write_sheet(plan, Path(sys.argv[2]), max_side=800)
+print(highest() - before)
+"""
+
+
 def test_one_frame_is_in_memory_at_a_time(tmp_path: Path) -> None:
-    paths = painted(tmp_path, 8, (600, 400))
-    plan = planned(request(n=8), paths)
-    write_sheet(plan, tmp_path / "sheet.png", max_side=600)  # fonts are loaded once
-    tracemalloc.start()
-    try:
-        write_sheet(plan, tmp_path / "sheet.png", max_side=600)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 8 * 600 * 400 * 3
+    plan = planned(request(n=16), painted(tmp_path, 16, (2000, 1500)))
+    (tmp_path / "plan").write_bytes(pickle.dumps(plan))
+    run = [sys.executable, "-c", MEASURING, tmp_path / "plan", tmp_path / "sheet.png"]
+    grown = int(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+    assert grown * 1024 < 6 * 2000 * 1500 * 3
 
 
 @pytest.mark.parametrize("cap", [600, 1000, 3000])
