@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain, islice
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from img2imgd.outputs.encode import write_png
 from img2imgd.outputs.lettering import font
 from img2imgd.outputs.sheet_fitting import SMALLEST_TILE, lay_out
-from img2imgd.outputs.sheet_layout import Box, Label, Layout, Tile
+from img2imgd.outputs.sheet_layout import Box, Label, Layout
 from img2imgd.outputs.sheet_plan import SheetPlan
 
 MAX_SIDE = 8192
@@ -21,7 +21,8 @@ _PAPER = (255, 255, 255)
 _TONES = {"ink": (28, 28, 28), "quiet": (104, 104, 104)}
 _EDGE = (222, 222, 222)  # around tiles, so that white pictures end somewhere
 _EMPTY = (246, 246, 246)
-_CAPITALS = 0.73  # height of capital letters, in ems, in both fonts
+_ASCENT = 1.02  # ems over the baseline that letters reach in both fonts, accents included
+_DESCENT = 0.25
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _UNPAINTED = (256, 256)  # the tiles' size when there is no picture at all
 
@@ -49,18 +50,15 @@ def write_sheet(
     layout = lay_out(plan, frame, max_side=max_side, max_pixels=max_pixels)
     paper = _paint(layout)
     write_png(target, paper, text or {})
-    return _note(target.name, plan, layout.omitted)
+    return _note(target.name, plan.frame_count, layout.omitted)
 
 
 def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
     """The width and height that hold every frame; no more are looked at than a sheet can show."""
-    sizes = [_size(path) for path in islice(_paths(plan), most)] or [_UNPAINTED]
+    tiles = chain.from_iterable(row for table in plan.tables for row in table.tiles)
+    frames = islice(tiles, int(plan.input_first), None)
+    sizes = [_size(path) for path in islice(filter(None, frames), most)] or [_UNPAINTED]
     return max(width for width, _ in sizes), max(height for _, height in sizes)
-
-
-def _paths(plan: SheetPlan) -> Iterable[Path]:
-    rows = chain.from_iterable(table.tiles for table in plan.tables)
-    return (path for path in chain([plan.input], *rows) if path is not None)
 
 
 def _size(path: Path) -> tuple[int, int]:
@@ -72,11 +70,11 @@ def _paint(layout: Layout) -> Image.Image:
     paper = Image.new("RGB", (layout.width, layout.height), _PAPER)
     for tile in layout.tiles:
         if tile.path is None:
-            _paint_empty(paper, tile)
+            _paint_empty(paper, tile.box)
         else:
             _paint_frame(paper, tile.box, tile.path)
     for label in layout.labels:
-        _paint_label(paper, label)
+        paint_label(paper, label)
     return paper
 
 
@@ -85,40 +83,42 @@ def _paint_frame(paper: Image.Image, place: Box, path: Path) -> None:
     with Image.open(path, formats=_FORMATS) as picture:
         share = min(1, place.width / picture.width, place.height / picture.height)
         width, height = (max(1, round(side * share)) for side in picture.size)
-        picture.draft("RGB", (width, height))  # a JPEG is decoded at an eighth, if that is enough
-        reduced = picture.convert("RGB")
+        picture.draft("RGB", (2 * width, 2 * height))  # decodes a large JPEG at a half … an eighth
+        reduced = picture if picture.mode == "RGB" else picture.convert("RGB")
         if reduced.size != (width, height):
             reduced = reduced.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3)
-    left = place.left + (place.width - width) // 2
-    top = place.top + (place.height - height) // 2
-    ImageDraw.Draw(paper).rectangle((left - 1, top - 1, left + width, top + height), outline=_EDGE)
-    paper.paste(reduced, (left, top))
+        left = place.left + (place.width - width) // 2
+        top = place.top + (place.height - height) // 2
+        _paint_edge(paper, Box(left, top, width, height))
+        paper.paste(reduced, (left, top))
 
 
-def _paint_empty(paper: Image.Image, tile: Tile) -> None:
-    box = tile.box
-    edges = (box.left - 1, box.top - 1, box.right, box.bottom)
-    ImageDraw.Draw(paper).rectangle(edges, fill=_EMPTY, outline=_EDGE)
+def _paint_empty(paper: Image.Image, place: Box) -> None:
+    _paint_edge(paper, place)
+    paper.paste(_EMPTY, (place.left, place.top, place.right, place.bottom))
 
 
-def _paint_label(paper: Image.Image, label: Label) -> None:
+def _paint_edge(paper: Image.Image, box: Box) -> None:
+    edge = (box.left - 1, box.top - 1, box.right, box.bottom)
+    ImageDraw.Draw(paper).rectangle(edge, outline=_EDGE)
+
+
+def paint_label(paper: Image.Image, label: Label) -> None:
     """Write a label; whatever marks are piled on its letters, nothing leaves its box."""
     box = label.box
     mask = Image.new("L", (box.width, box.height))
     draw = ImageDraw.Draw(mask)
     face = font(label.size, "".join(label.lines), bold=label.bold)
     line = box.height / max(1, len(label.lines))
+    in_line = (line + (_ASCENT - _DESCENT) * label.size) / 2
     for number, words in enumerate(label.lines):
-        baseline = round(line * number + (line + _CAPITALS * label.size) / 2)
+        baseline = round(line * number + in_line)
         draw.text((0, baseline), words, 255, face, anchor="ls")
     paper.paste(_TONES[label.tone], (box.left, box.top), mask)
 
 
-def _note(name: str, plan: SheetPlan, omitted: int) -> str:
+def _note(name: str, frames: int, omitted: int) -> str:
     if not omitted:
         return ""
-    shown, count = plan.frame_count - omitted, plan.frame_count
-    return (
-        f"{name} shows the first {shown:,} of {count:,} frames; there is no room for more in a "
-        "size that can be seen."
-    )
+    shown = f"{frames - omitted:,} of {frames:,} frames"
+    return f"{name} shows {shown}; there is no room for more in a size that can be seen."

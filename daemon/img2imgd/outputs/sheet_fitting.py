@@ -17,9 +17,11 @@ SMALLEST_TILE = 64
 """Pixels of a tile's longer side, if the frames have as many."""
 
 _SCREEN = 1.5  # width : height that is aimed at
-_FOLDED_TABLE = 1.2  # what folding a table weighs against a bad shape: rows compare best whole
-_SLACK = 20  # one in so many is left out of a cut sheet, so that it need not be a strip to fit
-_SIDE_BY_SIDE = 0.3  # likewise, tables beside each other
+# What is weighed against a shape that is off by a factor of e: folding a table, since rows compare
+# best whole, and setting tables beside each other.
+_FOLDED_TABLE = 1.2
+_SIDE_BY_SIDE = 0.3
+_SLACK = 20  # one frame in so many is left out of a cut sheet, so that it need not be a strip
 
 
 def lay_out(plan: SheetPlan, frame: tuple[int, int], *, max_side: int, max_pixels: int) -> Layout:

@@ -32,6 +32,7 @@ _TITLE_ON_SHEET = 1 / 75  # likewise in widths of the paper
 _SMALL = 0.65  # size of the line under it and of a long title, in sizes of a short one
 _MEASURE = 70  # ems that a line of the header has at most
 _TALLEST_INPUT = 14  # ems that the input takes beside the title
+_WIDEST_INPUT = 1 / 3  # of the sheet's width
 
 
 Tone: TypeAlias = Literal["ink", "quiet"]
@@ -173,7 +174,8 @@ class Setting:
         m = self._measures
         left = top = m.margin
         if self._plan.input:
-            share = min(1, _TALLEST_INPUT * m.em / m.tile_height)
+            room = (self.width - 2 * m.margin) * _WIDEST_INPUT
+            share = min(1, _TALLEST_INPUT * m.em / m.tile_height, room / m.tile_width)
             width, height = (max(1, round(side * share)) for side in (m.tile_width, m.tile_height))
             label = Box(left, top, max(width, 4 * m.em), m.line)
             yield Label(label, ("input",), m.em)

@@ -11,9 +11,11 @@ from img2imgd.outputs.typesetting import text_width, wrap
 SMALLEST_GAP = 8
 """Pixels between tiles, at least."""
 
-_TYPE = 1 / 26  # size of labels, in sides of a tile; it is more on sheets that will be looked at
-_TYPE_ON_SHEET = 1 / 150  # from afar, where it goes by the side of a square with all tiles in it,
-_LARGEST_SHARE = 1 / 11  # up to this share of a tile
+# Labels grow with the sheet, since a large one is first looked at as a whole. Shares of a tile's
+# side, and of the side of a square that holds all tiles.
+_SMALLEST_SHARE = 1 / 26
+_LARGEST_SHARE = 1 / 11
+_SHARE_OF_SHEET = 1 / 115
 _SMALLEST_TYPE = 12  # pixels an em
 _LARGEST_TYPE = 40
 _WIDEST_COLUMN = 9  # ems that a label may widen its column to; the longest seed has 7
@@ -22,8 +24,8 @@ _WIDEST_PROMPT = 20  # likewise where it is a prompt
 
 
 def line_height(size: int) -> int:
-    """From one line of type of this size to the next."""
-    return round(size * 1.3)
+    """From one line of type of this size to the next; two accents on a capital have room."""
+    return round(size * 1.35)
 
 
 def rightward(axis: Axis) -> str:
@@ -98,8 +100,8 @@ class Measures:
 
 def _type_size(tile: float, count: int) -> int:
     """Pixels an em of the labels of so many tiles with sides of ``tile`` pixels."""
-    sheet = tile * math.sqrt(count)
-    size = max(tile * _TYPE, min(sheet * _TYPE_ON_SHEET, tile * _LARGEST_SHARE))
+    size = min(tile * math.sqrt(count) * _SHARE_OF_SHEET, tile * _LARGEST_SHARE)
+    size = max(size, tile * _SMALLEST_SHARE)
     return min(max(_SMALLEST_TYPE, round(size)), _LARGEST_TYPE)
 
 

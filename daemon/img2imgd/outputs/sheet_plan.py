@@ -90,8 +90,7 @@ def plan_sheet(
     if not frames:
         raise ValueError("a contact sheet needs at least one frame")
     prompt = _prompts(frames)
-    axes = _axes(request, frames, prompt)
-    *outer, columns = axes
+    *outer, columns = _axes(request, frames, prompt)
     rows = outer.pop() if outer else None
     settings = _constants(request, frames)
     several_prompts = len(prompt.labels) > 1
@@ -108,15 +107,17 @@ def plan_sheet(
 def print_numbers(values: Sequence[float]) -> tuple[str, ...]:
     """Numbers as people write them, all with as many decimals as the longest needs.
 
-    Values that never end (1/3) are rounded to three decimals, or to more where they are that close.
+    Values that never end (1/3) are rounded to three decimals, or to more where they are that close
+    to each other or to zero.
     """
     written = [Decimal(repr(value)).normalize() for value in values]
     places = max(0, *(-int(number.as_tuple().exponent) for number in written))
     if places > _PLACES:
+        apart = {*written, Decimal(0)}
         places = next(
             fewer
             for fewer in range(_PLACES, places + 1)
-            if len({round(number, fewer) for number in written}) == len(set(written))
+            if len({f"{number:.{fewer}f}" for number in apart}) == len(apart)
         )
     return tuple(f"{number:.{places}f}" for number in written)
 
@@ -125,15 +126,19 @@ def _axes(request: Request, frames: Sequence[Frame], prompt: _Varying) -> list[_
     """Axes whose product the frames are, outermost first; else one that says everything."""
     names = dict.fromkeys(("style", "variation", *request.sweep, *_NUMBERS))
     axes = [axis for name in names if len((axis := _varying(name, frames)).labels) > 1]
-    if len(prompt.labels) == 1:
-        return axes if _is_product(axes) else [_flat(axes, frames)]
-    for place, axis in enumerate(axes):
-        if _is_product(axes) and len(set(zip(axis.places, prompt.places, strict=True))) == len(
-            axis.labels
-        ):
-            return [*axes[:place], _with_prompts(axis, prompt), *axes[place + 1 :]]
-    axes = [prompt, *axes]
+    if len(prompt.labels) > 1:
+        axes = _with_prompts(axes, prompt)
     return axes if _is_product(axes) else [_flat(axes, frames)]
+
+
+def _with_prompts(axes: list[_Varying], prompt: _Varying) -> list[_Varying]:
+    """Prompts in the labels of the axis along which they change, else as the outermost axis."""
+    for place, axis in enumerate(axes):
+        pairs = set(zip(axis.places, prompt.places, strict=True))
+        if _is_product(axes) and len(pairs) == len(axis.labels):
+            told = (f"{axis.labels[value]} · {prompt.labels[of]}" for value, of in sorted(pairs))
+            return [*axes[:place], replace(axis, labels=tuple(told)), *axes[place + 1 :]]
+    return [prompt, *axes]
 
 
 def _varying(name: str, frames: Sequence[Frame]) -> _Varying:
@@ -181,13 +186,6 @@ def _is_product(axes: Sequence[_Varying]) -> bool:
         return False
     points = list(zip(*(axis.places for axis in axes), strict=True))
     return len(set(points)) == len(points) == math.prod(len(axis.labels) for axis in axes)
-
-
-def _with_prompts(axis: _Varying, prompt: _Varying) -> _Varying:
-    """An axis along which the prompt changes too, with both in its labels."""
-    of_value = dict(zip(axis.places, prompt.places, strict=True))
-    labels = (f"{label} · {prompt.labels[of_value[n]]}" for n, label in enumerate(axis.labels))
-    return replace(axis, labels=tuple(labels))
 
 
 def _flat(axes: Sequence[_Varying], frames: Sequence[Frame]) -> _Varying:
