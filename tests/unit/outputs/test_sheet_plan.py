@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from img2imgd.job import Frame, plan_frames
 from img2imgd.outputs.sheet_plan import SheetPlan, plan_sheet, print_numbers
-from img2imgd.request import Request
+from img2imgd.request import Request, StyleTexts
 
 STRENGTHS = (0.05, 0.1, 0.5)
 
@@ -152,19 +152,14 @@ def test_several_prompts_are_the_rows_and_the_picture_the_title() -> None:
 
 
 def test_prompts_and_styles_cross_whatever_a_style_does_to_the_words() -> None:
-    wanted = request(styles=("ink", "oil"), n=2)
-    frames = [
-        replace(frame, variation=0, seed=187, prompt=prompt)
-        for frame, prompt in zip(
-            plan_frames(wanted),
-            ["a cat by ink", "a dog by ink", "oily, a cat, thick", "oily, a dog, thick"],
-            strict=True,
-        )
-    ]
-    plan = planned(wanted, frames)
+    wanted = request(
+        prompt="a cat", more_prompts=("a dog",), styles=("ink", "oil"),
+        style_texts={"oil": StyleTexts("oily, {prompt}, thick")},
+    )  # fmt: skip
+    plan = planned(wanted, plan_frames(wanted))
     assert plan.rows is not None
     assert (plan.rows.labels, plan.columns.labels) == (("a cat", "a dog"), ("ink", "oil"))
-    assert shown(plan) == [0, 2, 1, 3]
+    assert shown(plan) == [0, 1, 2, 3]
 
 
 def test_a_style_that_wraps_the_prompt_leaves_the_title_alone() -> None:
