@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from img2imgd.outputs.lettering import font
@@ -33,6 +33,7 @@ def test_any_text_fits_its_lines(text: str) -> None:
     assert all(text_width(line, 14) <= 200 for line in lines)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.integers(60, 900), st.integers(1, 4), st.booleans())
 def test_no_line_is_wider_than_asked(text: str, width: int, lines: int, bold: bool) -> None:
     wrapped = wrap(text, 16, width, lines, bold=bold)
@@ -40,6 +41,7 @@ def test_no_line_is_wider_than_asked(text: str, width: int, lines: int, bold: bo
     assert all(text_width(line, 16, bold=bold) <= width for line in wrapped)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=8), min_size=1, max_size=12))
 def test_words_stay_whole_and_in_order(words: list[str]) -> None:
     assert " ".join(wrap(" ".join(words), 12, 150, 30)).split() == words
