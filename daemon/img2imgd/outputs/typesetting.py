@@ -6,6 +6,8 @@ import math
 import unicodedata
 from functools import lru_cache
 
+from PIL import ImageFont
+
 from img2imgd.outputs.lettering import font
 
 _LONGEST = 4000  # characters that are looked at; no sheet has room for more in three lines
@@ -36,14 +38,16 @@ def text_width(text: str, size: int, *, bold: bool = False) -> int:
 def wrap(text: str, size: int, width: int, lines: int, *, bold: bool = False) -> tuple[str, ...]:
     """A text in at most ``lines`` lines of ``width`` pixels; what is left over is an ellipsis.
 
-    Lines break at spaces, and within words that are longer than a line.
+    Lines break at spaces, and within words that are longer than a line. All are measured in the
+    one font that has the letters of the whole text.
     """
     rest = clean(text)
+    face = font(size, rest, bold=bold)
     wrapped: list[str] = []
     while rest and len(wrapped) < lines:
-        fits = _fitting(rest, size, width, bold=bold)
+        fits = _fitting(rest, face, width)
         if fits < len(rest) and len(wrapped) == lines - 1:
-            cut = _fitting(rest, size, width, bold=bold, ending=_ELLIPSIS)
+            cut = _fitting(rest, face, width, ending=_ELLIPSIS)
             space = rest.rfind(" ", cut // 2, cut + 1)
             wrapped.append(rest[: space if space > 0 else cut].rstrip() + _ELLIPSIS)
             break
@@ -54,9 +58,8 @@ def wrap(text: str, size: int, width: int, lines: int, *, bold: bool = False) ->
     return tuple(wrapped)
 
 
-def _fitting(text: str, size: int, width: int, *, bold: bool, ending: str = "") -> int:
+def _fitting(text: str, face: ImageFont.FreeTypeFont, width: int, ending: str = "") -> int:
     """How many characters of a text, with ``ending``, go into ``width``; no letter loses a mark."""
-    face = font(size, text + ending, bold=bold)
     fits, beyond = 0, len(text) + 1
     while beyond - fits > 1:
         middle = (fits + beyond) // 2

@@ -186,6 +186,7 @@ def test_frames_of_other_sizes_are_fitted_in_the_middle(tmp_path: Path) -> None:
     assert is_plain(cropped(sheet, Box(wide.left, wide.top + 32, 96, 32)), colour(1))
     assert is_plain(cropped(sheet, Box(wide.left, wide.top, 96, 30)), (255, 255, 255))
     assert is_plain(cropped(sheet, Box(small.left + 28, small.top + 38, 40, 20)), colour(2))
+    assert is_plain(cropped(sheet, Box(small.left, small.top, 96, 36)), (255, 255, 255))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".png"])

@@ -194,6 +194,14 @@ def test_the_input_of_a_table_stands_in_the_header() -> None:
     assert len(layout.tiles) == 61
 
 
+def test_a_wide_input_leaves_room_for_the_title() -> None:
+    columns, rows = Axis("strength", numbers(2)), Axis("guidance scale", numbers(4))
+    layout = laid(tables(rows, columns, apart=True), (2000, 100))
+    assert_sound(layout)
+    (title,) = [label.box for label in layout.labels if label.lines == ("a cottage",)]
+    assert title.width > layout.width * 0.6
+
+
 def test_a_frame_that_was_not_painted_says_so_within_its_tile() -> None:
     plan = SheetPlan("", "", Axis("", ("1", "2")), None, (Table("", ((PICTURE, None),)),))
     for side in (64, 512):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from img2imgd.job import Frame, plan_frames
@@ -234,11 +234,13 @@ def test_numbers_of_an_axis_are_printed_alike(values: list[float], printed: list
     assert print_numbers(values) == tuple(printed)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 50), min_size=1, max_size=20, unique=True))
 def test_different_values_never_print_the_same(values: list[float]) -> None:
     assert len(set(print_numbers(values))) == len(values)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["", "ink", "oil", "gouache"]), max_size=3),
     st.integers(1, 4),

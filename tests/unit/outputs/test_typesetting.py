@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from img2imgd.outputs.lettering import font
 from img2imgd.outputs.typesetting import clean, text_width, wrap
 
 HOSTILE = [
@@ -32,6 +33,7 @@ def test_any_text_fits_its_lines(text: str) -> None:
     assert all(text_width(line, 14) <= 200 for line in lines)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.integers(60, 900), st.integers(1, 4), st.booleans())
 def test_no_line_is_wider_than_asked(text: str, width: int, lines: int, bold: bool) -> None:
     wrapped = wrap(text, 16, width, lines, bold=bold)
@@ -39,9 +41,17 @@ def test_no_line_is_wider_than_asked(text: str, width: int, lines: int, bold: bo
     assert all(text_width(line, 16, bold=bold) <= width for line in wrapped)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("abcdefgh", min_size=1, max_size=8), min_size=1, max_size=12))
 def test_words_stay_whole_and_in_order(words: list[str]) -> None:
     assert " ".join(wrap(" ".join(words), 12, 150, 30)).split() == words
+
+
+def test_lines_without_foreign_letters_fit_in_the_font_of_those_with() -> None:
+    lines = wrap("مرحبا " + "wide words of a mill " * 9, 14, 160, 9)
+    face = font(14, "".join(lines))
+    assert len(lines) > 3
+    assert all(face.getlength(line) <= 160 for line in lines)
 
 
 def test_a_text_that_is_cut_ends_with_an_ellipsis_behind_a_whole_word() -> None:
