@@ -16,6 +16,8 @@ from collections import deque
 from multiprocessing.connection import Connection
 from typing import NoReturn, TypeAlias
 
+from PIL import Image
+
 from img2imgd import log as package_log
 from img2imgd.engine.factory import create_engine
 from img2imgd.engine.protocol import (
@@ -59,6 +61,7 @@ def main(pipe: Pipe, backend: str, offline: bool, log_level: str) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.dup2(sys.stderr.fileno(), 1)  # the supervisor's stdout is for its answers alone
     package_log.configure(log_level)
+    Image.MAX_IMAGE_PIXELS = None  # only frames of our own are opened here, whatever their size
     Worker(pipe, backend, offline=offline).run()
 
 
