@@ -30,7 +30,7 @@ CASES = (
     Case("plain", "strength: 0.6"),
     Case("a drawn seed", "seed:\nstrength: 0.6"),
     Case("style", "strength: 0.5\nstyle: [hokusai, monet]", 1),
-    Case("a style of one's own", "style: [{name: i, prompt: 'ink, {prompt}', negative_prompt: red}]"),
+    Case("own style", "style: [{name: i, prompt: 'ink, {prompt}', negative_prompt: red}]"),
     Case("drawn words", 'prompt: "a {red|blue|green} {house|boat}"\nn: 3\nstrength: 0.9', 2),
     Case("a variation", "n: 3\nstrength: 0.6", 2),
     Case("a frame of a sweep", "sweep: {strength: {from: 0.1, to: 0.9, step: 0.2}}", 3),
