@@ -109,7 +109,7 @@ Done. Everything on one sheet:
     {made["boat.png"]}
   A morph from sketch to painting, 31 strengths from 0.05 to 0.95:
     {gif}
-    (every picture of it lies beside it)
+    (every picture of it lies beside it, and all of them on a contact sheet)
 
 The sketches and sidecars you started from are in {config.done}.
 The embedded model is a toy for trying and testing: it knows landscapes and nothing else. Name a
@@ -129,7 +129,9 @@ def _pictures(published: Path | None) -> list[Path]:
     """What one job made: its one picture, or those in its folder in order."""
     if published is None:
         return []
-    return sorted(published.glob("*.png")) if published.is_dir() else [published]
+    if not published.is_dir():
+        return [published]
+    return sorted(path for path in published.glob("*.png") if not path.stem.endswith("_sheet"))
 
 
 def _chapters(done: Path, made: dict[str, Path]) -> list[Chapter]:

@@ -18,8 +18,10 @@ from img2imgd.request import GifSettings, SheetSettings
 def next_assembly(job: RunningJob) -> Assembly | None:
     """The first that is neither there yet nor was given up; None when all are made."""
     taken = {name.casefold() for name in job.outputs.frames}
+    # Without the seed, which stands where frames have their index: so they are listed behind those.
+    base = job.outputs.name.removesuffix(f"_{job.request.seed}")
     for ending, frames in _wanted(job):
-        name = first_free(f"{job.outputs.name}{ending}", lambda n: n.casefold() in taken)
+        name = first_free(f"{base}{ending}", lambda n: n.casefold() in taken)
         taken.add(name.casefold())
         target = job.staging.path(job.outputs.name, name)
         if target in job.given_up or target.exists():

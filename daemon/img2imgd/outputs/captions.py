@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from img2imgd.job import Frame
-from img2imgd.outputs.sheet_plan import print_numbers
+from img2imgd.outputs.numbers import print_numbers
 
 _NUMBERS = ("strength", "guidance_scale", "steps", "seed")
 

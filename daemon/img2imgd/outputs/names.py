@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from img2imgd.job import Frame
+from img2imgd.outputs.numbers import print_numbers
 
 MAX_BYTES = 200
 _SUFFIX_ROOM = 16  # for ".webp", "~1234" and the GIF's ending
@@ -173,15 +174,14 @@ class _Words(str):
 
 def _points(frames: Sequence[Frame]) -> list[str]:
     """What each frame has that others of the job have not: its style, and the values of axes."""
-    styled = len({frame.style for frame in frames}) > 1
-    axes = [axis for axis in _AXES if len({getattr(frame, axis) for frame in frames}) > 1]
-    return [
-        "_".join([
-            *([cut_bytes(slug(frame.style), _MOST_STYLE)] if styled else []),
-            *(f"{axis}-{getattr(frame, axis):.10g}" for axis in axes),
-        ])
-        for frame in frames
-    ]  # fmt: skip
+    columns: list[list[str]] = []
+    if len({frame.style for frame in frames}) > 1:
+        columns.append([cut_bytes(slug(frame.style), _MOST_STYLE) for frame in frames])
+    for axis in _AXES:
+        values: list[float] = [getattr(frame, axis) for frame in frames]
+        if len(set(values)) > 1:
+            columns.append([f"{axis}-{value}" for value in print_numbers(values)])
+    return ["_".join(parts) for parts in zip(*columns, strict=True)] or [""] * len(frames)
 
 
 def _fill(template: str, job: str, stem: str, words: str, frame: Frame, point: str) -> str:

@@ -12,16 +12,15 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
 from img2imgd.job import Frame
+from img2imgd.outputs.numbers import print_numbers
 from img2imgd.request import Request
 
 PROMPT = "prompt"
 _NUMBERS = ("strength", "guidance_scale", "steps", "seed")
-_PLACES = 3  # decimals after which a value such as 1/3 is rounded
 
 T = TypeVar("T")
 
@@ -102,24 +101,6 @@ def plan_sheet(
         tables=_tables(outer, rows, columns, [paths.get(frame.index) for frame in frames]),
     )
     return plan if input_path is None else _with_input(plan, input_path)
-
-
-def print_numbers(values: Sequence[float]) -> tuple[str, ...]:
-    """Numbers as people write them, all with as many decimals as the longest needs.
-
-    Values that never end (1/3) are rounded to three decimals, or to more where they are that close
-    to each other or to zero.
-    """
-    written = [Decimal(repr(value)).normalize() for value in values]
-    places = max(0, *(-int(number.as_tuple().exponent) for number in written))
-    if places > _PLACES:
-        apart = {*written, Decimal(0)}
-        places = next(
-            fewer
-            for fewer in range(_PLACES, places + 1)
-            if len({f"{number:.{fewer}f}" for number in apart}) == len(apart)
-        )
-    return tuple(f"{number:.{places}f}" for number in written)
 
 
 def _axes(request: Request, frames: Sequence[Frame], prompt: _Varying) -> list[_Varying]:

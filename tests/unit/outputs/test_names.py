@@ -241,7 +241,7 @@ def test_names_tell_what_varies_in_a_job() -> None:
     planned = frames(styles=("carl rungius", "ink"), sweep=sweep)
     made = frame_names(POINT, ".png", "J", "cat", "a lake", planned)
     assert made[0] == "cat_a-lake_00_carl-rungius_strength-0.05_guidance_scale-7.5_7.png"
-    assert made[7] == "cat_a-lake_07_ink_strength-0.1_guidance_scale-9_7.png"
+    assert made[7] == "cat_a-lake_07_ink_strength-0.10_guidance_scale-9.0_7.png"
     assert list(made) == sorted(made)
     assert folder_name(POINT, "J", "cat", "a lake", planned[0]) == "cat_a-lake_7"
 
