@@ -31,7 +31,8 @@ def drop_one(rig: Rig) -> list[str]:
 def drop_several(rig: Rig) -> list[str]:
     rig.picture("cat.png")
     rig.drop("cat.yaml", "prompt: a lake\nseed: 7\nn: 2\nsteps: 2\nstrength: 1\n")
-    return ["cat_a-lake_7/cat_a-lake_00_7.png", "cat_a-lake_7/cat_a-lake_01_8.png"]
+    names = ("cat_a-lake_00_7.png", "cat_a-lake_01_8.png", "cat_a-lake_sheet.png")
+    return [f"cat_a-lake_7/{name}" for name in names]
 
 
 def drop_shared(rig: Rig) -> list[str]:

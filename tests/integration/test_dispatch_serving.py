@@ -53,7 +53,7 @@ def use(rig: Rig, pool: WorkerPool) -> None:
 
 
 def frames_of(rig: Rig) -> list[str]:
-    return [name for name in rig.outputs() if name.endswith(".png")]
+    return [name for name in rig.outputs() if name.endswith("_7.png")]
 
 
 @pytest.fixture(autouse=True)
@@ -78,17 +78,21 @@ def test_one_frame_becomes_a_file_and_its_inputs_are_archived(rig: Rig) -> None:
     assert os.listdir(rig.config.outbox / ".img2imgd") == []
 
 
-def test_a_sweep_becomes_a_folder_with_its_gif_beside_the_frames(rig: Rig) -> None:
+def test_a_sweep_becomes_a_folder_with_gif_and_sheet_beside_the_frames(rig: Rig) -> None:
     rig.picture("cat.png")
     rig.drop("cat.yaml", SWEEP)
     rig.claim()
     (job,) = rig.serve()
     assert rig.outputs() == [
-        *(f"cat_a-lake_7/cat_a-lake_0{index}_7.png" for index in range(4)),
-        "cat_a-lake_7/cat_a-lake_7_morph.gif",
+        *(
+            f"cat_a-lake_7/cat_a-lake_0{index}_strength-0.{2 * index + 2}_7.png"
+            for index in range(4)
+        ),
+        "cat_a-lake_7/cat_a-lake_morph.gif",
+        "cat_a-lake_7/cat_a-lake_sheet.png",
     ]
     assert job.published == "cat_a-lake_7"
-    with Image.open(rig.config.outbox / "cat_a-lake_7/cat_a-lake_7_morph.gif") as gif:
+    with Image.open(rig.config.outbox / "cat_a-lake_7/cat_a-lake_morph.gif") as gif:
         assert getattr(gif, "n_frames", 1) == 4
 
 
@@ -145,9 +149,14 @@ def test_frames_with_equal_effective_steps_are_painted_once_and_published_each(r
     rig.claim()
     (job,) = rig.serve()
     assert pool.given == [0, 2, 4]
-    contents = [(rig.config.outbox / name).read_bytes() for name in frames_of(rig)]
-    assert len(contents) == 5
-    assert contents[0] == contents[1] != contents[2] == contents[3] != contents[4]
+    paths = [rig.config.outbox / name for name in frames_of(rig)]
+    pixels = [Image.open(path).tobytes() for path in paths]
+    assert len(pixels) == 5
+    assert pixels[0] == pixels[1] != pixels[2] == pixels[3] != pixels[4]
+    told = [rig.reader.inspect(path).infotext or "" for path in paths]
+    assert [text.partition("strength: ")[2].partition(",")[0] for text in told] == [
+        "0.5", "0.6", "0.75", "0.8", "1",
+    ]  # fmt: skip
     assert {frame.state for frame in rig.ledger.frames(job.id)} == {FrameState.PUBLISHED}
 
 
@@ -160,7 +169,8 @@ def test_a_refused_frame_is_reported_while_the_others_are_published(rig: Rig) ->
     rig.claim()
     (job,) = rig.serve()
     assert job.state is JobState.DONE
-    assert [name[-8:-6] for name in frames_of(rig)] == ["00", "02", "03"]
+    indexes = [name.partition("lake_7/cat_a-lake_")[2][:2] for name in frames_of(rig)]
+    assert indexes == ["00", "02", "03"]
     assert "1" in job.reason
     assert "does not fit" in job.reason
     states = [frame.state for frame in rig.ledger.frames(job.id)]
@@ -257,7 +267,7 @@ def test_frames_that_are_staged_are_not_painted_again_after_a_restart(
     use(rig, pool)
     rig.serve()
     assert len(pool.given) == 4 - len(before)
-    published = {path.name: path.stat().st_ino for path in rig.config.outbox.glob("cat*/*.png")}
+    published = {path.name: path.stat().st_ino for path in rig.config.outbox.glob("cat*/*_7.png")}
     assert len(published) == 4
     assert before.items() <= published.items()
 

@@ -76,6 +76,7 @@ def test_what_a_job_asks_for_is_frozen_at_its_claim(rig: Rig) -> None:
     assert [name.rpartition("/")[2] for name in rig.outputs()] == [
         "cat_00_a-cottage_7.png",
         "cat_01_a-boat_7.png",
+        "cat_a-cottage_sheet.png",
     ]
 
 

@@ -11,6 +11,7 @@ from img2imgd.cli.configured import config_of
 from img2imgd.config import Config, default_config_text, default_root, load_config
 from img2imgd.errors import DocumentError, Exit, UsageError
 from img2imgd.request import (
+    GifSettings,
     ListFiles,
     Request,
     RequestKeys,
@@ -24,6 +25,7 @@ from img2imgd.request import (
     resolve,
 )
 
+_ANIMATIONS = {"gif": "a GIF", "webp": "an animated WebP", "apng": "an APNG"}
 _SHOWN = 6  # prompts or styles that are told by name
 _CONFIG_KEYS = ("root:", "inboxes:", "models:", "outbox:", "engine:")
 
@@ -120,7 +122,7 @@ def describe_request(request: Request, *, is_example: bool = False) -> str:
     for axis, values in request.sweep.items():
         parts.append(f"{axis} {values[0]:g} to {values[-1]:g} in {len(values)}")
     if request.wants_gif:
-        parts.append("an animation")
+        parts.append(_ANIMATIONS[(request.gif or GifSettings()).format])
     if request.wants_sheet:
         parts.append("a contact sheet")
     if request.format != "png":
