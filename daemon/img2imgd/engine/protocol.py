@@ -7,7 +7,7 @@ for many frames; the plain pipelines run one call for one frame and report steps
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -31,12 +31,34 @@ class LoraSpec:
 
 
 @dataclass(frozen=True)
+class EmbeddingSpec:
+    """A textual inversion of a model: local file or hub id, and the word that stands for it."""
+
+    source: str
+    token: str
+
+
+@dataclass(frozen=True)
+class RefinerSpec:
+    """The SDXL model that takes over at the share ``start`` of the whole denoising."""
+
+    source: str
+    start: float = 0.8
+    config: str | None = None
+    revision: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model to load: a row of the config's models table, with paths made absolute.
 
-    ``source`` is a local diffusers folder, a single ``.safetensors`` file or a hub id. With
-    ``safety_checker``, a checker that the model's repository has is kept; a frame that it flags is
-    refused, never published black.
+    ``source`` is a local diffusers folder, a single ``.safetensors`` file or a hub id; ``config`` a
+    folder or hub id with the configs of a single file, where the shipped ones do not fit.
+    ``prediction`` overrides what the model's scheduler says that the weights predict. With
+    ``safety_checker`` the model's own is kept; a frame that it flags is refused, never published
+    black. ``vae_tiling`` is True, False or ``auto``. ``cache`` is a folder where hashes of weights
+    are kept between starts.
     """
 
     name: str
@@ -47,16 +69,32 @@ class ModelSpec:
     variant: str | None = None
     vae: str | None = None
     loras: tuple[LoraSpec, ...] = ()
+    embeddings: tuple[EmbeddingSpec, ...] = ()
+    refiner: RefinerSpec | None = None
+    prediction: str | None = None
     offline: bool = False
     device: str = "auto"
     dtype: str = "auto"
     offload: str = "none"
+    attention: str = "auto"
+    vae_slicing: bool = False
+    vae_tiling: bool | str = "auto"
     safety_checker: bool = False
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a loaded model tells: its native side in pixels, and the multiple sizes must have."""
+    """What a loaded model tells: its native side in pixels, and the multiple sizes must have.
+
+    The rest says which model it was, for recipes. ``weights`` is a SHA-256 in hex: of the file,
+    where the model is one (its first ten digits are the model hash that A1111 and CivitAI show);
+    of a diffusers folder over one line ``PATH SHA256`` for each weight file, sorted. ``loras`` are
+    (name, weight, SHA-256), ``embeddings`` (token, SHA-256); ``vae`` and ``refiner`` are hashes
+    like ``weights``, empty where the model's own autoencoder is used or no refiner.
+    ``scheduler`` is the name that frames are painted with unless they name another; ``libraries``
+    holds the versions of what painted.
+    """
 
     name: str
     native_size: int
@@ -64,6 +102,15 @@ class ModelInfo:
     device: str
     dtype: str
     pipeline: str
+    family: str = ""
+    source: str = ""
+    weights: str = ""
+    vae: str = ""
+    refiner: str = ""
+    loras: tuple[tuple[str, float, str], ...] = ()
+    embeddings: tuple[tuple[str, str], ...] = ()
+    scheduler: str = ""
+    libraries: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
