@@ -88,6 +88,7 @@ Embedding = Annotated[
     }),
 ]  # fmt: skip
 
+
 class ModelConfig(Settings, frozen=True):
     """A row of the models table. A settled one has absolute paths where a source is local."""
 

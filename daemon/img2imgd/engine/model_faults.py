@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from huggingface_hub import errors as hub
@@ -27,6 +27,8 @@ def _explain(model: ModelSpec, source: str, error: Exception) -> tuple[str, str]
         )
     if Path(source).is_dir():
         return _explain_folder(Path(source), error)
+    if Path(source).is_file():
+        return _explain_file(model, Path(source), error)
     for cause in causes:
         told = _explain_hub(model, source, cause)
         if told is not None:
@@ -35,7 +37,7 @@ def _explain(model: ModelSpec, source: str, error: Exception) -> tuple[str, str]
 
 
 def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
-    damaged = list(_damaged_weights(folder))
+    damaged = list(_damaged(sorted(folder.rglob("*.safetensors"))))
     if damaged:
         names = ", ".join(f"{path} ({reason})" for path, reason in damaged)
         return f"damaged weights: {names}.", "Copy or download these files again."
@@ -48,6 +50,25 @@ def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
     return (
         f"{folder} could not be loaded: {first_line(error)}",
         "The folder must be a whole diffusers model, with every part its model_index.json names.",
+    )
+
+
+def _explain_file(model: ModelSpec, file: Path, error: Exception) -> tuple[str, str]:
+    damaged = list(_damaged([file]))
+    if damaged:
+        return f"damaged weights: {file} ({damaged[0][1]}).", "Copy or download this file again."
+    if isinstance(error, NotImplementedError) and "meta tensor" in str(error):
+        return (  # torch's words for weights that were never filled in
+            f"{file} lacks weights of its UNet or autoencoder.",
+            "Use the whole checkpoint, or name a folder with its own configs as `config`.",
+        )
+    for cause in _causes(error):  # the only thing that is fetched for a file is its config
+        told = _explain_hub(model, model.config or "", cause)
+        if told is not None:
+            return told
+    return (
+        f"{file} could not be loaded: {first_line(error)}",
+        "Name a diffusers folder or hub id with the configs of such models as `config`.",
     )
 
 
@@ -88,9 +109,9 @@ def _explain_hub(model: ModelSpec, source: str, cause: BaseException) -> tuple[s
             return None
 
 
-def _damaged_weights(folder: Path) -> Iterator[tuple[Path, str]]:
+def _damaged(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     """The safetensors files whose header does not fit their length; reads the headers only."""
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in files:
         try:
             with safe_open(path, framework="pt"):
                 pass

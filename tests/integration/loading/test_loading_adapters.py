@@ -1,0 +1,214 @@
+"""LoRAs and textual inversions: several, from files and folders, and what is said of bad ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers.utils import convert_state_dict_to_kohya
+from engines import difference, pixels, refusal, spec
+from safetensors.torch import load_file, save_file
+from tiny_families import LARGE, SMALL, Forms
+
+from img2imgd.engine.loading import load_pipeline
+from img2imgd.engine.protocol import EmbeddingSpec, LoraSpec
+
+pytestmark = [
+    # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # diffusers passes a word to huggingface_hub that it does not know any more.
+    pytest.mark.filterwarnings("ignore:The `local_dir_use_symlinks`:UserWarning"),
+    pytest.mark.usefixtures("one_thread", "no_network"),
+]
+
+
+@pytest.fixture(scope="module")
+def loras(forms: Mapping[str, Forms], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the LoRAs ink, oil and, for SD 2, chalk."""
+    folder = tmp_path_factory.mktemp("loras")
+    for seed, name, family in ((1, "ink", "sd1"), (2, "oil", "sd1"), (3, "chalk", "sd2")):
+        save_lora(forms[family], folder / f"{name}.safetensors", seed)
+    return folder
+
+
+def save_lora(form: Forms, file: Path, seed: int) -> None:
+    from diffusers import StableDiffusionImg2ImgPipeline
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(form.folder)
+    torch.manual_seed(seed)
+    config = LoraConfig(r=2, target_modules=["to_k", "to_v"], init_lora_weights="gaussian")
+    pipe.unet.add_adapter(config)
+    weights = get_peft_model_state_dict(pipe.unet)
+    for tensor in weights.values():
+        torch.nn.init.normal_(tensor, std=2.0)
+    pipe.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
+
+
+def test_several_loras_work_together_each_by_its_weight(
+    forms: Mapping[str, Forms], loras: Path, image: Path
+) -> None:
+    ink, oil = str(loras / "ink.safetensors"), str(loras / "oil.safetensors")
+    painted = [
+        pixels(spec(forms["sd1"].folder, loras=chosen), image)
+        for chosen in (
+            (),
+            (LoraSpec(ink), LoraSpec(oil, 0.0)),
+            (LoraSpec(ink, 0.0), LoraSpec(oil)),
+            (LoraSpec(ink), LoraSpec(oil)),
+            (LoraSpec(ink), LoraSpec(oil, 0.5)),
+            (LoraSpec(ink),),
+        )
+    ]
+    assert difference(painted[1], painted[5]) <= 1
+    different = [painted[at] for at in (0, 1, 2, 3, 4)]
+    for at, one in enumerate(different):
+        assert all(difference(one, other) > 2 for other in different[:at]), at
+
+
+def test_a_lora_is_taken_from_a_folder_by_a_single_file_model_and_in_kohyas_form(
+    forms: Mapping[str, Forms], loras: Path, image: Path, tmp_path: Path
+) -> None:
+    form = forms["sd1"]
+    ink = loras / "ink.safetensors"
+    folder = tmp_path / "one"
+    folder.mkdir()
+    shutil.copy(ink, folder)
+    kohya = tmp_path / "kohya.safetensors"
+    save_file(convert_state_dict_to_kohya(load_file(ink)), kohya)
+    expected = pixels(spec(form.folder, loras=(LoraSpec(str(ink)),)), image)
+    for model in (
+        spec(form.folder, loras=(LoraSpec(str(folder)),)),
+        spec(form.file, config=str(form.folder), loras=(LoraSpec(str(ink)),)),
+        spec(form.folder, loras=(LoraSpec(str(kohya)),)),
+    ):
+        assert difference(pixels(model, image), expected) <= 1
+
+
+def test_a_folder_of_several_loras_lists_them(forms: Mapping[str, Forms], loras: Path) -> None:
+    error = refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(loras)),)))
+    assert "several to choose from: chalk.safetensors, ink.safetensors, oil" in error.message
+    assert "Name the .safetensors file itself" in error.advice
+
+
+def test_an_empty_folder_is_told(forms: Mapping[str, Forms], tmp_path: Path) -> None:
+    error = refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(tmp_path)),)))
+    assert "there is no .safetensors file in it" in error.message
+
+
+def test_a_lora_of_another_family_or_for_nothing_here_is_told(
+    forms: Mapping[str, Forms], loras: Path, tmp_path: Path
+) -> None:
+    chalk = loras / "chalk.safetensors"
+    assert (
+        f"the LoRA {chalk} could not be loaded"
+        in refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(chalk)),))).message
+    )
+    alien = tmp_path / "alien.safetensors"
+    save_file(
+        {f"transformer.blocks.0.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}, alien
+    )
+    assert (
+        f"the LoRA {alien} could not be loaded"
+        in refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(alien)),))).message
+    )
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(chalk.read_bytes()[:200])
+    assert (
+        f"the LoRA {cut} could not be loaded"
+        in refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(cut)),))).message
+    )
+
+
+def test_a_lora_of_the_hub_that_was_never_fetched_is_told_when_offline(
+    forms: Mapping[str, Forms],
+) -> None:
+    error = refusal(spec(forms["sd1"].folder, loras=(LoraSpec("nobody/nothing"),)))
+    assert "the LoRA nobody/nothing could not be loaded" in error.message
+
+
+@pytest.fixture(scope="module")
+def embeddings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A1111's form and diffusers', one vector and three, and SDXL's two widths."""
+    folder = tmp_path_factory.mktemp("embeddings")
+    torch.manual_seed(5)
+    for name, tensors in {
+        "InkStyle": {"emb_params": torch.randn(1, SMALL)},
+        "ThreeInks": {"emb_params": torch.randn(3, SMALL)},
+        "named": {"<whatever>": torch.randn(SMALL)},
+        "xl": {"clip_l": torch.randn(2, SMALL), "clip_g": torch.randn(2, LARGE)},
+    }.items():
+        save_file(tensors, folder / f"{name}.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["InkStyle", "ThreeInks", "named"])
+def test_an_embedding_paints_where_its_word_stands_and_only_there(
+    forms: Mapping[str, Forms], embeddings: Path, image: Path, name: str
+) -> None:
+    form = forms["sd1"]
+    words = (EmbeddingSpec(str(embeddings / f"{name}.safetensors"), name),)
+    taught = spec(form.folder, embeddings=words)
+    prompt = f"a cat by a lake, {name}"
+    assert difference(pixels(taught, image), pixels(spec(form.folder), image)) == 0
+    with_word = pixels(taught, image, prompt=prompt)
+    assert difference(with_word, pixels(spec(form.folder), image, prompt=prompt)) > 2
+    as_file = spec(form.file, config=str(form.folder), embeddings=words)
+    assert difference(pixels(as_file, image, prompt=prompt), with_word) <= 1
+
+
+def test_an_embedding_of_several_vectors_takes_as_many_tokens(
+    forms: Mapping[str, Forms], embeddings: Path
+) -> None:
+    file = embeddings / "ThreeInks.safetensors"
+    pipe, info = load_pipeline(
+        spec(forms["sd1"].folder, embeddings=(EmbeddingSpec(str(file), "ThreeInks"),))
+    )
+    taught = [49408, 49409, 49410]
+    for written in ("a ThreeInks cat", "a threeinks cat", "a THREEINKS cat"):
+        prompt = pipe.maybe_convert_prompt(written, pipe.tokenizer)
+        assert pipe.tokenizer(prompt).input_ids == [49406, 320, *taught, 2368, 49407]
+    vectors = pipe.text_encoder.get_input_embeddings().weight[taught]
+    assert torch.equal(vectors, load_file(file)["emb_params"])
+    assert [token for token, _ in info.embeddings] == ["ThreeInks"]
+
+
+def test_both_text_encoders_of_sdxl_learn_the_word(
+    forms: Mapping[str, Forms], embeddings: Path, image: Path
+) -> None:
+    form = forms["sdxl"]
+    words = (EmbeddingSpec(str(embeddings / "xl.safetensors"), "xl-ink"),)
+    pipe, _ = load_pipeline(spec(form.folder, embeddings=words))
+    assert [len(t) for t in (pipe.tokenizer, pipe.tokenizer_2)] == [49410, 49410]
+    prompt = "a cat by a lake, xl-ink"
+    taught = pixels(spec(form.folder, embeddings=words), image, prompt=prompt)
+    assert difference(taught, pixels(spec(form.folder), image, prompt=prompt)) > 2
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "token", "told"),
+    [
+        ("sd2", "InkStyle", "x1y", "vectors are 16 numbers wide, where this model has 24"),
+        ("sd1", "xl", "x1y", "no text encoder that it is made for"),
+        ("sd1", "InkStyle", "cat", "knows that word already"),
+        ("sd1", "absent", "x1y", "there is no such file"),
+    ],
+)
+def test_an_embedding_that_cannot_be_taught_is_told(
+    forms: Mapping[str, Forms], embeddings: Path, family: str, name: str, token: str, told: str
+) -> None:
+    file = embeddings / f"{name}.safetensors"
+    error = refusal(spec(forms[family].folder, embeddings=(EmbeddingSpec(str(file), token),)))
+    assert f"the embedding {file} " in error.message
+    assert told in error.message
+
+
+def test_a_lora_named_as_an_embedding_is_told(forms: Mapping[str, Forms], loras: Path) -> None:
+    file = loras / "ink.safetensors"
+    error = refusal(spec(forms["sd1"].folder, embeddings=(EmbeddingSpec(str(file), "ink"),)))
+    assert "tensors, where an embedding has one" in error.message

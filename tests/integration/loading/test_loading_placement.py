@@ -1,0 +1,133 @@
+"""Attention, the autoencoder's tiles, offloading: what is set, what is said of it in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from engines import difference, pixels, refusal, spec
+from PIL import Image
+from tiny_families import Forms
+
+from img2imgd.engine.devices import choose_device, choose_dtype
+from img2imgd.engine.loading import load_pipeline
+from img2imgd.engine.protocol import ModelSpec, RefinerSpec
+
+pytestmark = [
+    # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.usefixtures("one_thread", "no_network"),
+]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "sliced"])
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_every_way_to_compute_attention_paints_the_same_picture(
+    forms: Mapping[str, Forms], image: Path, family: str, attention: str
+) -> None:
+    model = spec(forms[family].folder, attention=attention)
+    pipe, _ = load_pipeline(model)
+    used = {type(processor).__name__ for processor in pipe.unet.attn_processors.values()}
+    names = {"sdpa": "AttnProcessor2_0", "eager": "AttnProcessor", "sliced": "SlicedAttnProcessor"}
+    assert used == {names[attention]}
+    assert difference(pixels(model, image), pixels(spec(forms[family].folder), image)) <= 1
+
+
+def test_attention_that_is_not_installed_is_told(forms: Mapping[str, Forms]) -> None:
+    error = refusal(spec(forms["sd1"].folder, attention="xformers"))
+    assert "the package xformers is not installed" in error.message
+    assert error.advice == "Set `engine.attention` to auto or install it."
+
+
+@pytest.mark.parametrize(
+    ("tiling", "side", "tiled"), [("auto", 1536, False), ("auto", 1544, True), (False, 1544, False)]
+)
+def test_the_autoencoder_tiles_only_what_is_larger_than_any_native_size(
+    forms: Mapping[str, Forms], tiling: bool | str, side: int, tiled: bool
+) -> None:
+    pipe, _ = load_pipeline(spec(forms["sd1"].folder, vae_tiling=tiling))
+    latents: list[int] = []
+
+    def look(_: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        latents.append(inputs[0].shape[-2])
+
+    pipe.vae.decoder.register_forward_pre_hook(look)
+    with torch.inference_mode():
+        decoded = pipe.vae.decode(torch.zeros(1, 4, side // 2, 8)).sample
+    assert decoded.shape[-2:] == (side, 16)
+    assert (len(latents) > 1) == tiled
+    assert max(latents) <= (768 if tiled else side // 2)
+
+
+def test_tiles_can_be_asked_for_at_every_size(forms: Mapping[str, Forms]) -> None:
+    pipe, _ = load_pipeline(spec(forms["sd1"].folder, vae_tiling=True, vae_slicing=True))
+    assert pipe.vae.use_tiling
+    assert pipe.vae.use_slicing
+    assert pipe.vae.tile_sample_min_size == pipe.vae.config.sample_size
+
+
+def test_a_large_picture_in_tiles_is_nearly_the_one_that_passes_whole(
+    forms: Mapping[str, Forms], tmp_path: Path
+) -> None:
+    wide = tmp_path / "wide.png"
+    Image.radial_gradient("L").resize((1664, 16)).convert("RGB").save(wide)
+    whole, tiled = (
+        pixels(spec(forms["sd1"].folder, vae_tiling=tiling), wide, steps=2, strength=0.5)
+        for tiling in (False, "auto")
+    )
+    assert tiled.shape == whole.shape
+    assert 0 < abs(tiled - whole).mean() < 3
+
+
+def test_one_line_tells_what_was_chosen_and_why(
+    forms: Mapping[str, Forms], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "img2imgd.engine")
+    form = forms["sdxl"]
+    _, info = load_pipeline(
+        spec(
+            form.file,
+            config=str(form.folder),
+            device="auto",
+            offload="model",
+            attention="eager",
+            refiner=RefinerSpec(str(forms["sdxl_refiner"].folder)),
+        )
+    )
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == (
+        f"model loaded model=mine family=sdxl source={form.file} weights={info.weights[:10]} "
+        f"refiner={info.refiner[:10]} pipeline=StableDiffusionXLRefinedImg2ImgPipeline "
+        "device=cpu (auto: torch finds no GPU) "
+        "dtype=float32 (auto: half precision is slower on a CPU) attention=eager "
+        "vae=float32 tiled above 1536 px (auto) offload=none (model is for GPUs) "
+        "loras=0 embeddings=0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "transformer", "told"),
+    [
+        ("cuda", False, "float16 (auto: UNet on CUDA)"),
+        ("mps", False, "float16 (auto: UNet on MPS)"),
+        ("mps", True, "bfloat16 (auto: transformer on MPS)"),
+        ("cpu", True, "float32 (auto: half precision is slower on a CPU)"),
+    ],
+)
+def test_the_number_format_suits_device_and_model(
+    device: str, transformer: bool, told: str
+) -> None:
+    chosen = choose_dtype(ModelSpec("m", "m"), torch.device(device), transformer=transformer)
+    assert str(chosen) == told
+
+
+@pytest.mark.parametrize(("there", "told"), [(True, "cuda (auto: the first GPU)"), (False, "cpu")])
+def test_a_gpu_is_taken_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, there: bool, told: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert str(choose_device(ModelSpec("m", "m"))).startswith(told)
+    assert str(choose_device(ModelSpec("m", "m", device="cpu"))) == "cpu (engine.device)"
