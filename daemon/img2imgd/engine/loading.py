@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import logging
+import warnings
 
 import torch
 from diffusers.utils import logging as diffusers_logging
@@ -131,6 +132,8 @@ def _refined(
 
 def _quiet() -> None:
     """No progress bars in a daemon's log, nor warnings that are known to be harmless."""
+    # diffusers' own call of it, wherever SDXL runs in half precision.
+    warnings.filterwarnings("ignore", ".*`upcast_vae` is deprecated", FutureWarning)
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
     for library in ("transformers", "diffusers"):

@@ -145,8 +145,8 @@ def _only(model: ModelSpec, what: str, source: str, names: list[str]) -> str:
     usual = "pytorch_lora_weights.safetensors"
     if usual in names or len(names) == 1:
         return usual if usual in names else names[0]
-    told = f"several to choose from: {', '.join(names)}" if names else f"no {SAFE} file in it"
+    told = f"it holds several: {', '.join(names)}" if names else f"it holds no {SAFE} file"
     raise ModelUnavailable(
-        f"Model {model.name}: the {what} {source} could not be loaded: there is {told}.",
+        f"Model {model.name}: the {what} {source} could not be loaded: {told}.",
         f"Name the {SAFE} file itself as its `source`.",
     )

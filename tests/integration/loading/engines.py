@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +49,14 @@ def paint(engine: Engine, frame: FrameTask) -> tuple[Pixels, list[EngineEvent]]:
     return np.frombuffer(painted.pixels, np.uint8).reshape(shape).astype(np.int16), events
 
 
+@functools.cache
 def pixels(model: ModelSpec, image: Path, **changes: object) -> Pixels:
-    """One frame of a model that is loaded for it."""
+    """One frame of a model that is loaded for it; many tests compare with the same frames."""
     engine = create_engine("diffusers")
     engine.load(model)
-    return paint(engine, task(image, **changes))[0]
+    painted = paint(engine, task(image, **changes))[0]
+    painted.flags.writeable = False
+    return painted
 
 
 def refusal(model: ModelSpec) -> ModelUnavailable:

@@ -13,8 +13,9 @@ import torch
 from engines import difference, paint, pixels, refusal, spec, task
 from original_format import original_autoencoder
 from safetensors.torch import load_file, save_file
-from tiny_families import BUILDERS, Forms
+from tiny_families import BUILDERS, Forms, save_forms
 
+from img2imgd.engine.clip import clip_tokenizer
 from img2imgd.engine.factory import create_engine
 from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.protocol import ModelInfo, StepDone
@@ -68,12 +69,10 @@ def test_folder_and_single_file_paint_the_same_picture(
     assert painted[0].std() > 5
 
 
-def test_a_file_whose_config_brings_no_tokenizer_gets_clips(
-    forms: Mapping[str, Forms], image: Path, tmp_path: Path
-) -> None:
+def test_a_file_whose_config_brings_no_tokenizer_gets_clips(image: Path, tmp_path: Path) -> None:
     for family in ("sd2", "sdxl"):
-        form = forms[family]
-        config = tmp_path / family
+        form = save_forms(family, tmp_path, clip_tokenizer)
+        config = tmp_path / f"{family}-config"
         shutil.copytree(form.folder, config, ignore=shutil.ignore_patterns("*.safetensors"))
         for tokenizer in config.glob("tokenizer*"):
             shutil.rmtree(tokenizer)

@@ -111,14 +111,14 @@ def test_a_frame_with_no_timestep_behind_the_start_is_the_bases_alone(
     assert difference(painted, pixels(spec(forms["sdxl"].folder), image, steps=1, strength=1)) == 0
 
 
-@pytest.mark.parametrize("scheduler", ["heun", "euler_a", "dpm++_2m", "pndm", "lms"])
+@pytest.mark.parametrize("scheduler", ["heun", "euler_a", "pndm"])
 def test_every_kind_of_scheduler_counts_through_both(
     forms: Mapping[str, Forms], image: Path, scheduler: str
 ) -> None:
     engine = create_engine("diffusers")
     engine.load(refined(forms, scheduler=scheduler))
-    for strength in (0.1, 0.5, 1.0):
-        frame = task(image, steps=10, strength=strength)
+    for strength in (0.1, 0.5, 0.8):
+        frame = task(image, steps=10, strength=strength, guidance_scale=1.0)
         _, events = paint(engine, frame)
         steps = steps_of(events)
         assert steps == sorted(steps)

@@ -20,12 +20,36 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from original_format import save_original_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
-from img2imgd.engine.clip import clip_tokenizer
+from img2imgd.engine import clip
+from img2imgd.engine.families import OPEN_CLIP_PAD
 
 SMALL, LARGE = 16, 24
 """Widths of the two text encoders; diffusers tells SDXL's apart by them."""
+
+
+LETTERS = "!abcdefghijklmnopqrstuvwxyz,"
+START, END = len(LETTERS) * 2, len(LETTERS) * 2 + 1
+"""Ids of a text's ends in the small vocabulary."""
+
+Tokenizers = Callable[[str], CLIPTokenizer]
+
+
+def small_tokenizer(pad: str) -> CLIPTokenizer:
+    """A tokenizer that spells every word; CLIP's own takes longer to read than all the rest."""
+    tokens = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), clip.START, clip.END]
+    return CLIPTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)},
+        merges=[],
+        pad_token=pad,
+        model_max_length=77,
+    )
 
 
 @dataclass(frozen=True)
@@ -37,10 +61,10 @@ class Forms:
     file: Path
 
 
-def save_forms(family: str, into: Path) -> Forms:
+def save_forms(family: str, into: Path, tokenizers: Tokenizers = small_tokenizer) -> Forms:
     """Build the family's tiny model and save it both ways."""
     torch.manual_seed(len(family))
-    pipe = BUILDERS[family]()
+    pipe = BUILDERS[family](tokenizers)
     folder, file = into / family, into / f"{family}.safetensors"
     pipe.save_pretrained(folder)
     save_original_file(pipe, family, file)
@@ -72,11 +96,12 @@ def _unet(context: int, **changes: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(**{**form, "cross_attention_dim": context, **changes})
 
 
-def _text(width: int, act: str, pad: int) -> CLIPTextConfig:
+def _text(width: int, act: str, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     return CLIPTextConfig(
-        hidden_size=width, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        hidden_act=act, projection_dim=width, bos_token_id=49406, eos_token_id=49407,
-        pad_token_id=pad,
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, hidden_act=act, projection_dim=width,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
 
 
@@ -88,11 +113,11 @@ _NOISE: Mapping[str, Any] = {
 }
 
 
-def _sd1() -> Any:
+def _sd1(tokenizers: Tokenizers) -> Any:
     return StableDiffusionPipeline(
         vae=_autoencoder(),
-        text_encoder=CLIPTextModel(_text(SMALL, "quick_gelu", 49407)),
-        tokenizer=clip_tokenizer(),
+        text_encoder=CLIPTextModel(_text(SMALL, "quick_gelu", tokenizers(clip.END))),
+        tokenizer=tokenizers(clip.END),
         unet=_unet(SMALL),
         scheduler=PNDMScheduler(**_NOISE, skip_prk_steps=True),
         safety_checker=None,
@@ -101,11 +126,11 @@ def _sd1() -> Any:
     )
 
 
-def _sd2() -> Any:
+def _sd2(tokenizers: Tokenizers) -> Any:
     return StableDiffusionImg2ImgPipeline(
         vae=_autoencoder(),
-        text_encoder=CLIPTextModel(_text(LARGE, "gelu", 0)),
-        tokenizer=clip_tokenizer("!"),
+        text_encoder=CLIPTextModel(_text(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
+        tokenizer=tokenizers(OPEN_CLIP_PAD),
         unet=_unet(LARGE, attention_head_dim=(2, 4), use_linear_projection=True),
         scheduler=DDIMScheduler(**_NOISE, clip_sample=False, prediction_type="v_prediction"),
         safety_checker=None,
@@ -128,25 +153,25 @@ def _of_xl(context: int, ids: int, **changes: Any) -> UNet2DConditionModel:
     )
 
 
-def _sdxl() -> Any:
+def _sdxl(tokenizers: Tokenizers) -> Any:
     return StableDiffusionXLPipeline(
         vae=_autoencoder(scaling_factor=0.13025, force_upcast=True),
-        text_encoder=CLIPTextModel(_text(SMALL, "quick_gelu", 49407)),
-        text_encoder_2=CLIPTextModelWithProjection(_text(LARGE, "gelu", 0)),
-        tokenizer=clip_tokenizer(),
-        tokenizer_2=clip_tokenizer("!"),
+        text_encoder=CLIPTextModel(_text(SMALL, "quick_gelu", tokenizers(clip.END))),
+        text_encoder_2=CLIPTextModelWithProjection(_text(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
+        tokenizer=tokenizers(clip.END),
+        tokenizer_2=tokenizers(OPEN_CLIP_PAD),
         unet=_of_xl(SMALL + LARGE, ids=6),
         scheduler=EulerDiscreteScheduler(**_NOISE, timestep_spacing="leading"),
     )
 
 
-def _sdxl_refiner() -> Any:
+def _sdxl_refiner(tokenizers: Tokenizers) -> Any:
     return StableDiffusionXLImg2ImgPipeline(
         vae=_autoencoder(scaling_factor=0.13025, force_upcast=True),
         text_encoder=None,
-        text_encoder_2=CLIPTextModelWithProjection(_text(LARGE, "gelu", 0)),
+        text_encoder_2=CLIPTextModelWithProjection(_text(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
         tokenizer=None,
-        tokenizer_2=clip_tokenizer("!"),
+        tokenizer_2=tokenizers(OPEN_CLIP_PAD),
         unet=_of_xl(LARGE, ids=5),
         scheduler=EulerDiscreteScheduler(**_NOISE, timestep_spacing="leading"),
         requires_aesthetics_score=True,
@@ -154,7 +179,7 @@ def _sdxl_refiner() -> Any:
     )
 
 
-BUILDERS: Mapping[str, Callable[[], Any]] = {
+BUILDERS: Mapping[str, Callable[[Tokenizers], Any]] = {
     "sd1": _sd1,
     "sd2": _sd2,
     "sdxl": _sdxl,
