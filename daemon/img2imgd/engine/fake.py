@@ -49,7 +49,10 @@ class FakeEngine:
                 f"Model {model.name}: there is nothing at {source}.",
                 "Put the model there, or correct `source` in the config's models table.",
             )
-        return ModelInfo(model.name, NATIVE_SIZE, MULTIPLE, "cpu", "uint8", type(self).__name__)
+        return ModelInfo(
+            model.name, NATIVE_SIZE, MULTIPLE, "cpu", "uint8", type(self).__name__,
+            family="fake", source=model.source, scheduler=model.scheduler,
+        )  # fmt: skip
 
     def admit(self, task: FrameTask) -> None:
         """Take a frame; frames are painted in order of admission."""

@@ -53,6 +53,8 @@ def set_attention(model: ModelSpec, pipe: Any) -> str:
     if wanted == "xformers" and importlib.util.find_spec("xformers") is None:
         raise _no_attention(model, "the package xformers is not installed", " or install it")
     unit = denoiser(pipe)
+    if wanted == "sliced" and not hasattr(unit, "set_attention_slice"):
+        raise _no_attention(model, f"{type(unit).__name__} knows no slices")
     try:
         if wanted == "sliced":
             pipe.enable_attention_slicing()

@@ -130,14 +130,22 @@ def adapter_file(model: ModelSpec, what: str, source: str) -> Path:
     if path.is_absolute() or path.is_dir():
         names = sorted(file.name for file in path.glob(f"*{SAFE}"))
         return path / _only(model, what, source, names)
+    names = _cached_weights(source, offline=model.offline)
+    if not names and not model.offline:
+        names = [name for name in _hub.list_repo_files(source) if name.endswith(SAFE)]
+    name = _only(model, what, source, names)
+    return Path(_hub.hf_hub_download(source, name, local_files_only=model.offline))
+
+
+def _cached_weights(source: str, *, offline: bool) -> list[str]:
+    """The weight files of a repository that the hub's cache holds; none may be there yet."""
     try:
         folder = Path(_hub.snapshot_download(source, local_files_only=True))
-        return folder / _only(model, what, source, sorted(f.name for f in folder.glob(f"*{SAFE}")))
     except hub.LocalEntryNotFoundError:
-        if model.offline:
+        if offline:
             raise
-    names = [name for name in _hub.list_repo_files(source) if name.endswith(SAFE)]
-    return Path(_hub.hf_hub_download(source, _only(model, what, source, names)))
+        return []
+    return sorted(file.name for file in folder.glob(f"*{SAFE}"))
 
 
 def _only(model: ModelSpec, what: str, source: str, names: list[str]) -> str:

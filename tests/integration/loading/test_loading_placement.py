@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import diffusers
 import pytest
 import torch
 from engines import difference, paint, pixels, refusal, spec, task
@@ -14,7 +17,8 @@ from img2imgd.engine.devices import choose_device, choose_dtype
 from img2imgd.engine.factory import create_engine
 from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.pipelines import PipelineEngine
-from img2imgd.engine.protocol import ModelSpec, RefinerSpec
+from img2imgd.engine.placement import set_attention
+from img2imgd.engine.protocol import ModelSpec, ModelUnavailable, RefinerSpec
 
 pytestmark = [
     # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
@@ -40,6 +44,32 @@ def test_attention_that_is_not_installed_is_told(forms: Mapping[str, Forms]) -> 
     error = refusal(spec(forms["sd1"].folder, attention="xformers"))
     assert "the package xformers is not installed" in error.message
     assert error.advice == "Set `engine.attention` to auto or install it."
+
+
+@pytest.mark.parametrize(("attention", "backend"), [("sdpa", "native"), ("eager", "_native_math")])
+def test_transformers_have_diffusers_own_switch(attention: str, backend: str) -> None:
+    pipe = SimpleNamespace(unet=None, transformer=tiny_transformer())
+    assert set_attention(spec("x", attention=attention), pipe) == attention
+    used = {
+        module.processor._attention_backend
+        for module in pipe.transformer.modules()
+        if hasattr(module, "processor")
+    }
+    assert [str(one.value) for one in used] == [backend]
+
+
+def test_attention_that_a_model_cannot_compute_is_told() -> None:
+    pipe = SimpleNamespace(unet=None, transformer=tiny_transformer())
+    with pytest.raises(ModelUnavailable, match="FluxTransformer2DModel knows no slices"):
+        set_attention(spec("x", attention="sliced"), pipe)
+
+
+def tiny_transformer() -> Any:
+    return diffusers.FluxTransformer2DModel(
+        in_channels=4, num_layers=1, num_single_layers=1, attention_head_dim=16,
+        num_attention_heads=1, joint_attention_dim=16, pooled_projection_dim=16,
+        axes_dims_rope=(4, 4, 8),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

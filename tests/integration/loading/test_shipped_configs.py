@@ -20,8 +20,16 @@ from engines import spec
 from original_format import OPEN_CLIP_PREFIXES, original_tensors
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from img2imgd.engine.families import SINGLE_FILE_FAMILIES, Family
-from img2imgd.engine.single_files import SingleFile, _check_shape, recognise
+from img2imgd.engine.clip import clip_tokenizer
+from img2imgd.engine.families import (
+    SD2,
+    SINGLE_FILE_FAMILIES,
+    Family,
+    family_of,
+    native_size,
+    size_multiple,
+)
+from img2imgd.engine.single_files import SingleFile, _check_shape, _heed_markers, recognise
 
 CLASSES: Mapping[str, Any] = {
     "UNet2DConditionModel": diffusers.UNet2DConditionModel,
@@ -101,17 +109,12 @@ def shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
-@families
-def test_a_whole_pipeline_of_it_paints_at_its_native_size(family: Family) -> None:
-    from img2imgd.engine.clip import clip_tokenizer
-    from img2imgd.engine.families import family_of, native_size, size_multiple
-
+def pipeline_of(family: Family) -> Any:
+    """The family's pipeline of shapes without values."""
     index = json.loads((family.config / "model_index.json").read_text())
     scheduler: Any = getattr(diffusers, index["scheduler"][1])
     kind: Any = getattr(diffusers, family.pipeline)
     expected, _ = kind._get_signature_keys(kind)
-    absent = dict.fromkeys(expected)
-    tokenizers = {name: clip_tokenizer(pad) for name, pad in family.tokenizers}
     settings = {
         name: index[name]
         for name in (
@@ -119,18 +122,47 @@ def test_a_whole_pipeline_of_it_paints_at_its_native_size(family: Family) -> Non
         )
         if name in index
     }  # fmt: skip
-    pipe = kind(**{
-        **absent, **parts_of(family), **tokenizers, **settings,
+    return kind(**{
+        **dict.fromkeys(expected),
+        **parts_of(family),
+        **{name: clip_tokenizer(pad) for name, pad in family.tokenizers},
+        **settings,
         "scheduler": scheduler.from_config(scheduler.load_config(family.config / "scheduler")),
     })  # fmt: skip
+
+
+@families
+def test_a_whole_pipeline_of_it_paints_at_its_native_size(family: Family) -> None:
+    pipe = pipeline_of(family)
     assert family_of(pipe) == family.name
     assert native_size(pipe) == SIZES[family.name]
     assert size_multiple(pipe) == (32 if family.name == "sdxl" else 64)
-    for name, tokenizer in tokenizers.items():
+    for name, _ in family.tokenizers:
+        tokenizer = getattr(pipe, name)
         encoder = getattr(pipe, name.replace("tokenizer", "text_encoder"))
         assert encoder.config.vocab_size == len(tokenizer)
         assert encoder.config.eos_token_id == tokenizer.eos_token_id
         assert encoder.config.pad_token_id == tokenizer.pad_token_id
+
+
+@pytest.mark.parametrize(("prediction", "side"), [("epsilon", 512), (None, 768)])
+def test_sd_2_base_which_only_its_prediction_tells_apart_paints_at_512(
+    prediction: str | None, side: int
+) -> None:
+    pipe = pipeline_of(SD2)
+    file = SingleFile(SD2, 4, 1024, has_vae=True, v_prediction=False, zero_terminal_snr=False)
+    _heed_markers(spec("x.safetensors", prediction=prediction), file, pipe)
+    assert native_size(pipe) == side
+
+
+def test_other_families_are_named_after_their_pipelines() -> None:
+    for name, short in {
+        "FluxImg2ImgPipeline": "flux",
+        "StableDiffusion3Img2ImgPipeline": "sd3",
+        "ZImageImg2ImgPipeline": "zimage",
+        "KandinskyV22Img2ImgPipeline": "kandinskyv22",
+    }.items():
+        assert family_of(type(name, (), {})()) == short
 
 
 def test_noise_schedules_are_those_the_models_were_trained_with() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from img2imgd.config import Config, LoraConfig, ModelConfig, load_config
+from img2imgd.config.sections import EmbeddingConfig, RefinerConfig
 from img2imgd.errors import DocumentError, Problem, UsageError
 from img2imgd.request import BUILT_IN, RequestKeys
 
@@ -143,6 +144,29 @@ def test_models_get_absolute_paths_and_keep_hub_ids(tmp_path: Path) -> None:
     assert config.models["near"].source == str(tmp_path / "local/folder")
 
 
+def test_loras_and_embeddings_may_be_written_alone_and_refiners_have_paths_too(
+    tmp_path: Path,
+) -> None:
+    config = load(
+        tmp_path,
+        "models:\n  xl:\n    source: xl.safetensors\n    loras: [ink.safetensors, org/lora]\n"
+        "    embeddings: [easy.safetensors, {source: x.safetensors, token: <x>}]\n"
+        "    refiner: {source: refiner.safetensors, config: ./refiner}\n",
+    )
+    model = config.models["xl"]
+    assert model.loras == (
+        LoraConfig(source=str(tmp_path / "ink.safetensors")),
+        LoraConfig(source="org/lora"),
+    )
+    assert model.embeddings == (
+        EmbeddingConfig(source=str(tmp_path / "easy.safetensors")),
+        EmbeddingConfig(source=str(tmp_path / "x.safetensors"), token="<x>"),  # noqa: S106 - a word, no password
+    )
+    assert model.refiner == RefinerConfig(
+        source=str(tmp_path / "refiner.safetensors"), config=str(tmp_path / "refiner"), start=0.8
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "key", "word"),
     [
@@ -154,6 +178,14 @@ def test_models_get_absolute_paths_and_keep_hub_ids(tmp_path: Path) -> None:
         ("models: {a: {source: x, scheduler: oiler}}", "models.a.scheduler", "'euler'"),
         ("models: {a: {source: x.ckpt}}", "models.a.source", "safetensors"),
         ("models: {a: {source: x, vae: y.pt}}", "models.a.vae", "safetensors"),
+        ("models: {a: {source: x, loras: [y.pt]}}", "models.a.loras.0.source", "safetensors"),
+        ("models: {a: {source: x, embeddings: [y.bin]}}", "models.a.embeddings.0.source", "safe"),
+        ("models: {a: {source: x, embeddings: [3]}}", "models.a.embeddings.0", "3"),
+        ("models: {a: {source: x, refiner: {start: 0.5}}}", "models.a.refiner.source", "missing"),
+        ("models: {a: {source: x, refiner: {source: y, start: 1}}}", "models.a.refiner.start", "1"),
+        ("models: {a: {source: x, prediction: v}}", "models.a.prediction", "v_prediction"),
+        ("engine: {vae_tiling: sometimes}", "engine.vae_tiling", "auto"),
+        ("engine: {attention: flash}", "engine.attention", "sdpa"),
         ("models: {a: {source: x, loras: [{weight: 1}]}}", "models.a.loras.0.source", "missing"),
         ("models: {a: {path: x, source: y}}", "models.a.path", "`source`"),
         ("inboxes: []", "inboxes", "at least one"),
