@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors_torch
 
 from img2imgd.engine.devices import first_line
@@ -37,12 +38,16 @@ def load_loras(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
     loaded: list[Adapter] = []
     for number, lora in enumerate(model.loras):
         try:
-            file = adapter_file(model, "LoRA", lora.source)
+            file = _whole(adapter_file(model, "LoRA", lora.source))
             _load_lora(pipe, file, f"lora{number}")
         except ModelUnavailable:
             raise
         except Exception as error:
-            raise _lora_unavailable(model, lora, first_line(error)) from error
+            mismatch = "size mismatch" in str(error)
+            reason = (
+                "its weights have other shapes than the model's" if mismatch else first_line(error)
+            )
+            raise _lora_unavailable(model, lora, reason) from error
         if not _has_adapter(pipe, f"lora{number}"):
             raise _lora_unavailable(model, lora, "it changes no part of this model")
         loaded.append(Adapter(file.stem, file, lora.weight))
@@ -50,6 +55,15 @@ def load_loras(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
         names = [f"lora{number}" for number in range(len(loaded))]
         pipe.set_adapters(names, [lora.weight for lora in loaded])
     return tuple(loaded)
+
+
+def _whole(file: Path) -> Path:
+    """The file itself, if its header fits its length."""
+    try:
+        with safe_open(file, framework="pt"):
+            return file
+    except SafetensorError as error:
+        raise ValueError(f"it is damaged ({first_line(error)})") from error
 
 
 def _load_lora(pipe: Any, file: Path, name: str) -> None:
@@ -70,7 +84,8 @@ def _has_adapter(pipe: Any, name: str) -> bool:
 
 def _lora_unavailable(model: ModelSpec, lora: LoraSpec, reason: str) -> ModelUnavailable:
     return ModelUnavailable(
-        f"Model {model.name}: the LoRA {lora.source} could not be loaded: {reason}.",
+        f"Model {model.name}: the LoRA {lora.source} could not be loaded: "
+        f"{reason.removesuffix('.')}.",
         "See that it is whole, and made for this family of models.",
     )
 
@@ -88,7 +103,7 @@ def load_embeddings(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
     for embedding in model.embeddings:
         word = embedding.token.lower()
         try:
-            file = adapter_file(model, "embedding", embedding.source)
+            file = _whole(adapter_file(model, "embedding", embedding.source))
             for part, vectors in _vectors_by_part(_safetensors.load_file(file)).items():
                 _teach(pipe, part, word, vectors)
                 spelling[word] = _spelling(word, vectors)

@@ -74,10 +74,13 @@ def size_multiple(pipe: Any) -> int:
 
     A UNet halves them between its blocks; diffusers stretches odd ones to fit on the way up, which
     it was not trained for. That gives 64 for SD 1 and 2 and 32 for XL. A transformer cuts latents
-    into patches, of side 2 in every family that diffusers serves with ``strength``.
+    into patches, of side 2 in every family that diffusers serves with ``strength``. SDXL's refiner
+    halves once more than its base.
     """
     blocks = denoiser(pipe).config.get("block_out_channels")
-    return _vae_factor(pipe) * (2 ** (len(blocks) - 1) if blocks else 2)
+    own = _vae_factor(pipe) * (2 ** (len(blocks) - 1) if blocks else 2)
+    refiner = getattr(pipe, "refiner", None)
+    return own if refiner is None else max(own, size_multiple(refiner))
 
 
 def denoiser(pipe: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,6 +92,38 @@ def test_a_lora_is_taken_from_a_folder_by_a_single_file_model_and_in_kohyas_form
         assert difference(pixels(model, image), expected) <= 1
 
 
+def test_what_a_model_is_made_of_is_told_with_hashes_that_other_tools_know(
+    forms: Mapping[str, Forms], loras: Path, embeddings: Path, tmp_path: Path
+) -> None:
+    form = forms["sd1"]
+    ink, word = loras / "ink.safetensors", embeddings / "InkStyle.safetensors"
+    vae = form.folder / "vae" / "diffusion_pytorch_model.safetensors"
+    model = spec(
+        form.file,
+        config=str(form.folder),
+        vae=str(vae),
+        loras=(LoraSpec(str(ink), 0.8),),
+        embeddings=(EmbeddingSpec(str(word), "InkStyle"),),
+        scheduler="ddim",
+        cache=tmp_path,
+    )
+    _, info = load_pipeline(model)
+    assert info.weights == sha256(form.file)
+    assert info.vae == sha256(vae)
+    assert info.loras == (("ink", 0.8, sha256(ink)),)
+    assert info.embeddings == (("InkStyle", sha256(word)),)
+    assert (info.source, info.scheduler, info.refiner) == (str(form.file), "ddim", "")
+    assert info.libraries["torch"] == torch.__version__
+    assert set(info.libraries) == {"torch", "diffusers", "transformers"}
+    cached = json.loads((tmp_path / "weights.json").read_bytes())
+    assert set(cached) == {str(file) for file in (form.file, vae, ink, word)}
+    assert load_pipeline(model)[1] == info
+
+
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def test_a_folder_of_several_loras_lists_them(forms: Mapping[str, Forms], loras: Path) -> None:
     error = refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(loras)),)))
     assert "it holds several: chalk.safetensors, ink.safetensors, oil" in error.message
@@ -105,24 +139,17 @@ def test_a_lora_of_another_family_or_for_nothing_here_is_told(
     forms: Mapping[str, Forms], loras: Path, tmp_path: Path
 ) -> None:
     chalk = loras / "chalk.safetensors"
-    assert (
-        f"the LoRA {chalk} could not be loaded"
-        in refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(chalk)),))).message
-    )
-    alien = tmp_path / "alien.safetensors"
-    save_file(
-        {f"transformer.blocks.0.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}, alien
-    )
-    assert (
-        f"the LoRA {alien} could not be loaded"
-        in refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(alien)),))).message
-    )
-    cut = tmp_path / "cut.safetensors"
+    alien, cut = tmp_path / "alien.safetensors", tmp_path / "cut.safetensors"
+    save_file({f"transformer.x.lora_{side}.weight": torch.ones(2, 2) for side in "AB"}, alien)
     cut.write_bytes(chalk.read_bytes()[:200])
-    assert (
-        f"the LoRA {cut} could not be loaded"
-        in refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(cut)),))).message
-    )
+    for file, reason in (
+        (chalk, "its weights have other shapes than the model's."),
+        (alien, "it changes no part of this model."),
+        (cut, "it is damaged ("),
+    ):
+        error = refusal(spec(forms["sd1"].folder, loras=(LoraSpec(str(file)),)))
+        assert f"the LoRA {file} could not be loaded: {reason}" in error.message
+        assert "made for this family" in error.advice
 
 
 def test_a_lora_of_the_hub_that_was_never_fetched_is_told_when_offline(

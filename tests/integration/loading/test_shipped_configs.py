@@ -23,12 +23,15 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from img2imgd.engine.clip import clip_tokenizer
 from img2imgd.engine.families import (
     SD2,
+    SDXL,
+    SDXL_REFINER,
     SINGLE_FILE_FAMILIES,
     Family,
     family_of,
     native_size,
     size_multiple,
 )
+from img2imgd.engine.refining import StableDiffusionXLRefinedImg2ImgPipeline
 from img2imgd.engine.single_files import SingleFile, _check_shape, _heed_markers, recognise
 
 CLASSES: Mapping[str, Any] = {
@@ -143,6 +146,14 @@ def test_a_whole_pipeline_of_it_paints_at_its_native_size(family: Family) -> Non
         assert encoder.config.vocab_size == len(tokenizer)
         assert encoder.config.eos_token_id == tokenizer.eos_token_id
         assert encoder.config.pad_token_id == tokenizer.pad_token_id
+
+
+def test_a_refined_picture_must_divide_by_what_the_refiner_needs() -> None:
+    pipe = StableDiffusionXLRefinedImg2ImgPipeline.of(
+        pipeline_of(SDXL), pipeline_of(SDXL_REFINER), 0.8
+    )
+    assert size_multiple(pipe) == 64
+    assert (native_size(pipe), family_of(pipe)) == (1024, "sdxl")
 
 
 @pytest.mark.parametrize(("prediction", "side"), [("epsilon", 512), (None, 768)])
