@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors_torch
 
 from img2imgd.engine.devices import first_line
+from img2imgd.engine.model_faults import model_unavailable
 from img2imgd.engine.protocol import EmbeddingSpec, LoraSpec, ModelSpec, ModelUnavailable
 from img2imgd.engine.sources import adapter_file
 
@@ -37,11 +38,9 @@ def load_loras(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
     """
     loaded: list[Adapter] = []
     for number, lora in enumerate(model.loras):
+        file = _find(model, "LoRA", lora.source)
         try:
-            file = _whole(adapter_file(model, "LoRA", lora.source))
             _load_lora(pipe, file, f"lora{number}")
-        except ModelUnavailable:
-            raise
         except Exception as error:
             mismatch = "size mismatch" in str(error)
             reason = (
@@ -57,13 +56,23 @@ def load_loras(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
     return tuple(loaded)
 
 
-def _whole(file: Path) -> Path:
-    """The file itself, if its header fits its length."""
+def _find(model: ModelSpec, what: str, source: str) -> Path:
+    """The weight file, there and whole.
+
+    Raises:
+        ModelUnavailable: it is not, or the hub does not give it.
+    """
+    try:
+        file = adapter_file(model, what, source)
+    except ModelUnavailable:
+        raise
+    except Exception as error:
+        raise model_unavailable(model, source, error) from error
     try:
         with safe_open(file, framework="pt"):
             return file
     except SafetensorError as error:
-        raise ValueError(f"it is damaged ({first_line(error)})") from error
+        raise model_unavailable(model, str(file), error) from error
 
 
 def _load_lora(pipe: Any, file: Path, name: str) -> None:
@@ -86,7 +95,7 @@ def _lora_unavailable(model: ModelSpec, lora: LoraSpec, reason: str) -> ModelUna
     return ModelUnavailable(
         f"Model {model.name}: the LoRA {lora.source} could not be loaded: "
         f"{reason.removesuffix('.')}.",
-        "See that it is whole, and made for this family of models.",
+        "Use one that is made for this family of models.",
     )
 
 
@@ -102,13 +111,11 @@ def load_embeddings(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
     spelling: dict[str, str] = {}
     for embedding in model.embeddings:
         word = embedding.token.lower()
+        file = _find(model, "embedding", embedding.source)
         try:
-            file = _whole(adapter_file(model, "embedding", embedding.source))
             for part, vectors in _vectors_by_part(_safetensors.load_file(file)).items():
                 _teach(pipe, part, word, vectors)
                 spelling[word] = _spelling(word, vectors)
-        except ModelUnavailable:
-            raise
         except Exception as error:
             raise _embedding_unavailable(model, embedding, error) from error
         loaded.append(Adapter(embedding.token, file))
@@ -178,5 +185,5 @@ def _embedding_unavailable(
     return ModelUnavailable(
         f"Model {model.name}: the embedding {embedding.source} could not be loaded: "
         f"{first_line(error).removesuffix('.')}.",
-        "See that it is whole, and made for this family of models.",
+        "Use one that is made for this family of models.",
     )

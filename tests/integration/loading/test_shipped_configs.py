@@ -183,6 +183,11 @@ def test_noise_schedules_are_those_the_models_were_trained_with() -> None:
         assert (config["beta_schedule"], config["num_train_timesteps"]) == ("scaled_linear", 1000)
         expected = "v_prediction" if family.name == "sd2" else "epsilon"
         assert config["prediction_type"] == expected
+        assert config["steps_offset"] == 1
+        # Latents are not bounded by 1, which DDIM and DDPM would cut them to by default.
+        for scheduler in (diffusers.DDIMScheduler, diffusers.DDPMScheduler):
+            assert scheduler.from_config(config).config.clip_sample is False
+        assert diffusers.PNDMScheduler.from_config(config).config.skip_prk_steps is True
         vae = json.loads((family.config / "vae" / "config.json").read_text())
         of_xl = family.name.startswith("sdxl")
         assert vae["scaling_factor"] == (0.13025 if of_xl else 0.18215)
