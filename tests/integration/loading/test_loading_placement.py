@@ -55,6 +55,7 @@ def test_transformers_have_diffusers_own_switch(attention: str, backend: str) ->
         for module in pipe.transformer.modules()
         if hasattr(module, "processor")
     }
+    pipe.transformer.reset_attention_backend()  # it is the whole process's too
     assert [str(one.value) for one in used] == [backend]
 
 
