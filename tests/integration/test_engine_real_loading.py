@@ -18,17 +18,19 @@ from tiny_model import save_tiny_model
 
 import img2imgd
 from img2imgd.engine.factory import create_engine
-from img2imgd.engine.loading import load_pipeline, native_size, size_multiple
+from img2imgd.engine.families import native_size, size_multiple
+from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.protocol import (
+    EmbeddingSpec,
     EngineEvent,
     FramePainted,
     FrameRefused,
     FrameTask,
     LoraSpec,
-    ModelInfo,
     ModelSpec,
     ModelUnavailable,
 )
+from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import FrameStaged, ModelFailed, PoolEvent
 from img2imgd.pool.supervision import WorkerPool
 
@@ -90,7 +92,9 @@ def pixels(model: ModelSpec, image: Path) -> bytes:
 def test_a_folder_is_loaded_with_euler_and_its_own_prediction_type(tmp_path: Path) -> None:
     folder = save_tiny_model(tmp_path / "v", "v_prediction")
     pipe, info = load_pipeline(spec(folder))
-    assert info == ModelInfo("mine", 32, 4, "cpu", "float32", "StableDiffusionImg2ImgPipeline")
+    assert (info.name, info.native_size, info.multiple) == ("mine", 32, 4)
+    assert (info.device, info.dtype) == ("cpu", "float32")
+    assert (info.pipeline, info.family) == ("StableDiffusionImg2ImgPipeline", "sd1")
     assert isinstance(pipe.scheduler, EulerDiscreteScheduler)
     assert pipe.scheduler.config.prediction_type == "v_prediction"
     assert pipe.scheduler.config.timestep_spacing == "leading"
@@ -187,11 +191,29 @@ def test_a_folder_of_no_model_is_named(tmp_path: Path) -> None:
     assert f"{tmp_path} has no model_index.json" in refusal(spec(tmp_path)).message
 
 
-def test_a_single_file_is_refused_for_now(tmp_path: Path) -> None:
-    error = refusal(spec(tmp_path / "model.safetensors"))
-    assert "model.safetensors is a single file, which cannot be loaded yet" in error.message
-    assert "diffusers folder" in error.advice
-    assert "single file" in refusal(spec(DEMO, vae=str(tmp_path / "vae.pt"))).message
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    absent = tmp_path / "absent.safetensors"
+    assert f"there is no file {absent}" in refusal(spec(absent)).message
+    assert f"there is no VAE {absent}" in refusal(spec(DEMO, vae=str(absent))).message
+
+
+@pytest.mark.parametrize("name", ["model.ckpt", "model.PT", "model.bin"])
+def test_pickles_are_never_opened(whole: Path, tmp_path: Path, name: str) -> None:
+    pickle = tmp_path / name
+    pickle.write_bytes(b"cos\nsystem\n(S'false'\ntR.")
+    for model in (
+        spec(pickle),
+        spec(whole, vae=str(pickle)),
+        spec(whole, loras=(LoraSpec(str(pickle)),)),
+        spec(whole, embeddings=(EmbeddingSpec(str(pickle), "x"),)),
+    ):
+        error = refusal(model)
+        assert f"{pickle} is of a kind that can run code" in error.message
+        assert ".safetensors" in error.advice
+
+
+def test_a_checker_that_is_asked_for_and_is_not_there_is_told(whole: Path) -> None:
+    assert "has no safety checker" in refusal(spec(whole, safety_checker=True)).message
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
@@ -296,7 +318,7 @@ def test_a_worker_paints_with_the_embedded_model_and_says_nothing_needless(
     pool.load(spec(DEMO, name="demo"))
     pool.admit(
         FrameTask("j1", 0, tmp_path / "in.png", "a lake", "blurry", 1, 0.2, 7.5, 10, 2),
-        tmp_path / "out.png",
+        FrameFile(tmp_path / "out.png"),
     )
     events: list[PoolEvent] = []
     deadline = time.monotonic() + 120

@@ -6,14 +6,17 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import structs
 
-from img2imgd.config.sections import LoraConfig, ModelConfig
+from img2imgd.config.sections import EmbeddingConfig, LoraConfig, ModelConfig, RefinerConfig
 from img2imgd.config.settled import Config
 from img2imgd.document import Document
 from img2imgd.document import Path as KeyPath
 from img2imgd.errors import Problem
+
+Part = TypeVar("Part", ModelConfig, LoraConfig, EmbeddingConfig, RefinerConfig)
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -57,13 +60,20 @@ def absolute_model(model: ModelConfig, folder: Path, env: Mapping[str, str]) -> 
     def place(source: str) -> str:
         return _source(source, folder, env)
 
-    loras = tuple(LoraConfig(source=place(lora.source), weight=lora.weight) for lora in model.loras)
+    def placed(part: Part) -> Part:
+        return structs.replace(part, source=place(part.source))
+
+    refiner = model.refiner
+    if refiner is not None:
+        config = place(refiner.config) if refiner.config else None
+        refiner = structs.replace(placed(refiner), config=config)
     return structs.replace(
-        model,
-        source=place(model.source),
+        placed(model),
         config=place(model.config) if model.config else None,
         vae=place(model.vae) if model.vae else None,
-        loras=loras,
+        loras=tuple(map(placed, model.loras)),
+        embeddings=tuple(map(placed, model.embeddings)),
+        refiner=refiner,
     )
 
 

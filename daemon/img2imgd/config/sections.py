@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta
 
 from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
-from img2imgd.document import Check, Refused, Settings, found
+from img2imgd.document import WRITTEN, Check, Refused, Settings, found
 from img2imgd.request import OutputSettings, SchedulerName
 
 DEMO_MODEL = "demo"
@@ -32,6 +32,7 @@ def _source(value: Any) -> Any:
 
 
 Source = Annotated[str, Check(_source)]
+Token = Annotated[str, Meta(min_length=1, max_length=100)]
 Side = Annotated[int, Meta(ge=64, le=8192)]
 
 
@@ -42,12 +43,55 @@ class LoraConfig(Settings, frozen=True):
     weight: Annotated[float, Meta(ge=-10, le=10, description="Its share.")] = 1.0
 
 
+class EmbeddingConfig(Settings, frozen=True):
+    """A textual inversion: a word of prompts that stands for vectors trained for it."""
+
+    source: Annotated[Source, Meta(description="A .safetensors file, a folder or a hub id.")]
+    token: Annotated[Token | None, Meta(description="The word; null: the file's name.")] = None
+
+
+class RefinerConfig(Settings, frozen=True):
+    """A second SDXL model for the end of the denoising, as the SDXL refiner is."""
+
+    source: Annotated[Source, Meta(description="As a model's `source`.")]
+    start: Annotated[
+        float, Meta(gt=0, lt=1, description="Where in the whole denoising it takes over.")
+    ] = 0.8
+    config: Annotated[Source | None, Meta(description="As a model's `config`.")] = None
+    revision: Annotated[str | None, Meta(description="Branch, tag or commit on the hub.")] = None
+    variant: Annotated[str | None, Meta(description="Such as fp16.")] = None
+
+
+def _named_alone(value: Any) -> Any:
+    """A source that is written alone, without the keys around it."""
+    return {"source": value} if isinstance(value, str) else value
+
+
+Lora = Annotated[
+    LoraConfig,
+    Check(_named_alone),
+    Meta(extra_json_schema={
+        WRITTEN: {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/LoraConfig"}]}
+    }),
+]  # fmt: skip
+Embedding = Annotated[
+    EmbeddingConfig,
+    Check(_named_alone),
+    Meta(extra_json_schema={
+        WRITTEN: {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/EmbeddingConfig"}]}
+    }),
+]  # fmt: skip
+
+
 class ModelConfig(Settings, frozen=True):
     """A row of the models table. A settled one has absolute paths where a source is local."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
         "path": "source", "repo": "source", "id": "source", "file": "source",
         "sampler": "scheduler", "sampler_name": "scheduler", "lora": "loras", "resolution": "size",
+        "embedding": "embeddings", "textual_inversion": "embeddings",
+        "textual_inversions": "embeddings", "prediction_type": "prediction",
+        "nsfw_filter": "safety_checker",
     }  # fmt: skip
 
     source: Annotated[
@@ -65,8 +109,21 @@ class ModelConfig(Settings, frozen=True):
     ] = None
     revision: Annotated[str | None, Meta(description="Branch, tag or commit on the hub.")] = None
     variant: Annotated[str | None, Meta(description="Such as fp16.")] = None
+    prediction: Annotated[
+        Literal["epsilon", "v_prediction"] | None,
+        Meta(description="What the weights predict; null: as the model's config says."),
+    ] = None
     vae: Annotated[Source | None, Meta(description="Another autoencoder.")] = None
-    loras: tuple[LoraConfig, ...] = ()
+    loras: tuple[Lora, ...] = ()
+    embeddings: Annotated[
+        tuple[Embedding, ...], Meta(description="Textual inversions, each a word of prompts.")
+    ] = ()
+    refiner: Annotated[
+        RefinerConfig | None, Meta(description="A second SDXL model for the last steps.")
+    ] = None
+    safety_checker: Annotated[
+        bool, Meta(description="Keep the model's own; frames that it flags are reported.")
+    ] = False
 
 
 def _max_batch(value: Any) -> Any:
@@ -81,7 +138,14 @@ def _device(value: Any) -> Any:
     return value
 
 
+def _tiling(value: Any) -> Any:
+    if isinstance(value, bool) or value == "auto":
+        return value
+    raise Refused("must be auto, true or false.")
+
+
 Device = Annotated[str, Check(_device)]
+Tiling = Annotated[bool | Literal["auto"], Check(_tiling)]
 MaxBatch = Annotated[int | Literal["auto"], Check(_max_batch)]
 
 
@@ -99,6 +163,16 @@ class EngineConfig(Settings, frozen=True):
         Literal["none", "model", "sequential"],
         Meta(description="Keep parts of the model in main memory."),
     ] = "none"
+    attention: Annotated[
+        Literal["auto", "sdpa", "eager", "sliced", "xformers"],
+        Meta(description="How attention is computed; auto: by torch's fused kernels."),
+    ] = "auto"
+    vae_slicing: Annotated[
+        bool, Meta(description="Pictures of a batch pass the autoencoder one by one.")
+    ] = False
+    vae_tiling: Annotated[
+        Tiling, Meta(description="In tiles; auto: where a side is longer than 1536 pixels.")
+    ] = "auto"
     idle_unload: Annotated[
         Duration | None, Meta(description="Idle time after which GPU memory is freed; null: never.")
     ] = 600.0

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
+from msgspec import structs
+
 from img2imgd.config import Config
-from img2imgd.engine.protocol import LoraSpec, ModelSpec
+from img2imgd.config.sections import EmbeddingConfig
+from img2imgd.engine.protocol import EmbeddingSpec, LoraSpec, ModelSpec, RefinerSpec
 
 
 def model_spec(config: Config, name: str) -> ModelSpec:
@@ -18,8 +23,21 @@ def model_spec(config: Config, name: str) -> ModelSpec:
         variant=row.variant,
         vae=row.vae,
         loras=tuple(LoraSpec(lora.source, lora.weight) for lora in row.loras),
+        embeddings=tuple(EmbeddingSpec(one.source, _token(one)) for one in row.embeddings),
+        refiner=RefinerSpec(**structs.asdict(row.refiner)) if row.refiner else None,
+        prediction=row.prediction,
         offline=config.offline,
         device=config.engine.device,
         dtype=config.engine.dtype,
         offload=config.engine.offload,
+        attention=config.engine.attention,
+        vae_slicing=config.engine.vae_slicing,
+        vae_tiling=config.engine.vae_tiling,
+        safety_checker=row.safety_checker,
+        cache=config.state,
     )
+
+
+def _token(embedding: EmbeddingConfig) -> str:
+    """The word that is written, or else the name of the file or repository."""
+    return embedding.token or PurePath(embedding.source).name.removesuffix(".safetensors")

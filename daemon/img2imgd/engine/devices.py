@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 
@@ -10,21 +12,32 @@ from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
+Value = TypeVar("Value")
 
-def choose_device(model: ModelSpec) -> torch.device:
+
+@dataclass(frozen=True)
+class Choice(Generic[Value]):
+    """What was chosen, and why, for the line in the log that tells of it."""
+
+    value: Value
+    why: str
+
+    def __str__(self) -> str:
+        return f"{str(self.value).removeprefix('torch.')} ({self.why})"
+
+
+def choose_device(model: ModelSpec) -> Choice[torch.device]:
     """The device the config names, or the best there is: CUDA, then Apple's MPS, then the CPU.
 
     Raises:
         ModelUnavailable: the named device is not there.
     """
     if model.device == "auto":
-        return torch.device(
-            "cuda"
-            if torch.cuda.is_available()
-            else "mps"
-            if torch.backends.mps.is_available()
-            else "cpu"
-        )
+        if torch.cuda.is_available():
+            return Choice(torch.device("cuda"), "auto: the first GPU")
+        if torch.backends.mps.is_available():
+            return Choice(torch.device("mps"), "auto: Apple's GPU")
+        return Choice(torch.device("cpu"), "auto: torch finds no GPU")
     try:
         device = torch.device(model.device)
         torch.empty(1, device=device)
@@ -33,14 +46,19 @@ def choose_device(model: ModelSpec) -> torch.device:
             f"Model {model.name}: the device {model.device!r} cannot be used: {first_line(error)}",
             "Set `engine.device` to auto, or to a device that this machine has.",
         ) from error
-    return device
+    return Choice(device, "engine.device")
 
 
-def choose_dtype(model: ModelSpec, device: torch.device, *, transformer: bool) -> torch.dtype:
+def choose_dtype(
+    model: ModelSpec, device: torch.device, *, transformer: bool
+) -> Choice[torch.dtype]:
     """The number format the config names, or the one that suits the device and the model.
 
     On a CPU always fp32, whatever the weights are stored in: half precision is slower there. On a
     GPU, fp16 for UNets; bf16 for transformers, whose activations overflow fp16.
+
+    Raises:
+        ModelUnavailable: the config names none that there is.
     """
     if model.dtype != "auto":
         if model.dtype not in DTYPES:
@@ -48,11 +66,15 @@ def choose_dtype(model: ModelSpec, device: torch.device, *, transformer: bool) -
                 f"Model {model.name}: there is no number format {model.dtype!r}.",
                 f"Set `engine.dtype` to auto or one of: {', '.join(DTYPES)}.",
             )
-        return DTYPES[model.dtype]
+        return Choice(DTYPES[model.dtype], "engine.dtype")
     if device.type == "cpu":
-        return torch.float32
-    bf16 = transformer and (device.type != "cuda" or torch.cuda.is_bf16_supported())
-    return torch.bfloat16 if bf16 else torch.float16
+        return Choice(torch.float32, "auto: half precision is slower on a CPU")
+    where = {"cuda": "CUDA", "mps": "MPS"}.get(device.type, device.type)
+    if not transformer:
+        return Choice(torch.float16, f"auto: UNet on {where}")
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        return Choice(torch.float16, "auto: transformer on a GPU without bfloat16")
+    return Choice(torch.bfloat16, f"auto: transformer on {where}")
 
 
 def free_memory() -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import logging
 from pathlib import Path
 
-from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
+from img2imgd.engine.protocol import ModelSpec, ModelUnavailable, RefinerSpec
 from img2imgd.hub import (
     MOVED,
     Hub,
@@ -38,7 +38,16 @@ def sources_of(model: ModelSpec) -> ModelSources:
         config=model.config,
         vae=model.vae,
         loras=tuple(lora.source for lora in model.loras),
+        embeddings=tuple(embedding.source for embedding in model.embeddings),
         safety_checker=model.safety_checker,
+        refiner=_refiner_sources(model.refiner) if model.refiner else None,
+    )
+
+
+def _refiner_sources(refiner: RefinerSpec) -> ModelSources:
+    """The refiner decodes with the model's own autoencoder."""
+    return ModelSources(
+        refiner.source, refiner.revision, refiner.variant, refiner.config, decodes=False
     )
 
 
@@ -54,16 +63,25 @@ def with_local_files(model: ModelSpec) -> ModelSpec:
         log.info("model moved: %s is loaded from %s", model.source, MOVED[model.source])
     wanted = sources_of(model).wanted()
     paths = {key: str(_local(model, files)) for key, files in wanted.items()}
-    loras = tuple(
-        dataclasses.replace(lora, source=paths.get(f"loras.{number}", lora.source))
-        for number, lora in enumerate(model.loras)
+    refiner = model.refiner and dataclasses.replace(
+        model.refiner,
+        source=paths.get("refiner.source", model.refiner.source),
+        config=paths.get("refiner.config", model.refiner.config),
     )
     return dataclasses.replace(
         model,
         source=paths.get("source", model.source),
         config=paths.get("config", model.config),
         vae=paths.get("vae", model.vae),
-        loras=loras,
+        loras=tuple(
+            dataclasses.replace(lora, source=paths.get(f"loras.{number}", lora.source))
+            for number, lora in enumerate(model.loras)
+        ),
+        embeddings=tuple(
+            dataclasses.replace(one, source=paths.get(f"embeddings.{number}", one.source))
+            for number, one in enumerate(model.embeddings)
+        ),
+        refiner=refiner,
     )
 
 

@@ -1,33 +1,40 @@
-"""Loads a model into a diffusers image-to-image pipeline."""
+"""Loads a model, ready to paint, and says what it is."""
 
 from __future__ import annotations
 
-import inspect
+import copy
+import dataclasses
 import logging
-from pathlib import Path
-from typing import Any
+import warnings
 
-import diffusers
 import torch
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-from img2imgd.engine.devices import choose_device, choose_dtype
+from img2imgd.engine.adapters import load_embeddings, load_loras
+from img2imgd.engine.devices import choose_device
 from img2imgd.engine.downloading import with_local_files
+from img2imgd.engine.families import SDXL, SDXL_REFINER, family_of, native_size, size_multiple
+from img2imgd.engine.identity import WeightHashes, library_versions
 from img2imgd.engine.model_faults import model_unavailable
-from img2imgd.engine.protocol import ModelInfo, ModelSpec, ModelUnavailable
+from img2imgd.engine.opening import Pipeline, open_pipeline
+from img2imgd.engine.placement import place, set_attention, set_autoencoder
+from img2imgd.engine.protocol import ModelInfo, ModelSpec, ModelUnavailable, RefinerSpec
 from img2imgd.engine.schedulers import make_scheduler
+from img2imgd.engine.sources import locate
 
 log = logging.getLogger(__name__)
 
-SINGLE_FILES = (".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin")
-# Warnings of transformers that mean nothing here: torchvision is not used, and the pipelines
-# cut a long prompt themselves (diffusers then logs what was cut).
-_HARMLESS = ("requires torchvision (not installed)", "Token indices sequence length is longer")
-
-# diffusers chooses classes at run time and exports lazily: there are no types to name.
-Pipeline = Any
-_diffusers: Any = diffusers
+# Warnings that mean nothing here: torchvision is not used, the pipelines cut a long prompt
+# themselves (diffusers then logs what was cut), no module is named that must stay in fp32, a LoRA
+# without weights for any part is refused, and vectors of new words are replaced by their own.
+_HARMLESS = (
+    "requires torchvision (not installed)",
+    "Token indices sequence length is longer",
+    "that should be kept in float32: []",
+    "No LoRA keys associated to",
+    "The new embeddings will be initialized",
+)
 
 
 def load_pipeline(model: ModelSpec) -> tuple[Pipeline, ModelInfo]:
@@ -37,172 +44,105 @@ def load_pipeline(model: ModelSpec) -> tuple[Pipeline, ModelInfo]:
         ModelUnavailable: with what was looked for, what was wrong, and what to do.
     """
     _quiet()
-    model = with_local_files(model)
-    source = _locate(model)
+    here = with_local_files(model)
+    source = locate(here)
     try:
-        pipe, device, dtype = _load(model, source)
+        pipe, info = _load(here, source)
     except ModelUnavailable:
+        log.debug("model not loaded model=%s", model.name, exc_info=True)
         raise
     except Exception as error:
         log.debug("model not loaded model=%s", model.name, exc_info=True)
         raise model_unavailable(model, source, error) from error
+    return pipe, dataclasses.replace(info, source=model.source)
+
+
+def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
+    device = choose_device(model)
+    pipe, dtype = open_pipeline(model, source, device.value)
+    pipe.scheduler = make_scheduler(model, pipe.scheduler)
+    hashes = WeightHashes(model.cache)
+    vae = set_autoencoder(model, pipe)
+    refiner = ""
+    if model.refiner is not None:
+        pipe, refiner = _refined(model, model.refiner, pipe, device.value, hashes)
+    loras = load_loras(model, pipe)
+    embeddings = load_embeddings(model, pipe)
+    attention = set_attention(model, pipe)
+    offload = place(model, pipe, device.value)
     info = ModelInfo(
         name=model.name,
         native_size=native_size(pipe),
         multiple=size_multiple(pipe),
-        device=str(device),
-        dtype=str(dtype).removeprefix("torch."),
+        device=str(device.value),
+        dtype=str(dtype.value).removeprefix("torch."),
         pipeline=type(pipe).__name__,
+        family=family_of(pipe),
+        source=source,
+        weights=hashes.of_model(source, model.variant),
+        vae=hashes.of_part(model.vae) if model.vae else "",
+        refiner=refiner,
+        loras=tuple((lora.name, lora.weight, hashes.of_file(lora.file)) for lora in loras),
+        embeddings=tuple((one.name, hashes.of_file(one.file)) for one in embeddings),
+        scheduler=model.scheduler,
+        libraries=library_versions(),
     )
     log.info(
-        "model loaded model=%s source=%s pipeline=%s device=%s dtype=%s",
-        info.name, source, info.pipeline, info.device, info.dtype,
+        "model loaded model=%s family=%s source=%s weights=%s refiner=%s pipeline=%s device=%s "
+        "dtype=%s attention=%s vae=%s offload=%s loras=%d embeddings=%d",
+        info.name, info.family, source, info.weights[:10], refiner[:10] or "none", info.pipeline,
+        device, dtype, attention, vae, offload, len(loras), len(embeddings),
     )  # fmt: skip
     return pipe, info
 
 
-def native_size(pipe: Pipeline) -> int:
-    """The side in pixels that the model was trained at; 512 where it does not say."""
-    denoiser = _denoiser(pipe)
-    sample: Any = getattr(pipe, "default_sample_size", None) or denoiser.config.get("sample_size")
-    if not sample:
-        return 512
-    side: int = sample if isinstance(sample, int) else max(sample)
-    return side * _vae_factor(pipe)
+def _refined(
+    model: ModelSpec,
+    spec: RefinerSpec,
+    base: Pipeline,
+    device: torch.device,
+    hashes: WeightHashes,
+) -> tuple[Pipeline, str]:
+    """The base with its refiner, and the hash of the refiner's weights.
 
-
-def size_multiple(pipe: Pipeline) -> int:
-    """What width and height must divide by for latents that halve evenly all the way down.
-
-    A UNet halves them between its blocks; diffusers stretches odd ones to fit on the way up, which
-    it was not trained for. That gives 64 for SD 1 and 2 and 32 for XL. A transformer cuts latents
-    into patches, of side 2 in every family that diffusers serves with ``strength``.
+    The refiner decodes with a copy of the base's autoencoder, so that ``vae`` holds for both. A
+    copy is small, and offloading could not move one autoencoder for two pipelines.
     """
-    denoiser = _denoiser(pipe)
-    blocks = denoiser.config.get("block_out_channels")
-    return _vae_factor(pipe) * (2 ** (len(blocks) - 1) if blocks else 2)
-
-
-def _load(model: ModelSpec, source: str) -> tuple[Pipeline, torch.device, torch.dtype]:
-    where: dict[str, Any] = {
-        "revision": model.revision,
-        "local_files_only": model.offline or Path(source).is_dir(),
-    }
-    index: dict[str, Any] = _diffusers.DiffusionPipeline.load_config(source, **where)
-    device = choose_device(model)
-    dtype = choose_dtype(model, device, transformer="transformer" in index)
-    parts: dict[str, Any] = {}
-    if not model.safety_checker and index.get("safety_checker", [None])[0] is not None:
-        log.info("safety checker left out model=%s", model.name)
-        parts = {"safety_checker": None, "requires_safety_checker": False}
-    if model.vae is not None:
-        parts["vae"] = _load_vae(model, model.vae, dtype)
-    pipe: Pipeline = _diffusers.AutoPipelineForImage2Image.from_pretrained(
-        source, dtype=dtype, variant=model.variant, **where, **parts
-    )
-    _check_contract(model, pipe)
-    pipe.scheduler = make_scheduler(model, pipe.scheduler)
-    _load_loras(model, pipe)
-    pipe.set_progress_bar_config(disable=True)
-    _place(model, pipe, device)
-    return pipe, device, dtype
-
-
-def _locate(model: ModelSpec) -> str:
-    """The local folder to load; refuses what cannot be one."""
-    path = Path(model.source)
-    if path.suffix in SINGLE_FILES:
+    if family_of(base) != SDXL.name:
         raise ModelUnavailable(
-            f"Model {model.name}: {path.name} is a single file, which cannot be loaded yet.",
-            "Use a diffusers folder: diffusers' scripts/convert_original_stable_diffusion_to_"
-            "diffusers.py makes one from a checkpoint.",
+            f"Model {model.name}: it is no Stable Diffusion XL, which alone takes a refiner.",
+            "Leave its `refiner` out.",
         )
-    if not path.is_dir():
+    alone = dataclasses.replace(
+        model, source=spec.source, config=spec.config, revision=spec.revision,
+        variant=spec.variant, vae=None, loras=(), embeddings=(), refiner=None,
+        prediction=None, safety_checker=False,
+    )  # fmt: skip
+    source = locate(alone)
+    refiner, _ = open_pipeline(alone, source, device, {"vae": copy.deepcopy(base.vae)})
+    if family_of(refiner) not in (SDXL.name, SDXL_REFINER.name):
         raise ModelUnavailable(
-            f"Model {model.name}: there is no folder {path}.",
-            "Put the model there, or correct `source` in the models table.",
+            f"Model {model.name}: its refiner {source} is no Stable Diffusion XL.",
+            "Name the SDXL refiner, or another SDXL model, as `refiner`.",
         )
-    if not (path / "model_index.json").is_file():
-        raise ModelUnavailable(
-            f"Model {model.name}: {path} has no model_index.json, so it is no diffusers model.",
-            "Correct `source` in the models table: it is the folder that holds model_index.json.",
-        )
-    return str(path)
+    set_attention(alone, refiner)
+    place(alone, refiner, device)
+    # Late: it imports SDXL's pipeline, which no other model needs.
+    from img2imgd.engine.refining import StableDiffusionXLRefinedImg2ImgPipeline
 
-
-def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:
-    """Refuse pipelines that take a picture as a reference to edit instead of one to repaint."""
-    parameters = inspect.signature(pipe.__call__).parameters
-    missing = {"image", "strength", "callback_on_step_end"} - set(parameters)
-    if missing:
-        raise ModelUnavailable(
-            f"Model {model.name}: {type(pipe).__name__} knows no {', '.join(sorted(missing))}.",
-            "Models that edit by instruction are not served yet; use an image-to-image one.",
-        )
-
-
-def _load_vae(model: ModelSpec, source: str, dtype: torch.dtype) -> Any:
-    if Path(source).suffix in SINGLE_FILES:
-        raise ModelUnavailable(
-            f"Model {model.name}: the VAE {source} is a single file, which cannot be loaded yet.",
-            "Use a diffusers folder (config.json and weights) or a hub id.",
-        )
-    offline = model.offline or Path(source).is_dir()
-    return _diffusers.AutoModel.from_pretrained(source, dtype=dtype, local_files_only=offline)
-
-
-def _load_loras(model: ModelSpec, pipe: Pipeline) -> None:
-    names: list[str] = []
-    for number, lora in enumerate(model.loras):
-        path = Path(lora.source)
-        names.append(f"lora{number}")
-        try:
-            if path.is_file():
-                pipe.load_lora_weights(
-                    str(path.parent), weight_name=path.name, adapter_name=names[-1]
-                )
-            else:
-                pipe.load_lora_weights(
-                    lora.source, adapter_name=names[-1], local_files_only=model.offline
-                )
-        except Exception as error:
-            raise ModelUnavailable(
-                f"Model {model.name}: the LoRA {lora.source} could not be loaded: {error}",
-                "See that it is there, and made for this family of models.",
-            ) from error
-    if names:
-        pipe.set_adapters(names, [lora.weight for lora in model.loras])
-
-
-def _place(model: ModelSpec, pipe: Pipeline, device: torch.device) -> None:
-    """Put the weights on the device, or have accelerate bring them there part by part."""
-    if device.type == "cpu" or model.offload == "none":
-        pipe.to(device)
-    elif model.offload == "model":
-        pipe.enable_model_cpu_offload(device=device)
-    elif model.offload == "sequential":
-        pipe.enable_sequential_cpu_offload(device=device)
-    else:
-        raise ModelUnavailable(
-            f"Model {model.name}: there is no way to offload named {model.offload!r}.",
-            "Set `engine.offload` to none, model or sequential.",
-        )
-
-
-def _denoiser(pipe: Pipeline) -> Any:
-    return getattr(pipe, "unet", None) or pipe.transformer
-
-
-def _vae_factor(pipe: Pipeline) -> int:
-    return int(getattr(pipe, "vae_scale_factor", 8))
+    pipe = StableDiffusionXLRefinedImg2ImgPipeline.of(base, refiner, spec.start)
+    return pipe, hashes.of_model(source, spec.variant)
 
 
 def _quiet() -> None:
     """No progress bars in a daemon's log, nor warnings that are known to be harmless."""
+    # diffusers' own call of it, wherever SDXL runs in half precision.
+    warnings.filterwarnings("ignore", ".*`upcast_vae` is deprecated", FutureWarning)
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()
-    for handler in logging.getLogger("transformers").handlers:
-        handler.addFilter(_is_telling)
+    for library in ("transformers", "diffusers"):
+        for handler in logging.getLogger(library).handlers:
+            handler.addFilter(_is_telling)
 
 
 def _is_telling(record: logging.LogRecord) -> bool:

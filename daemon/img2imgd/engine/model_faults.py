@@ -5,7 +5,7 @@ What the hub does not give is told by ``img2imgd.hub.faults``: here the files ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -28,11 +28,13 @@ def _explain(source: str, error: Exception) -> tuple[str, str]:
         )
     if Path(source).is_dir():
         return _explain_folder(Path(source), error)
+    if Path(source).is_file():
+        return _explain_file(Path(source), error)
     return f"{source} could not be loaded: {first_line(error)}", "The log has the details."
 
 
 def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
-    damaged = list(_damaged_weights(folder))
+    damaged = list(_damaged(sorted(folder.rglob("*.safetensors"))))
     if damaged:
         names = ", ".join(f"{path} ({reason})" for path, reason in damaged)
         return f"damaged weights: {names}.", "Copy or download these files again."
@@ -48,9 +50,24 @@ def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
     )
 
 
-def _damaged_weights(folder: Path) -> Iterator[tuple[Path, str]]:
+def _explain_file(file: Path, error: Exception) -> tuple[str, str]:
+    damaged = list(_damaged([file]))
+    if damaged:
+        return f"damaged weights: {file} ({damaged[0][1]}).", "Copy or download this file again."
+    if isinstance(error, NotImplementedError) and "meta tensor" in str(error):
+        return (  # torch's words for weights that were never filled in
+            f"{file} lacks weights of its UNet or autoencoder.",
+            "Use the whole checkpoint, or name a folder with its own configs as `config`.",
+        )
+    return (
+        f"{file} could not be loaded: {first_line(error)}",
+        "Name a diffusers folder or hub id with the configs of such models as `config`.",
+    )
+
+
+def _damaged(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
     """The safetensors files whose header does not fit their length; reads the headers only."""
-    for path in sorted(folder.rglob("*.safetensors")):
+    for path in files:
         try:
             with safe_open(path, framework="pt"):
                 pass

@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 
 from img2imgd.engine.devices import first_line, free_memory, is_device_lost, is_out_of_memory
-from img2imgd.engine.loading import Pipeline, load_pipeline
+from img2imgd.engine.loading import load_pipeline
+from img2imgd.engine.opening import Pipeline
 from img2imgd.engine.picture import open_picture
 from img2imgd.engine.protocol import (
     EngineEvent,

@@ -31,12 +31,34 @@ class LoraSpec:
 
 
 @dataclass(frozen=True)
+class EmbeddingSpec:
+    """A textual inversion of a model: local file or hub id, and the word that stands for it."""
+
+    source: str
+    token: str
+
+
+@dataclass(frozen=True)
+class RefinerSpec:
+    """The SDXL model that takes over at the share ``start`` of the whole denoising."""
+
+    source: str
+    start: float = 0.8
+    config: str | None = None
+    revision: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """A model to load: a row of the config's models table, with paths made absolute.
 
-    ``source`` is a local diffusers folder, a single ``.safetensors`` file or a hub id. With
-    ``safety_checker``, a checker that the model's repository has is kept; a frame that it flags is
-    refused, never published black.
+    ``source`` is a local diffusers folder, a single ``.safetensors`` file or a hub id; ``config`` a
+    folder or hub id with the configs of a single file, where the shipped ones do not fit.
+    ``prediction`` overrides what the model's scheduler says that the weights predict. With
+    ``safety_checker`` the model's own is kept; a frame that it flags is refused, never published
+    black. ``vae_tiling`` is True, False or ``auto``. ``cache`` is a folder where hashes of weights
+    are kept between starts.
     """
 
     name: str
@@ -47,11 +69,18 @@ class ModelSpec:
     variant: str | None = None
     vae: str | None = None
     loras: tuple[LoraSpec, ...] = ()
+    embeddings: tuple[EmbeddingSpec, ...] = ()
+    refiner: RefinerSpec | None = None
+    prediction: str | None = None
     offline: bool = False
     device: str = "auto"
     dtype: str = "auto"
     offload: str = "none"
+    attention: str = "auto"
+    vae_slicing: bool = False
+    vae_tiling: bool | str = "auto"
     safety_checker: bool = False
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)

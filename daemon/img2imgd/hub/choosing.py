@@ -66,18 +66,17 @@ def _pipeline(wanted: Wanted, names: Collection[str], folder: str, read: ReadJso
             f"{wanted.source} has no {INDEX}, so it is no diffusers model.",
             _files(wanted, names),
         )
-    parts = [
-        _Part(folder + name, names)
-        for name in parts_of(read(folder + INDEX))
-        if name not in wanted.without
-    ]
+    named = [(name, _Part(folder + name, names)) for name in parts_of(read(folder + INDEX))]
+    parts = [part for name, part in named if name not in wanted.without]
     absent = [part.folder for part in parts if not part.files]
     if absent:
         raise HubFault(
             f"{wanted.source} lacks {', '.join(absent)}, which its {INDEX} names.",
             "Take another repository, or another revision of this one.",
         )
-    chosen = {folder + INDEX}.union(*(part.configs() for part in parts))
+    # That of an autoencoder that is left out too: the other one may be a file, which has none.
+    told = [part for name, part in named if name not in wanted.without or name == "vae"]
+    chosen = {folder + INDEX}.union(*(part.configs() for part in told))
     if wanted.kind == "configs":
         return chosen
     _check_variant(wanted, parts)

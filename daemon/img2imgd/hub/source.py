@@ -45,7 +45,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class ModelSources:
-    """The sources that a row of the models table names, as they are written there."""
+    """The sources that a row of the models table names, as they are written there.
+
+    Without ``decodes`` the model's own autoencoder is not needed.
+    """
 
     source: str
     revision: str | None = None
@@ -53,12 +56,15 @@ class ModelSources:
     config: str | None = None
     vae: str | None = None
     loras: tuple[str, ...] = ()
+    embeddings: tuple[str, ...] = ()
     safety_checker: bool = False
+    refiner: ModelSources | None = None
+    decodes: bool = True
 
     def wanted(self) -> dict[str, Wanted]:
         """What of the hub it takes, by the key of the row: ``source``, ``vae``, ``loras.0`` …"""
         left_out = {"safety_checker"} if not self.safety_checker else set[str]()
-        if self.vae:
+        if self.vae or not self.decodes:
             left_out.add("vae")
         found: dict[str, Wanted] = {}
         if (source := hub_source(self.source, self.revision)) is not None:
@@ -67,9 +73,12 @@ class ModelSources:
             found["config"] = Wanted(source, "configs")
         if self.vae and (source := hub_source(self.vae)) is not None:
             found["vae"] = Wanted(source, "part")
-        for number, lora in enumerate(self.loras):
-            if (source := hub_source(lora)) is not None:
-                found[f"loras.{number}"] = Wanted(source, "lora")
+        for key, adapters in (("loras", self.loras), ("embeddings", self.embeddings)):
+            for number, adapter in enumerate(adapters):
+                if (source := hub_source(adapter)) is not None:
+                    found[f"{key}.{number}"] = Wanted(source, "lora")
+        if self.refiner is not None:
+            found |= {f"refiner.{key}": wanted for key, wanted in self.refiner.wanted().items()}
         return found
 
 

@@ -9,8 +9,15 @@ import pytest
 from running_jobs import job_of, stage
 
 from img2imgd.config import Config
-from img2imgd.config.sections import LoraConfig, ModelConfig
+from img2imgd.config.sections import (
+    EmbeddingConfig,
+    EngineConfig,
+    LoraConfig,
+    ModelConfig,
+    RefinerConfig,
+)
 from img2imgd.dispatch import model_spec
+from img2imgd.engine.protocol import RefinerSpec
 from img2imgd.job import FrameState
 from img2imgd.outputs.orders import Tags
 from img2imgd.request import StyleTexts
@@ -92,3 +99,25 @@ def test_a_model_is_its_row_of_the_table_with_the_engines_settings(
     assert (spec.name, spec.source, spec.scheduler) == ("mine", "weights.safetensors", "ddim")
     assert [(lora.source, lora.weight) for lora in spec.loras] == [("ink.safetensors", 0.5)]
     assert (spec.offline, spec.device, spec.dtype, spec.offload) == (True, "auto", "auto", "none")
+
+
+def test_a_models_extras_reach_the_engine(make_config: Callable[..., Config]) -> None:
+    row = ModelConfig(
+        source="a/b",
+        embeddings=(
+            EmbeddingConfig(source="/e/EasyInk.v2.safetensors"),
+            EmbeddingConfig(source="ada/word"),
+            EmbeddingConfig(source="/e/x.safetensors", token="<x>"),  # noqa: S106 - a word, no password
+        ),
+        refiner=RefinerConfig(source="/r.safetensors", start=0.7, config="/c"),
+        prediction="v_prediction",
+        safety_checker=True,
+    )
+    engine = EngineConfig(attention="eager", vae_slicing=True, vae_tiling=False)
+    config = make_config(models={"mine": row}, engine=engine)
+    spec = model_spec(config, "mine")
+    assert [one.token for one in spec.embeddings] == ["EasyInk.v2", "word", "<x>"]
+    assert spec.refiner == RefinerSpec("/r.safetensors", 0.7, config="/c")
+    assert (spec.prediction, spec.safety_checker) == ("v_prediction", True)
+    assert (spec.attention, spec.vae_slicing, spec.vae_tiling) == ("eager", True, False)
+    assert spec.cache == config.state

@@ -111,9 +111,9 @@ def test_a_safety_checker_comes_where_it_is_wanted() -> None:
     assert more == {"safety_checker/config.json", "safety_checker/model.safetensors"}
 
 
-def test_a_vae_that_another_one_replaces_is_left_out() -> None:
+def test_of_a_vae_that_another_one_replaces_only_the_config_comes() -> None:
     left_out = (CONFIGS | PLAIN) - chosen(SD, without=NO_CHECKER | {"vae"})
-    assert left_out == {"vae/config.json", "vae/diffusion_pytorch_model.safetensors"}
+    assert left_out == {"vae/diffusion_pytorch_model.safetensors"}
 
 
 def test_a_variant_takes_the_place_of_the_plain_weights() -> None:

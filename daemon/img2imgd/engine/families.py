@@ -1,0 +1,92 @@
+"""Families of models: what tells them apart, and the sizes they paint at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from img2imgd.engine.clip import END
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family whose models come as single files too.
+
+    ``marker`` begins the names of its text encoder in a single file, ``config`` is the shipped
+    folder with the configs of its parts, ``tokenizers`` maps each tokenizer of the pipeline to the
+    token that it fills up with.
+    """
+
+    name: str
+    title: str
+    marker: str
+    config: Path
+    pipeline: str
+    tokenizers: tuple[tuple[str, str], ...]
+
+
+_XL = "StableDiffusionXLImg2ImgPipeline"
+_SD = "StableDiffusionImg2ImgPipeline"
+OPEN_CLIP_PAD = "!"
+
+SD1 = Family("sd1", "Stable Diffusion 1.x", "cond_stage_model.transformer.", CONFIGS / "sd15", _SD,
+             (("tokenizer", END),))  # fmt: skip
+SD2 = Family("sd2", "Stable Diffusion 2.x", "cond_stage_model.model.", CONFIGS / "sd21", _SD,
+             (("tokenizer", OPEN_CLIP_PAD),))  # fmt: skip
+SDXL = Family("sdxl", "Stable Diffusion XL", "conditioner.embedders.1.model.", CONFIGS / "sdxl",
+              _XL, (("tokenizer", END), ("tokenizer_2", OPEN_CLIP_PAD)))  # fmt: skip
+SDXL_REFINER = Family("sdxl_refiner", "the refiner of Stable Diffusion XL",
+                      "conditioner.embedders.0.model.", CONFIGS / "sdxl_refiner", _XL,
+                      (("tokenizer_2", OPEN_CLIP_PAD),))  # fmt: skip
+
+SINGLE_FILE_FAMILIES = (SD1, SD2, SDXL, SDXL_REFINER)
+
+_SHORT = {"StableDiffusion3": "sd3"}
+
+
+def family_of(pipe: Any) -> str:
+    """The family of a loaded pipeline: one of those above, or else its class's own name, short."""
+    pipeline = type(pipe).__name__
+    if pipeline == _SD:
+        # SD 2 was the first with linear projections around its attention.
+        return SD2.name if pipe.unet.config.use_linear_projection else SD1.name
+    if pipeline.startswith("StableDiffusionXL"):
+        return SDXL.name if pipe.text_encoder is not None else SDXL_REFINER.name
+    short = pipeline.removesuffix("Pipeline").removesuffix("Img2Img")
+    return _SHORT.get(short, short.lower())
+
+
+def native_size(pipe: Any) -> int:
+    """The side in pixels that the model was trained at; 512 where it does not say."""
+    unit = denoiser(pipe)
+    sample: Any = getattr(pipe, "default_sample_size", None) or unit.config.get("sample_size")
+    if not sample:
+        return 512
+    side: int = sample if isinstance(sample, int) else max(sample)
+    return side * _vae_factor(pipe)
+
+
+def size_multiple(pipe: Any) -> int:
+    """What width and height must divide by for latents that halve evenly all the way down.
+
+    A UNet halves them between its blocks; diffusers stretches odd ones to fit on the way up, which
+    it was not trained for. That gives 64 for SD 1 and 2 and 32 for XL. A transformer cuts latents
+    into patches, of side 2 in every family that diffusers serves with ``strength``. SDXL's refiner
+    halves once more than its base.
+    """
+    blocks = denoiser(pipe).config.get("block_out_channels")
+    own = _vae_factor(pipe) * (2 ** (len(blocks) - 1) if blocks else 2)
+    refiner = getattr(pipe, "refiner", None)
+    return own if refiner is None else max(own, size_multiple(refiner))
+
+
+def denoiser(pipe: Any) -> Any:
+    """The part that takes noise away: a UNet or a transformer."""
+    return getattr(pipe, "unet", None) or pipe.transformer
+
+
+def _vae_factor(pipe: Any) -> int:
+    return int(getattr(pipe, "vae_scale_factor", 8))

@@ -1,0 +1,116 @@
+"""Opens a model's source as a diffusers image-to-image pipeline, still on the CPU."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from img2imgd.engine.devices import Choice, choose_dtype
+from img2imgd.engine.model_faults import model_unavailable
+from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
+from img2imgd.engine.single_files import open_autoencoder, open_single_file
+from img2imgd.engine.sources import is_file_name
+
+# diffusers chooses classes at run time and exports lazily: there are no types to name.
+Pipeline = Any
+_diffusers: Any = diffusers
+
+
+def open_pipeline(
+    model: ModelSpec, source: str, device: torch.device, parts: Mapping[str, Any] | None = None
+) -> tuple[Pipeline, Choice[torch.dtype]]:
+    """The pipeline of ``source``, in the number format for ``device``; ``parts`` replace its own.
+
+    Its scheduler is the one of its repository, predicting what the model's row says.
+
+    Raises:
+        ModelUnavailable: with what was looked for, what was wrong, and what to do.
+    """
+    try:
+        single = is_file_name(model, "model", source)
+        index = {} if single else _read_index(source)
+        dtype = choose_dtype(model, device, transformer="transformer" in index)
+        replaced = dict(parts or {})
+        if model.vae is not None:
+            replaced["vae"] = _open_vae(model, model.vae, source, dtype.value)
+        if single:
+            pipe = open_single_file(model, Path(source), dtype.value, replaced)
+        else:
+            pipe = _open_repository(model, source, index, dtype.value, replaced)
+    except ModelUnavailable:
+        raise
+    except Exception as error:
+        raise model_unavailable(model, source, error) from error
+    _check_contract(model, pipe)
+    _set_prediction(model, pipe)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe, dtype
+
+
+def _read_index(source: str) -> dict[str, Any]:
+    return _diffusers.DiffusionPipeline.load_config(source, local_files_only=True)
+
+
+def _open_repository(
+    model: ModelSpec,
+    source: str,
+    index: Mapping[str, Any],
+    dtype: torch.dtype,
+    parts: Mapping[str, Any],
+) -> Pipeline:
+    left_out: dict[str, Any] = {}
+    if not model.safety_checker and index.get("safety_checker", [None])[0] is not None:
+        left_out = {"safety_checker": None, "requires_safety_checker": False}
+    return _diffusers.AutoPipelineForImage2Image.from_pretrained(
+        source,
+        dtype=dtype,
+        variant=model.variant,
+        local_files_only=True,
+        **{**left_out, **parts},
+    )
+
+
+def _open_vae(model: ModelSpec, vae: str, source: str, dtype: torch.dtype) -> Any:
+    """Another autoencoder: a folder, or a file, which has the config of the model's."""
+    try:
+        if is_file_name(model, "VAE", vae):
+            return open_autoencoder(model, Path(vae), source, dtype)
+        return _diffusers.AutoModel.from_pretrained(vae, dtype=dtype, local_files_only=True)
+    except ModelUnavailable:
+        raise
+    except Exception as error:
+        raise model_unavailable(model, vae, error) from error
+
+
+def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:
+    """Refuse pipelines that take a picture as a reference to edit instead of one to repaint."""
+    parameters = inspect.signature(pipe.__call__).parameters
+    missing = {"image", "strength", "callback_on_step_end"} - set(parameters)
+    if missing:
+        raise ModelUnavailable(
+            f"Model {model.name}: {type(pipe).__name__} knows no {', '.join(sorted(missing))}.",
+            "Models that edit by instruction are not served yet; use an image-to-image one.",
+        )
+    if model.safety_checker and getattr(pipe, "safety_checker", None) is None:
+        raise ModelUnavailable(
+            f"Model {model.name}: {model.source} has no safety checker.",
+            "Set its `safety_checker` to false, or use a model that comes with one; for a single "
+            "file, name a diffusers folder that has one as `config`.",
+        )
+
+
+def _set_prediction(model: ModelSpec, pipe: Pipeline) -> None:
+    if model.prediction is None:
+        return
+    own: Any = pipe.scheduler
+    if "prediction_type" not in own.config:
+        raise ModelUnavailable(
+            f"Model {model.name}: {type(own).__name__} knows no kinds of prediction.",
+            "Leave `prediction` out: it is for Stable Diffusion up to XL.",
+        )
+    pipe.scheduler = own.from_config(own.config, prediction_type=model.prediction)
