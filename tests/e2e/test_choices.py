@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from accounting import reasons
+from PIL import Image
 from sample_drops import drop
 from served_root import ServedRoot
 
@@ -70,9 +71,15 @@ def test_lists_stay_and_everything_else_was_served(served: Served) -> None:
     assert failed == {"sub/broken.png", "missing.png"}
 
 
+def pixels(path: Path) -> bytes:
+    with Image.open(path) as picture:
+        return picture.tobytes()
+
+
 def test_each_variation_is_published_under_the_words_it_drew(served: Served) -> None:
     frames = plan_frames(served.jobs["choice.png"].spec.asked)
-    names = served.published("choice.png")
+    *names, sheet = served.published("choice.png")
+    assert sheet.endswith("_sheet.png")
     assert names == [
         f"choice_{frame.index:02}_{frame.words.replace(', ', '-').replace(' ', '-')}"
         f"_{frame.seed}.png"
@@ -121,11 +128,11 @@ def test_a_recipe_without_the_lists_makes_the_same_pictures(served: Served, tmp_
         assert jobs.published(name) == served.published(name)
         one, two = (s.root.outbox / s.jobs[name].published for s in (served, jobs))
         for frame in served.published(name):
-            first, second = ((p / frame if p.is_dir() else p).read_bytes() for p in (one, two))
+            first, second = (pixels(p / frame if p.is_dir() else p) for p in (one, two))
             assert first == second, frame
     frame = served.root.outbox / served.jobs["lines.png"].published
-    same = (frame / served.published("lines.png")[1]).read_bytes()
-    assert (again.outbox / jobs.jobs["alone.png"].published).read_bytes() == same
+    same = pixels(frame / served.published("lines.png")[1])
+    assert pixels(again.outbox / jobs.jobs["alone.png"].published) == same
 
 
 def test_check_describes_what_would_be_drawn(root: ServedRoot) -> None:

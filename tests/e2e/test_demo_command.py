@@ -28,9 +28,9 @@ def test_the_demo_paints_three_sketches_and_names_files_that_are_there(
     (house,) = (home / "outbox").glob("house_*.png")
     (boats,) = (home / "outbox").glob("boat_*")
     (hills,) = (home / "outbox").glob("hills_*")
-    frames = sorted(hills.glob("hills_*_??_187.png"))
+    frames = sorted(hills.glob("hills_*_??_*_187.png"))
     assert len(frames) == 31
-    assert len(list(boats.glob("boat_*_??_187.png"))) == 4
+    assert len(list(boats.glob("boat_*_??_*_187.png"))) == 4
     (gif,) = hills.glob("*.gif")
     assert gif in named
     assert gif_duration(gif) == 31 * 400
@@ -38,7 +38,7 @@ def test_the_demo_paints_three_sketches_and_names_files_that_are_there(
         assert story.width > 1_000
         story.load()
     assert home / "story.png" in named
-    for path in (house, *boats.glob("boat_*_??_187.png"), *frames):
+    for path in (house, *boats.glob("boat_*_??_*_187.png"), *frames):
         with Image.open(path) as image:
             assert image.size == (256, 256), path.name
             image.load()

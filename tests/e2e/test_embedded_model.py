@@ -45,7 +45,7 @@ def test_sketches_are_painted_with_nothing_but_a_root(root: ServedRoot) -> None:
 
     (single,) = root.outbox.glob("single_*_187.png")
     (folder,) = root.outbox.glob("sweep_*_187")
-    frames = sorted(path for path in folder.glob("sweep_*_0?_187.png"))
+    frames = sorted(path for path in folder.glob("sweep_*_0?_*_187.png"))
     assert len(frames) == 3
     (gif,) = folder.glob("*.gif")
     assert gif_duration(gif) == 3 * 400

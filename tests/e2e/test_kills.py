@@ -52,7 +52,7 @@ def _assert_served_once_each(root: ServedRoot, dropped: dict[bytes, bytes]) -> N
     assert len(list(root.outbox.glob("trio_*.png"))) == len(SHARED)
     for stem in SWEEPS:
         (folder,) = (root.outbox / "sweeps").glob(f"{stem}_*")
-        assert len(list(folder.glob(f"{stem}_a-lake_0?_9.png"))) == 4
+        assert len(list(folder.glob(f"{stem}_a-lake_0?_*_9.png"))) == 4
         (gif,) = folder.glob("*.gif")
         assert gif_duration(gif) == 4 * 400
     tops = {p.name for p in root.outbox.iterdir()}

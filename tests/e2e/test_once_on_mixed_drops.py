@@ -163,14 +163,14 @@ def test_every_output_decodes_and_there_are_as_many_as_asked(served: Served) -> 
         "line-break": 1, "rf": 1, "caf": 1, "animated": 1, "one": 1, "two": 1, "card": 1,
     }  # fmt: skip
     assert {stem: len(served.outputs_of(stem)) for stem in asked} == asked
-    frames = [p for p in served.outputs_of("sweep") if p.suffix == ".png"]
+    frames = [p for p in served.outputs_of("sweep") if "strength" in p.name]
     long_ones = served.outputs_of("l" * 100) or [
         p for p in served.root.outputs() if p.name.startswith("l" * 100)
     ]
     assert len(frames) == 5
     assert len(long_ones) == 1
     pictures = [p for p in served.root.outputs() if p.suffix == ".png"]
-    sheets = [p for p in pictures if "sheet" in p.name]
+    sheets = [p for p in pictures if p.stem.endswith("_sheet")]
     assert len(pictures) - len(sheets) == sum(asked.values()) + 5 + 1
 
 

@@ -15,7 +15,7 @@ from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, Restoration
-from img2imgd.outputs.recipe import LoraOrigin, ModelOrigin, PictureOrigin
+from img2imgd.outputs.recipe import EmbeddingOrigin, LoraOrigin, ModelOrigin, PictureOrigin
 from img2imgd.outputs.staging import STAGING
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
@@ -92,11 +92,18 @@ def _encoding(request: Request, prepared: Prepared) -> Encoding:
 
 
 def _origin(row: JobRow, request: Request, model: ModelInfo, prepared: Prepared) -> Origin:
-    loras = tuple(LoraOrigin(*lora) for lora in model.loras)
     return Origin(
         request=request,
         picture=PictureOrigin(shown(row.spec.subject.name), prepared.sha256),
-        model=ModelOrigin(model.name, model.family, model.weights, model.vae, loras),
+        model=ModelOrigin(
+            name=model.name,
+            family=model.family,
+            sha256=model.weights,
+            vae_sha256=model.vae,
+            refiner_sha256=model.refiner,
+            loras=tuple(LoraOrigin(*lora) for lora in model.loras),
+            embeddings=tuple(EmbeddingOrigin(*one) for one in model.embeddings),
+        ),
         painted_size=(prepared.width, prepared.height),
         scheduler=model.scheduler if request.scheduler in (None, OWN) else request.scheduler,
         libraries=model.libraries,

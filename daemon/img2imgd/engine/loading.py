@@ -22,6 +22,7 @@ from img2imgd.engine.placement import place, set_attention, set_autoencoder
 from img2imgd.engine.protocol import ModelInfo, ModelSpec, ModelUnavailable, RefinerSpec
 from img2imgd.engine.schedulers import make_scheduler
 from img2imgd.engine.sources import locate
+from img2imgd.request import OWN, scheduler_named
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
         refiner=refiner,
         loras=tuple((lora.name, lora.weight, hashes.of_file(lora.file)) for lora in loras),
         embeddings=tuple((one.name, hashes.of_file(one.file)) for one in embeddings),
-        scheduler=model.scheduler,
+        scheduler=_scheduler_name(model, pipe),
         libraries=library_versions(),
     )
     log.info(
@@ -94,6 +95,13 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
         device, dtype, attention, vae, offload, len(loras), len(embeddings),
     )  # fmt: skip
     return pipe, info
+
+
+def _scheduler_name(model: ModelSpec, pipe: Pipeline) -> str:
+    """The name of the scheduler; the model's own by that of its kind, where that has one."""
+    if model.scheduler != OWN:
+        return model.scheduler
+    return scheduler_named(type(pipe.scheduler).__name__) or OWN
 
 
 def _refined(

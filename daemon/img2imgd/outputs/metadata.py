@@ -77,6 +77,9 @@ class Origin:
             "Lora hashes": ", ".join(
                 f"{lora.name}: {lora.sha256[:_LORA_HASH]}" for lora in self.model.loras
             ),
+            "TI hashes": ", ".join(
+                f"{one.token}: {one.sha256[:_LORA_HASH]}" for one in self.model.embeddings
+            ),
             "Version": PROGRAM,
         }
         return infotext(frame.prompt, frame.negative_prompt, parameters)

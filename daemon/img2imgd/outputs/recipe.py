@@ -28,14 +28,26 @@ class LoraOrigin(msgspec.Struct, frozen=True):
     sha256: str = ""
 
 
+class EmbeddingOrigin(msgspec.Struct, frozen=True):
+    """A textual inversion that the model knew: its word, the SHA-256 of its weights."""
+
+    token: str
+    sha256: str = ""
+
+
 class ModelOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A model: its name in the config, its family, the SHA-256 that stands for its weights."""
+    """A model: its name in the config, its family, the SHA-256 that stands for its weights.
+
+    ``vae_sha256`` is empty where the model's own autoencoder is used.
+    """
 
     name: str
     family: str = ""
     sha256: str = ""
     vae_sha256: str = ""
+    refiner_sha256: str = ""
     loras: tuple[LoraOrigin, ...] = ()
+    embeddings: tuple[EmbeddingOrigin, ...] = ()
 
 
 class PictureOrigin(msgspec.Struct, frozen=True):
