@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from served_root import ServedRoot
+from tiny_model import save_lora, save_tiny_model
 
 from img2imgd.sketches import house
 
@@ -26,6 +28,11 @@ class Case:
     frame: int = 0
 
 
+MODELS = """\
+models:
+  ink: {{source: {model}, loras: [{lora}]}}
+  faint: {{source: {model}, loras: [{{source: {lora}, weight: 0.25}}]}}
+"""
 CASES = (
     Case("plain", "strength: 0.6"),
     Case("a drawn seed", "seed:\nstrength: 0.6"),
@@ -40,6 +47,8 @@ CASES = (
     Case("a scheduler with a suffix", "scheduler: dpm++_2m_karras\nstrength: 0.8"),
     Case("cropped", "size: [64, 128]\nstrength: 0.6"),
     Case("padded", "size: [128, 64]\nfit: contain\nstrength: 0.6"),
+    Case("a LoRA", "model: ink\nstrength: 0.6"),
+    Case("a LoRA's weight in a sweep", "model: faint\nsweep: {strength: [0.5, 0.9]}", 1),
     Case("jpeg", "format: jpeg\nquality: 80\nstrength: 0.6"),
     Case("webp", "format: webp\nstrength: 0.6"),
     Case("lossless webp", "format: webp\nquality: 100\nstrength: 0.6"),
@@ -52,7 +61,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> ServedRoot:
     """All cases served at once, and then all their recipes, each with the original picture."""
     folder = tmp_path_factory.mktemp("recipes")
     root = ServedRoot(folder / "root", folder / "config.yaml")
-    root.write_config(backend="diffusers")
+    model = save_tiny_model(folder / "tiny")
+    lora = save_lora(model, folder / "ink.safetensors")
+    root.write_config(backend="diffusers", extra=MODELS.format(model=model, lora=lora))
     sketch = house().resize((150, 110))
     for number, case in enumerate(CASES):
         sketch.save(root.inbox / f"first{number}.png")
@@ -95,6 +106,16 @@ def test_the_same_image_is_made(served: ServedRoot, number: int) -> None:
         difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16))
     sys.stdout.write(f"{CASES[number].name}: differs by {difference.max()} of 255\n")
     assert difference.max() <= 1
+
+
+def test_a_recipe_names_the_lora_by_the_hash_of_its_weights(served: ServedRoot) -> None:
+    number = next(at for at, case in enumerate(CASES) if case.name == "a LoRA")
+    (output,) = frames(served, f"first{number}")
+    digest = hashlib.sha256((served.path.parent / "ink.safetensors").read_bytes()).hexdigest()
+    told = served.command("recipe", output).stdout
+    assert f"# LoRA: ink at 1, weights {digest[:10]}\n" in told
+    assert "# model: ink (sd1), weights " in told
+    assert str(served.path.parent) not in output.read_bytes().decode("latin-1")
 
 
 def test_other_frames_of_the_jobs_differ(served: ServedRoot) -> None:

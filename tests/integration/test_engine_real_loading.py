@@ -8,13 +8,12 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler
 from PIL import Image
-from tiny_model import save_tiny_model
+from tiny_model import save_lora, save_tiny_model
 
 import img2imgd
 from img2imgd.engine.factory import create_engine
@@ -136,22 +135,6 @@ def test_a_lora_changes_the_picture_by_its_weight(whole: Path, tmp_path: Path, i
     )
     assert len({full, half, none}) == 3
     assert none == pixels(spec(whole), image)
-
-
-def save_lora(model: Path, file: Path) -> Path:
-    from diffusers import StableDiffusionImg2ImgPipeline
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(model)
-    torch.manual_seed(2)
-    config = LoraConfig(r=2, target_modules=["to_q", "to_v"], init_lora_weights="gaussian")
-    pipe.unet.add_adapter(config)
-    weights = get_peft_model_state_dict(pipe.unet)
-    for tensor in weights.values():
-        torch.nn.init.normal_(tensor, std=2.0)
-    pipe.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
-    return file
 
 
 def test_a_lora_that_is_not_there_is_named(whole: Path, tmp_path: Path) -> None:

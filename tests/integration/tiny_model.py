@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -96,3 +97,19 @@ def _checker_that_flags_everything() -> StableDiffusionSafetyChecker:
     )
     torch.nn.init.constant_(checker.concept_embeds_weights, -2.0)
     return checker
+
+
+def save_lora(model: Path, file: Path, seed: int = 2) -> Path:
+    """Save a LoRA for a tiny model, strong enough to be seen; give its file back."""
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(model)
+    torch.manual_seed(seed)
+    config = LoraConfig(r=2, target_modules=["to_k", "to_v"], init_lora_weights="gaussian")
+    pipe.unet.add_adapter(config)
+    weights = get_peft_model_state_dict(pipe.unet)
+    for tensor in weights.values():
+        torch.nn.init.normal_(tensor, std=2.0)
+    pipe.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
+    return file

@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from diffusers.utils import convert_state_dict_to_kohya
 from engines import difference, pixels, refusal, spec
 from safetensors.torch import load_file, save_file
 from tiny_families import END, LARGE, SMALL, Forms
+from tiny_model import save_lora
 
 from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.protocol import EmbeddingSpec, LoraSpec
@@ -33,23 +33,8 @@ def loras(forms: Mapping[str, Forms], tmp_path_factory: pytest.TempPathFactory) 
     """A folder with the LoRAs ink, oil and, for SD 2, chalk."""
     folder = tmp_path_factory.mktemp("loras")
     for seed, name, family in ((1, "ink", "sd1"), (2, "oil", "sd1"), (3, "chalk", "sd2")):
-        save_lora(forms[family], folder / f"{name}.safetensors", seed)
+        save_lora(forms[family].folder, folder / f"{name}.safetensors", seed)
     return folder
-
-
-def save_lora(form: Forms, file: Path, seed: int) -> None:
-    from diffusers import StableDiffusionImg2ImgPipeline
-    from peft import LoraConfig
-    from peft.utils import get_peft_model_state_dict
-
-    pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(form.folder)
-    torch.manual_seed(seed)
-    config = LoraConfig(r=2, target_modules=["to_k", "to_v"], init_lora_weights="gaussian")
-    pipe.unet.add_adapter(config)
-    weights = get_peft_model_state_dict(pipe.unet)
-    for tensor in weights.values():
-        torch.nn.init.normal_(tensor, std=2.0)
-    pipe.save_lora_weights(file.parent, unet_lora_layers=weights, weight_name=file.name)
 
 
 def test_several_loras_work_together_each_by_its_weight(
