@@ -8,7 +8,7 @@ from pathlib import Path
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import Frame
 from img2imgd.outputs.captions import captions
-from img2imgd.outputs.names import first_free
+from img2imgd.outputs.names import MOST_STYLE, cut_bytes, first_free, slug
 from img2imgd.outputs.orders import Animation, AnimationFrame, Sheet
 from img2imgd.outputs.sheet_plan import plan_sheet
 from img2imgd.pool.messages import Assembly
@@ -35,12 +35,27 @@ def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
     if not job.has_folder:
         return
     groups = _groups(job) if job.request.wants_gif else []
-    for number, frames in enumerate(groups):
-        mark = f"_{number:0{len(str(len(groups) - 1))}}" if len(groups) > 1 else ""
+    for mark, frames in zip(_marks(groups), groups, strict=True):
         if len(frames) > 1:
             yield f"_morph{mark}{(job.request.gif or GifSettings()).suffix}", frames
     if job.request.wants_sheet and len(job.refused) < len(job.frames):
         yield "_sheet.png", None
+
+
+def _marks(groups: Sequence[Sequence[Frame]]) -> list[str]:
+    """What tells several animations apart: a number, the style, the seed of a variation."""
+    if len(groups) == 1:
+        return [""]
+    firsts = [frames[0] for frames in groups]
+    several_styles = len({frame.style for frame in firsts}) > 1
+    several_variations = len({frame.variation for frame in firsts}) > 1
+    width = len(str(len(groups) - 1))
+    return [
+        f"_{number:0{width}}"
+        + (f"_{cut_bytes(slug(frame.style), MOST_STYLE)}" if several_styles and frame.style else "")
+        + (f"_{frame.seed}" if several_variations else "")
+        for number, frame in enumerate(firsts)
+    ]
 
 
 def _groups(job: RunningJob) -> list[list[Frame]]:

@@ -14,7 +14,7 @@ MAX_BYTES = 200
 _SUFFIX_ROOM = 16  # for ".webp", "~1234" and the GIF's ending
 _LEAST_PROMPT = 8  # bytes that are left of it before the stem is shortened
 _MOST_PROMPT = 80  # characters
-_MOST_STYLE = 40  # bytes
+MOST_STYLE = 40  # bytes
 _LONGEST_NAME = 255  # bytes that a file name may have on Linux's filesystems
 # Control characters, lone surrogates, line separators, marks that turn the writing direction, and
 # what Windows reserves.
@@ -176,7 +176,7 @@ def _points(frames: Sequence[Frame]) -> list[str]:
     """What each frame has that others of the job have not: its style, and the values of axes."""
     columns: list[list[str]] = []
     if len({frame.style for frame in frames}) > 1:
-        columns.append([cut_bytes(slug(frame.style), _MOST_STYLE) for frame in frames])
+        columns.append([cut_bytes(slug(frame.style), MOST_STYLE) for frame in frames])
     for axis in _AXES:
         values: list[float] = [getattr(frame, axis) for frame in frames]
         if len(set(values)) > 1:
@@ -192,7 +192,7 @@ def _fill(template: str, job: str, stem: str, words: str, frame: Frame, point: s
         index=frame.index,
         seed=frame.seed,
         strength=frame.strength,
-        style=cut_bytes(slug(frame.style), _MOST_STYLE),
+        style=cut_bytes(slug(frame.style), MOST_STYLE),
         guidance_scale=frame.guidance_scale,
         steps=frame.steps,
         job=job,

@@ -39,9 +39,10 @@ def sheets(job: RunningJob) -> list[Sheet]:
 
 def test_a_sweep_has_an_animation_for_each_style_and_variation(tmp_path: Path) -> None:
     job = job_of(tmp_path, styles=("ink", "oil"), n=2, sweep=SWEEP)
+    marks = ("0_ink_7", "1_ink_8", "2_oil_7", "3_oil_8")
     assert animations(job) == [
-        (f"cat_morph_{number}.gif", [f"cat_0{2 * number}.png", f"cat_0{2 * number + 1}.png"])
-        for number in range(4)
+        (f"cat_morph_{mark}.gif", [f"cat_0{2 * at}.png", f"cat_0{2 * at + 1}.png"])
+        for at, mark in enumerate(marks)
     ]
 
 
