@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler
+from engines import refusal, spec
 from PIL import Image
 from tiny_model import save_lora, save_tiny_model
 
@@ -27,7 +27,6 @@ from img2imgd.engine.protocol import (
     FrameTask,
     LoraSpec,
     ModelSpec,
-    ModelUnavailable,
 )
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import FrameStaged, ModelFailed, PoolEvent
@@ -58,19 +57,6 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "in.png"
     Image.radial_gradient("L").resize((32, 32)).convert("RGB").save(path)
     return path
-
-
-def spec(source: Path | str, **changes: object) -> ModelSpec:
-    model = ModelSpec("mine", str(source), device="cpu", offline=True)
-    return dataclasses.replace(model, **changes)  # type: ignore[arg-type]
-
-
-def refusal(model: ModelSpec) -> ModelUnavailable:
-    with pytest.raises(ModelUnavailable) as caught:
-        load_pipeline(model)
-    assert caught.value.message.startswith("Model mine: ")
-    assert caught.value.advice
-    return caught.value
 
 
 def paint(model: ModelSpec, image: Path) -> EngineEvent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +34,13 @@ from img2imgd.job import effective_steps
 from img2imgd.request.schedulers import BASES, SCHEDULER_NAMES, Base
 
 # diffusers' schedulers call numpy on tensors in ways that numpy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 STRENGTHS = (0.1, 0.5, 1.0)
 FEW = (1, 2, 3, 4, 5)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small only wait for each other's threads when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

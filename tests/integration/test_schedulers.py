@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import diffusers
@@ -33,7 +32,10 @@ from img2imgd.engine.schedulers import (
 from img2imgd.request.schedulers import BASES, OWN, SCHEDULERS, SIGMAS, SPACINGS, Base
 
 # diffusers' schedulers call numpy on tensors in ways that numpy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 # As the repositories of Stable Diffusion 1 and 2 say it.
 TRAINED: dict[str, Any] = {
@@ -49,15 +51,6 @@ SETTING_OF = {
     "exponential": "use_exponential_sigmas",
     "beta": "use_beta_sigmas",
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small only wait for each other's threads when the machine is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @functools.cache
