@@ -8,7 +8,7 @@ from pathlib import Path
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import Frame
 from img2imgd.outputs.captions import captions
-from img2imgd.outputs.names import MOST_STYLE, cut_bytes, first_free, slug
+from img2imgd.outputs.names import MAX_BYTES, MOST_STYLE, cut_bytes, first_free, slug
 from img2imgd.outputs.orders import Animation, AnimationFrame, Sheet
 from img2imgd.outputs.sheet_plan import plan_sheet
 from img2imgd.pool.messages import Assembly
@@ -21,7 +21,8 @@ def next_assembly(job: RunningJob) -> Assembly | None:
     # Without the seed, which stands where frames have their index: so they are listed behind those.
     base = job.outputs.name.removesuffix(f"_{job.request.seed}")
     for ending, frames in _wanted(job):
-        name = first_free(f"{base}{ending}", lambda n: n.casefold() in taken)
+        kept = cut_bytes(base, MAX_BYTES - len(ending.encode()))
+        name = first_free(f"{kept}{ending}", lambda n: n.casefold() in taken)
         taken.add(name.casefold())
         target = job.staging.path(job.outputs.name, name)
         if target in job.given_up or target.exists():
@@ -34,12 +35,25 @@ def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
     """The end of each assembly's name, and the frames of an animation; None is the sheet."""
     if not job.has_folder:
         return
-    groups = _groups(job) if job.request.wants_gif else []
+    groups = _groups(job.frames) if job.request.wants_gif else []
     for mark, frames in zip(_marks(groups), groups, strict=True):
-        if len(frames) > 1:
-            yield f"_morph{mark}{(job.request.gif or GifSettings()).suffix}", frames
+        painted = [frame for frame in frames if frame.index not in job.refused]
+        if len(painted) > 1:
+            yield f"_morph{mark}{(job.request.gif or GifSettings()).suffix}", painted
     if job.request.wants_sheet and len(job.refused) < len(job.frames):
         yield "_sheet.png", None
+
+
+def _groups(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """The frames of each animation: one per prompt, style and variation.
+
+    Where that leaves one frame each, the prompts, styles or variations are the animation.
+    """
+    groups: dict[tuple[int, str, int], list[Frame]] = {}
+    for frame in frames:
+        groups.setdefault((frame.prompt_index, frame.style, frame.variation), []).append(frame)
+    lists = list(groups.values())
+    return [list(frames)] if all(len(group) == 1 for group in lists) else lists
 
 
 def _marks(groups: Sequence[Sequence[Frame]]) -> list[str]:
@@ -56,21 +70,6 @@ def _marks(groups: Sequence[Sequence[Frame]]) -> list[str]:
         + (f"_{frame.seed}" if several_variations else "")
         for number, frame in enumerate(firsts)
     ]
-
-
-def _groups(job: RunningJob) -> list[list[Frame]]:
-    """The frames of each animation: one per prompt, style and variation.
-
-    Where that leaves one frame each, the prompts, styles or variations are the animation.
-    """
-    groups: dict[tuple[int, str, int], list[Frame]] = {}
-    for frame in job.frames:
-        if frame.index not in job.refused:
-            groups.setdefault((frame.prompt_index, frame.style, frame.variation), []).append(frame)
-    lists = list(groups.values())
-    if len(lists) > 1 and all(len(frames) == 1 for frames in lists):
-        return [[frame for frames in lists for frame in frames]]
-    return lists
 
 
 def _animation(job: RunningJob, target: Path, frames: Sequence[Frame]) -> Animation:

@@ -173,8 +173,7 @@ class Dispatch:
             if event.environment:
                 self._faults.report(event.reason, now)
             else:
-                job.given_up.add(event.target)
-                job.notes.append(event.reason)
+                job.give_up(event.target, event.reason)
 
     def _model_loaded(self, info: ModelInfo) -> None:
         self._loading = None
@@ -191,7 +190,9 @@ class Dispatch:
         inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
         log.error("the worker died (%s) with %s in it", event.exit, inside or "nothing")
         for job in [job for job in self._running.values() if job.in_worker]:
-            if inside == [job.id]:
+            if job.assembling is not None:
+                job.lose_assembly(event.exit)
+            elif inside == [job.id]:
                 self._count_crash(job, event.exit)
             else:
                 self._queue_again(job, suspect=job.id in inside)
@@ -272,12 +273,19 @@ class Dispatch:
         if self._faults.holding(now):
             return
         room = WINDOW - len(self._pool.admitted)
-        for job in self._running.values():
+        for job in list(self._running.values()):
             while room > 0 and job.to_paint:
-                index = job.to_paint.pop(0)
-                job.in_engine.add(index)
-                self._pool.admit(job.task(index), *job.files(index))
+                if not self._guarded(job.row, lambda job=job: self._admit_first(job)):
+                    break
                 room -= 1
+
+    def _admit_first(self, job: RunningJob) -> bool:
+        index = job.to_paint[0]
+        task, files = job.task(index), job.files(index)
+        job.to_paint.pop(0)
+        job.in_engine.add(index)
+        self._pool.admit(task, *files)
+        return True
 
     def _advance(self, job: RunningJob) -> None:
         if self._publishing.advance(job):

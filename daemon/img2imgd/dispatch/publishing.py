@@ -10,6 +10,7 @@ from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import Ledger
+from img2imgd.pool.messages import Assembly
 from img2imgd.pool.supervision import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Publishing:
             if len(job.refused) == len(job.frames):
                 self._archive.end(job.row, JobState.FAILED, _reasons(job.refused))
                 return True
-            assembly = next_assembly(job)
+            assembly = self._next_assembly(job)
             if assembly is not None:
                 job.assembling = assembly.target
                 self._pool.assemble(job.id, assembly)
@@ -53,6 +54,17 @@ class Publishing:
         log.info("job %s published %s", job.id, published)
         reason = "\n".join([*job.notes, *job.row.spec.notes, *_partly(job.refused)])
         self._archive.end(job.row, JobState.DONE, reason)
+
+    def _next_assembly(self, job: RunningJob) -> Assembly | None:
+        """What to make next; a fault of ours in planning it costs it, and not the frames."""
+        try:
+            return next_assembly(job)
+        except OSError:
+            raise
+        except Exception as error:
+            log.exception("job %s: no further animation or sheet is made", job.id)
+            job.notes.append(f"Its animations or sheet could not be made: {error!r}")
+            return None
 
     def _settle_equal_frames(self, job: RunningJob) -> None:
         states = job.settle_equal_frames()

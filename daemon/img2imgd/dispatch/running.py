@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,8 @@ from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, FrameFile
 from img2imgd.outputs.staging import Staging
 from img2imgd.request import Request
+
+_MOST_DEATHS = 2  # of the worker over one animation or sheet
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class RunningJob:
     notes: list[str] = field(default_factory=lambda: list[str]())
     assembling: Path | None = None
     given_up: set[Path] = field(default_factory=lambda: set[Path]())
+    deaths: Counter[Path] = field(default_factory=lambda: Counter[Path]())
     assembled: bool = False
     published: str = ""
 
@@ -58,6 +62,8 @@ class RunningJob:
             for index, equal in job.equal_frames.items()
             if not all(job.staged_path(frame.index).exists() for frame in equal)
         ]
+        if job.to_paint and job.has_folder:  # what was made without these frames is made again
+            job.staging.keep_only(job.outputs.name, job.outputs.frames)
         return job
 
     @classmethod
@@ -131,7 +137,7 @@ class RunningJob:
             guidance_scale=frame.guidance_scale,
             steps=frame.steps,
             effective_steps=frame.effective_steps,
-            scheduler=self.request.scheduler,
+            scheduler=self.made_from.origin.request.scheduler,
         )
 
     def files(self, index: int) -> tuple[FrameFile, ...]:
@@ -141,6 +147,23 @@ class RunningJob:
             FrameFile(self.staged_path(frame.index), made.encoding, made.origin.frame_tags(frame))
             for frame in self.equal_frames[index]
         )
+
+    def lose_assembly(self, how: str) -> None:
+        """The worker died (``how``) with the animation or sheet that it made: try it once more.
+
+        The frames are staged and not to blame; the job goes on.
+        """
+        lost, self.assembling = self.assembling, None
+        if lost is None:
+            return
+        self.deaths[lost] += 1
+        if self.deaths[lost] >= _MOST_DEATHS:
+            self.give_up(lost, f"{lost.name} could not be made: the worker died of it ({how}).")
+
+    def give_up(self, assembly: Path, why: str) -> None:
+        """Go on without an animation or sheet."""
+        self.given_up.add(assembly)
+        self.notes.append(why)
 
     def settle_equal_frames(self) -> dict[int, FrameState]:
         """The state of each frame that another was painted for; refused where that one was."""

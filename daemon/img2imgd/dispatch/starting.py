@@ -6,11 +6,11 @@ from pathlib import Path
 
 from msgspec import structs
 
-from img2imgd import filesystems
+from img2imgd import durable, filesystems
 from img2imgd.config import Config
 from img2imgd.dispatch.running import Painting, RunningJob
 from img2imgd.engine.protocol import ModelInfo
-from img2imgd.errors import EnvironmentFault, shown
+from img2imgd.errors import DocumentError, EnvironmentFault, PictureError, shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.metadata import Origin
@@ -20,6 +20,7 @@ from img2imgd.outputs.staging import STAGING
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
 from img2imgd.request import OWN, Request
+from img2imgd.request.outputs import LONGEST_SIDES
 
 
 class Starting:
@@ -39,8 +40,9 @@ class Starting:
         """
         self._check_room(row)
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
-        request = self._in_full(row.spec.asked, model)
+        request = self._in_full(row, model)
         prepared = self._prepare(row, request, model, picture)
+        _check_sides(request, prepared)
         painting = Painting(
             picture, _encoding(request, prepared), _origin(row, request, model, prepared)
         )
@@ -56,11 +58,25 @@ class Starting:
                     self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
         return job
 
-    def _in_full(self, request: Request, model: ModelInfo) -> Request:
-        """The request with the size and the scheduler that are used where it names none."""
-        size = request.size or self._config.models[model.name].size or model.native_size
-        scheduler = request.scheduler or self._config.models[model.name].scheduler
-        return structs.replace(request, size=size, scheduler=scheduler)
+    def _in_full(self, row: JobRow, model: ModelInfo) -> Request:
+        """The request with the size and the scheduler that are used where it names none.
+
+        They are kept in the spool: a job that goes on after a change of the config is painted to
+        its end as it was begun.
+        """
+        kept = Path(row.spec.inbox) / STAGING / row.id / "painted-as.json"
+        try:
+            return Request.from_json(kept.read_bytes())
+        except (FileNotFoundError, DocumentError):
+            pass
+        request, table = row.spec.asked, self._config.models[model.name]
+        full = structs.replace(
+            request,
+            size=request.size or table.size or model.native_size,
+            scheduler=request.scheduler or table.scheduler,
+        )
+        durable.write_file(kept, full.to_json().encode())
+        return full
 
     def _prepare(self, row: JobRow, request: Request, model: ModelInfo, target: Path) -> Prepared:
         """Have the reader make the plain RGB picture of the output's size."""
@@ -84,6 +100,22 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
+
+
+def _check_sides(request: Request, prepared: Prepared) -> None:
+    """Refuse a picture that the format has no room for.
+
+    Raises:
+        PictureError: a side of the output would be too long.
+    """
+    size = prepared.original if request.restore_size else (prepared.width, prepared.height)
+    most = LONGEST_SIDES[request.format]
+    if max(size) > most:
+        raise PictureError(
+            f"The output would be {size[0]}×{size[1]}, and a {request.format} has at most {most:,}"
+            " pixels a side.",
+            "Ask for `format: png`, or for a smaller size.",
+        )
 
 
 def _encoding(request: Request, prepared: Prepared) -> Encoding:

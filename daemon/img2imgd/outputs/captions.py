@@ -11,8 +11,10 @@ _NUMBERS = ("strength", "guidance_scale", "steps", "seed")
 
 
 def captions(frames: Sequence[Frame]) -> tuple[str, ...]:
-    """``strength 0.35`` or ``hokusai · seed 188``; empty where nothing that has a name varies."""
+    """``strength 0.35``, ``hokusai · seed 188`` or a prompt; empty where nothing nameable varies."""
     columns: list[Sequence[str]] = []
+    if len({frame.words for frame in frames}) > 1:
+        columns.append([frame.words for frame in frames])
     if len({frame.style for frame in frames}) > 1:
         columns.append([frame.style or "no style" for frame in frames])
     for name in _NUMBERS:

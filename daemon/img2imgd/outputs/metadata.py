@@ -78,7 +78,9 @@ class Origin:
                 f"{lora.name}: {lora.sha256[:_LORA_HASH]}" for lora in self.model.loras
             ),
             "TI hashes": ", ".join(
-                f"{one.token}: {one.sha256[:_LORA_HASH]}" for one in self.model.embeddings
+                f"{one.token}: {one.sha256[:_LORA_HASH]}"
+                for one in self.model.embeddings
+                if one.token.casefold() in f"{frame.prompt} {frame.negative_prompt}".casefold()
             ),
             "Version": PROGRAM,
         }

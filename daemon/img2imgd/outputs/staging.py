@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from img2imgd import durable
@@ -30,6 +31,12 @@ class Staging:
     def prepare(self, name: str, *, as_folder: bool) -> None:
         """Make the folders that frames are written to."""
         durable.make_folders(self.folder / name if as_folder else self.folder)
+
+    def keep_only(self, name: str, frames: Collection[str]) -> None:
+        """Remove what lies in the job's staged folder beside these frames."""
+        for path in (self.folder / name).iterdir():
+            if path.name not in frames:
+                path.unlink()
 
     @property
     def available(self) -> bool:

@@ -55,7 +55,8 @@ class Assembler:
         except Exception as error:
             log.exception("assembly failed job=%s target=%s", order.job, target)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
-            reason = f"{target.name} could not be made: {error}"
+            told = error.strerror if isinstance(error, OSError) and error.strerror else error
+            reason = f"{target.name} could not be made: {told}"
             self._send(AssemblyFailed(order.job, target, reason, environment))
         else:
             self._send(AssemblyStaged(order.job, target, note))

@@ -193,17 +193,28 @@ class Worker:
         for file in files:
             try:
                 write_frame(file, (painted.width, painted.height), painted.pixels)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - one frame's edge
                 log.warning("frame not staged job=%s frame=%d: %s", *painted.key, error)
-                reason = f"{file.path} could not be written: {error.strerror or error}"
-                self._send(WorkerFault(*painted.key, reason))
+                self._send(_not_written(file, painted, error))
                 return
         self._send(FrameStaged(*painted.key))
 
     def _end_without_engine(self, reason: str) -> NoReturn:
         """Give every frame back and end: the next process may find the device in order."""
         log.error("engine lost: %s", reason)
+        self._assembler.stop()
         waiting = [order.task for order in self._orders if isinstance(order, Admit)]
         for job, index in [*self._files, *((task.job, task.index) for task in waiting)]:
             self._send(WorkerFault(job, index, reason))
         sys.exit(EXIT_ENGINE_LOST)
+
+
+def _not_written(
+    file: FrameFile, painted: FramePainted, error: Exception
+) -> WorkerFault | FrameRefused:
+    """The disk's fault gives the frame back; a picture that the format cannot hold is refused."""
+    if isinstance(error, OSError) and error.errno is not None:
+        reason = f"{file.path} could not be written: {error.strerror}"
+        return WorkerFault(*painted.key, reason)
+    what = f"{painted.width}×{painted.height} pixels as {file.encoding.format}"
+    return FrameRefused(*painted.key, f"It could not be written, {what}: {error}")

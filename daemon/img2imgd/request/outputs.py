@@ -14,6 +14,8 @@ from img2imgd.request.gif import GifSettings
 FormatName = Literal["png", "jpeg", "webp"]
 Metadata = Literal["full", "minimal", "none"]
 SUFFIXES: Mapping[FormatName, str] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+LONGEST_SIDES: Mapping[FormatName, int] = {"png": 2**31 - 1, "jpeg": 65_500, "webp": 16_383}
+"""Pixels that a side may have: libjpeg's and libwebp's limits, and the PNG standard's."""
 
 
 def _format(value: Any) -> Any:

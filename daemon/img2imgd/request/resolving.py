@@ -15,10 +15,10 @@ from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.gif import GifKeys
 from img2imgd.request.keys import BUILT_IN, RequestKeys
 from img2imgd.request.listed import Listed, listed_prompts, listed_styles
-from img2imgd.request.lists import ListFiles, NoLists
+from img2imgd.request.lists import MAX_PROMPT, ListFiles, NoLists
 from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.settled import Request
-from img2imgd.request.styles import Style, one_line
+from img2imgd.request.styles import ADDS_NOTHING, PLACEHOLDER, Style, one_line
 from img2imgd.request.sweep import count_values, expand
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def resolve(
 
     Raises:
         DocumentError: no prompt, an unknown model, a list that cannot be used, or more frames than
-            allowed; all at once.
+            allowed, all at once; or a prompt that a style makes too long.
     """
     keys = merge(layers)
     model = keys.model or default_model
@@ -65,7 +65,10 @@ def resolve(
     ]
     if problems:
         raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
-    return _settle(keys, prompts, styles, model, draw_seed, outputs or OutputSettings())
+    request = _settle(keys, prompts, styles, model, draw_seed, outputs or OutputSettings())
+    if problem := _length_problem(request, layers, name):
+        raise DocumentError(name, [problem])
+    return request
 
 
 def _lists_for(layers: Sequence[RequestKeys], key: str, lists: ListFiles | None) -> ListFiles:
@@ -183,6 +186,29 @@ def _model_problem(model: str, models: Collection[str], place: _Place) -> Proble
         key=place.key,
         advice=f"Did you mean `{near}`?" if near else f"It has: {known}.",
     )
+
+
+def _length_problem(request: Request, layers: Sequence[RequestKeys], name: str) -> Problem | None:
+    """A style may repeat the prompt: what is written in ten lines could fill the memory."""
+    prompt, negative = max(map(len, request.prompts)), len(request.negative_prompt)
+    for style in request.styles:
+        adds = request.style_texts.get(style, ADDS_NOTHING)
+        length = max(_joined_length(adds.prompt, prompt),
+                     _joined_length(adds.negative_prompt, negative))  # fmt: skip
+        if length > MAX_PROMPT:
+            place = _Place(layers, "style", name)
+            return Problem(
+                f"with the style “{shortened(style)}” a prompt has up to {length:,} characters; at "
+                f"most {MAX_PROMPT:,} are taken.{place.elsewhere}",
+                line=place.line,
+                key=place.key,
+                advice="Shorten one of them.",
+            )
+    return None
+
+
+def _joined_length(style: str, prompt: int) -> int:
+    return len(style) + max(1, style.count(PLACEHOLDER)) * prompt
 
 
 def _frames_problem(

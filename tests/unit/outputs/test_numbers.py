@@ -21,6 +21,7 @@ from img2imgd.outputs.numbers import print_numbers
         ([0.1234, 0.1236, 0.1], ["0.123", "0.124", "0.100"]),
         ([0.12341, 0.12342], ["0.12341", "0.12342"]),
         ([0.00012, 0.5], ["0.0001", "0.5000"]),
+        ([1e-20, 0.5], ["0.000000", "0.500000"]),
     ],
 )
 def test_numbers_of_an_axis_are_printed_alike(values: list[float], printed: list[str]) -> None:
@@ -28,6 +29,11 @@ def test_numbers_of_an_axis_are_printed_alike(values: list[float], printed: list
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0, 50), min_size=1, max_size=20, unique=True))
-def test_different_values_never_print_the_same(values: list[float]) -> None:
+@given(
+    st.lists(
+        st.integers(0, 50_000_000).map(lambda value: value / 1_000_000),
+        min_size=1, max_size=20, unique=True,
+    )
+)  # fmt: skip
+def test_values_that_six_decimals_tell_apart_never_print_the_same(values: list[float]) -> None:
     assert len(set(print_numbers(values))) == len(values)
