@@ -11,7 +11,7 @@ _NUMBERS = ("strength", "guidance_scale", "steps", "seed")
 
 
 def captions(frames: Sequence[Frame]) -> tuple[str, ...]:
-    """``strength 0.35``, ``hokusai · seed 188`` or a prompt; empty where nothing nameable varies."""
+    """``strength 0.35``, ``hokusai · seed 188`` or a prompt; empty where nothing varies."""
     columns: list[Sequence[str]] = []
     if len({frame.words for frame in frames}) > 1:
         columns.append([frame.words for frame in frames])

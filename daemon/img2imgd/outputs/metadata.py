@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from img2imgd.job import Frame
 from img2imgd.outputs.infotext import infotext
@@ -11,6 +11,10 @@ from img2imgd.outputs.orders import Tags
 from img2imgd.outputs.recipe import ModelOrigin, PictureOrigin, Recipe
 from img2imgd.outputs.xmp import PROGRAM, xmp_packet
 from img2imgd.request import Request, a1111_name, canonical_keys, frame_keys
+
+MAX_RECIPE = 50_000
+"""Characters of a recipe; one that is longer leaves the rest of its job out. A JPEG has room for as
+many, and a sidecar, which is what a recipe becomes, for a few more."""
 
 _MODEL_HASH = 10  # digits that A1111 and CivitAI name a model by
 _LORA_HASH = 12  # and a LoRA
@@ -58,7 +62,10 @@ class Origin:
             job=canonical_keys(self.request),
             libraries=self.libraries,
         )
-        return Tags(self._infotext(frame), xmp_packet(recipe.to_json()), alone)
+        text = recipe.to_json()
+        if len(text) > MAX_RECIPE:
+            text = replace(recipe, job=None).to_json()
+        return Tags(self._infotext(frame), xmp_packet(text), alone)
 
     def _infotext(self, frame: Frame) -> str:
         sampler, schedule = a1111_name(self.scheduler) or (self.scheduler, None)

@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from img2imgd.document import Document, validate
-from img2imgd.errors import DocumentError, Problem, shown
+from img2imgd.errors import DocumentError, Problem, UsageError, shown
 from img2imgd.request import RequestKeys, plain_keys, sidecar_text
 
 _SHORT_HASH = 10  # digits, as A1111 and CivitAI name models
@@ -59,29 +59,30 @@ class PictureOrigin(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Recipe:
-    """``frame`` and ``job`` are sidecars in full; ``index`` is None for a sheet or an animation."""
+    """``frame`` and ``job`` are sidecars in full; ``index`` is None for a sheet or an animation.
+
+    ``job`` is None where it was too long to be kept.
+    """
 
     program: str
     picture: PictureOrigin
     model: ModelOrigin
     index: int | None
     frame: RequestKeys
-    job: RequestKeys
+    job: RequestKeys | None
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> str:
         """JSON that :meth:`from_json` reads back to an equal recipe."""
-        alone, job = plain_keys(self.frame), plain_keys(self.job)
-        # A null is a key that the job's sidecar leaves out.
-        other = {key: job.get(key) for key in {**job, **alone} if job.get(key) != alone.get(key)}
+        frame = plain_keys(self.frame)
         plain: dict[str, Any] = {
             "program": self.program,
             "libraries": dict(self.libraries),
             "input": msgspec.to_builtins(self.picture),
             "model": msgspec.to_builtins(self.model),
             "index": self.index,
-            "frame": alone,
-            "job": other,
+            "frame": frame,
+            "job": None if self.job is None else _otherwise(plain_keys(self.job), frame),
         }
         return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
@@ -95,14 +96,14 @@ class Recipe:
         try:
             plain = cast("dict[str, Any]", json.loads(text))
             frame = cast("dict[str, Any]", plain["frame"])
-            job = {**frame, **plain["job"]}
+            job = None if plain["job"] is None else {**frame, **plain["job"]}
             return cls(
                 program=str(plain["program"]),
                 picture=msgspec.convert(plain["input"], PictureOrigin),
                 model=msgspec.convert(plain["model"], ModelOrigin),
                 index=msgspec.convert(plain["index"], int | None),
                 frame=validate(Document(name, frame, {}), RequestKeys),
-                job=validate(Document(name, job, {}), RequestKeys),
+                job=None if job is None else validate(Document(name, job, {}), RequestKeys),
                 libraries=msgspec.convert(plain["libraries"], dict[str, str]),
             )
         except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError) as error:
@@ -110,8 +111,17 @@ class Recipe:
             raise DocumentError(name, [problem]) from None
 
     def sidecar(self, *, whole_job: bool) -> str:
-        """A YAML sidecar for the frame or the whole job, with where it came from as comments."""
+        """A YAML sidecar for the frame or the whole job, with where it came from as comments.
+
+        Raises:
+            UsageError: the job was too long to be kept in the output.
+        """
         keys = self.job if whole_job or self.index is None else self.frame
+        if keys is None:
+            raise UsageError(
+                "Its job asks for so much that the output has no room for it.",
+                "Ask a single frame for its own recipe, without --job.",
+            )
         comments = "".join(f"# {shown(line)}\n" for line in self._origins(whole_job))
         return comments + sidecar_text(keys)
 
@@ -127,3 +137,8 @@ class Recipe:
             yield f"LoRA: {lora.name} at {lora.weight:g}{digest}"
         if self.libraries:
             yield ", ".join(f"{name} {version}" for name, version in self.libraries.items())
+
+
+def _otherwise(job: dict[str, Any], frame: dict[str, Any]) -> dict[str, Any]:
+    """What the job's sidecar has other than the frame's; None for a key that it leaves out."""
+    return {key: job.get(key) for key in {**job, **frame} if job.get(key) != frame.get(key)}

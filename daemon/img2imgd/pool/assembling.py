@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.outputs.animation import write_animation
@@ -55,11 +56,17 @@ class Assembler:
         except Exception as error:
             log.exception("assembly failed job=%s target=%s", order.job, target)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
-            told = error.strerror if isinstance(error, OSError) and error.strerror else error
-            reason = f"{target.name} could not be made: {told}"
+            reason = f"{target.name} could not be made: {_in_words(error)}"
             self._send(AssemblyFailed(order.job, target, reason, environment))
         else:
             self._send(AssemblyStaged(order.job, target, note))
+
+
+def _in_words(error: Exception) -> str:
+    """The error without the folders of this machine, since notes travel with the job."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{Path(str(error.filename or '')).name}: {error.strerror}".removeprefix(": ")
+    return str(error)
 
 
 def _write(assembly: Assembly) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from img2imgd.errors import DocumentError
+from img2imgd.errors import DocumentError, UsageError
 from img2imgd.job import plan_frames
 from img2imgd.outputs.metadata import Origin
-from img2imgd.outputs.recipe import LoraOrigin, ModelOrigin, PictureOrigin, Recipe
+from img2imgd.outputs.recipe import EmbeddingOrigin, LoraOrigin, ModelOrigin, PictureOrigin, Recipe
 from img2imgd.outputs.xmp import PROGRAM, SOURCE_TYPE
 from img2imgd.reader.carriers import recipe_in
 from img2imgd.request import Request, RequestKeys, read_sidecar, resolve
@@ -161,3 +161,23 @@ def test_a_key_of_a_later_version_is_named() -> None:
     plain["frame"]["sharpness"] = 3
     with pytest.raises(DocumentError, match="sharpness"):
         Recipe.from_json(json.dumps(plain), "cat.png")
+
+
+def test_a_job_too_long_for_its_outputs_leaves_each_frame_its_own_recipe() -> None:
+    prompts = "\n".join(f"  - {number} {'x' * 400}" for number in range(200))
+    request = request_of(f"prompt:\n{prompts}\nseed: 1\n")
+    frames = plan_frames(request)
+    recipe = recipe_of(origin_of(request).frame_tags(frames[150]).xmp)
+    assert keys_of(recipe.sidecar(whole_job=False)).prompt == f"150 {'x' * 400}"
+    for tags in (origin_of(request).frame_tags(frames[0]), origin_of(request).job_tags(frames[0])):
+        with pytest.raises(UsageError, match="no room"):
+            recipe_of(tags.xmp).sidecar(whole_job=True)
+
+
+def test_only_embeddings_that_are_named_are_in_the_infotext() -> None:
+    known = (EmbeddingOrigin("<ink>", "ab" * 32), EmbeddingOrigin("oily", "cd" * 32))
+    request = request_of("prompt: an <INK> drawing\nnegative_prompt: ''\nseed: 1\n")
+    origin = origin_of(request, model=ModelOrigin("sd21", embeddings=known))
+    text = origin.frame_tags(plan_frames(request)[0]).infotext
+    assert 'TI hashes: "<ink>: abababababab"' in text
+    assert "oily" not in text
