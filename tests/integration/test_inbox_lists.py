@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
 import pytest
@@ -233,3 +234,51 @@ def test_a_late_sidecar_may_name_a_list(rig: Rig) -> None:
     rig.drop("cat.yaml", FROM_LIST)
     rig.look(0.1, 2.5, 11)
     assert [job.spec.asked.prompts for job in rig.jobs()] == [("a lake",), ("a cottage", "a boat")]
+
+
+def test_a_list_is_found_though_its_name_is_spelt_with_other_signs(rig: Rig) -> None:
+    rig.drop(unicodedata.normalize("NFD", "_Künstler.txt"), "ada\nlovelace\n")
+    rig.picture("cat.png")
+    rig.drop("cat.yaml", "prompt: x\nstyle: {from: _künstler.txt}\n")
+    rig.look(2.5, 11)
+    assert asked(rig)["cat.png"].styles == ("ada", "lovelace")
+
+
+def test_an_empty_list_may_still_be_filled(rig: Rig) -> None:
+    rig.drop("_prompts.txt", "")
+    rig.picture("cat.png")
+    rig.drop("cat.yaml", FROM_LIST)
+    rig.look(2.5, 11, 11)
+    assert rig.jobs() == []
+    assert rig.waits()["cat.png"] == "waits until _prompts.txt is more than empty"
+    rig.drop("_prompts.txt", PROMPTS)
+    rig.look(0.1, 2.5)
+    assert asked(rig)["cat.png"].prompts == ("a cottage", "a boat")
+
+
+def test_a_list_that_the_folders_defaults_name_fails_no_picture_while_it_is_away(
+    rig: Rig,
+) -> None:
+    rig.drop("_defaults.yaml", FROM_LIST)
+    rig.picture("cat.png")
+    rig.look(2.5, 11, 600)
+    assert rig.jobs() == []
+    why = "is held: _defaults.yaml names the list _prompts.txt, which is not there"
+    assert rig.waits()["cat.png"] == why
+    rig.drop("_prompts.txt", PROMPTS)
+    rig.look(0.1, 2.5)
+    assert asked(rig)["cat.png"].prompts == ("a cottage", "a boat")
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_once_ends_though_a_list_of_the_defaults_is_missing_or_empty(
+    rig: Rig, content: str | None
+) -> None:
+    rig.drop("_defaults.yaml", FROM_LIST)
+    if content is not None:
+        rig.drop("_prompts.txt", content)
+    rig.picture("cat.png")
+    rig.inbox = rig.new_inbox(drain=True)
+    rig.look(2.5, 1, 1)
+    assert rig.inbox.drained
+    assert rig.jobs() == []

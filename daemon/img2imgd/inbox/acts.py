@@ -99,7 +99,9 @@ class Acts:
                 return self._claim(decision, folder, defaults)
             return self._late(decision, folder, defaults)
         except NotYet as held:  # requests are settled before any file moves
-            return [Wait(name, held.why) for name in _names(decision)]
+            return [
+                Wait(name, held.why, for_a_person=held.for_a_person) for name in _names(decision)
+            ]
 
     def _claim(self, claim: Claim, folder: str, defaults: FolderDefaults) -> list[Wait]:
         names = _names(claim)

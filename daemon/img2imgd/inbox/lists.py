@@ -10,7 +10,7 @@ from pathlib import Path
 from img2imgd import durable
 from img2imgd.errors import DocumentError, Problem, shown
 from img2imgd.inbox.scan import Found, scan
-from img2imgd.pairing.kinds import Kind
+from img2imgd.pairing.kinds import Kind, fold
 from img2imgd.request import MAX_LIST_BYTES
 from img2imgd.settle import Signature
 
@@ -21,11 +21,15 @@ NOT_ALLOWED = Problem(
 
 
 class NotYet(Exception):
-    """A list that is still being written, or may still come; whatever names it waits."""
+    """A list that is still being written, or may still come; whatever names it waits.
 
-    def __init__(self, why: str) -> None:
+    ``for_a_person`` is True when somebody must put or fill it there: time alone will not help.
+    """
+
+    def __init__(self, why: str, *, for_a_person: bool = False) -> None:
         super().__init__(why)
         self.why = why
+        self.for_a_person = for_a_person
 
 
 def _always(rel: str, signature: Signature) -> bool:
@@ -50,10 +54,12 @@ class InboxLists:
         self.is_whole = is_whole
         self.is_late = is_late
         self._found: dict[str, Found] = {}
+        self._folded: dict[str, Found] = {}
 
     def begin_scan(self, found: Iterable[Found]) -> None:
         """Take the files of a new scan."""
         self._found = {file.rel: file for file in found}
+        self._folded = {fold(file.rel): file for file in self.all()}
 
     def of(self, folder: str, document: str = "") -> FolderLists:
         """The lists for a document of a folder (both relative to the inbox, "" for itself)."""
@@ -66,6 +72,11 @@ class InboxLists:
     def file(self, rel: str) -> Found | None:
         """A file of the inbox, if it is there."""
         return self._found.get(rel)
+
+    def list(self, rel: str) -> Found | None:
+        """A list of the inbox: of this very name, or of one that is spelt alike (case, NFD)."""
+        exact = self._found.get(rel)
+        return exact if exact and exact.kind is Kind.LIST else self._folded.get(fold(rel))
 
 
 @dataclass(frozen=True)
@@ -84,15 +95,23 @@ class FolderLists:
             DocumentError: it may not be read.
         """
         for folder in self._folders():
-            file = self.lists.file(f"{folder}/{name}" if folder else name)
-            if file is None or file.kind is not Kind.LIST:
+            file = self.lists.list(f"{folder}/{name}" if folder else name)
+            if file is None:
                 continue
+            if file.signature.size == 0:
+                late = self.lists.is_late(file.rel, file.signature)
+                raise NotYet(f"waits until {file.rel} is more than empty", for_a_person=late)
             if not self.lists.is_whole(file.rel, file.signature):
                 raise NotYet(f"waits until {file.rel} is whole")
             return _read(self.lists.inbox / file.rel)
         document = self.lists.file(self.document)
-        if needed and document and not self.lists.is_late(document.rel, document.signature):
-            raise NotYet(f"waits for the list {name}")
+        if needed and document is not None:
+            late = self.lists.is_late(document.rel, document.signature)
+            if document.kind is Kind.DEFAULTS:  # these fail no picture
+                why = f"is held: {document.rel} names the list {name}, which is not there"
+                raise NotYet(why, for_a_person=late)
+            if not late:
+                raise NotYet(f"waits for the list {name}")
         return None
 
     def names(self) -> Sequence[str]:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from img2imgd.errors import DocumentError, UsageError
 from img2imgd.job import plan_frames
@@ -164,11 +165,11 @@ def test_a_key_of_a_later_version_is_named() -> None:
 
 
 def test_a_job_too_long_for_its_outputs_leaves_each_frame_its_own_recipe() -> None:
-    prompts = "\n".join(f"  - {number} {'x' * 400}" for number in range(200))
-    request = request_of(f"prompt:\n{prompts}\nseed: 1\n")
+    prompts = tuple(f"{number} {'x' * 400}" for number in range(200))
+    request = structs.replace(request_of(), prompt=prompts[0], more_prompts=prompts[1:])
     frames = plan_frames(request)
     recipe = recipe_of(origin_of(request).frame_tags(frames[150]).xmp)
-    assert keys_of(recipe.sidecar(whole_job=False)).prompt == f"150 {'x' * 400}"
+    assert keys_of(recipe.sidecar(whole_job=False)).prompt == frames[150].prompt
     for tags in (origin_of(request).frame_tags(frames[0]), origin_of(request).job_tags(frames[0])):
         with pytest.raises(UsageError, match="no room"):
             recipe_of(tags.xmp).sidecar(whole_job=True)
