@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
-from img2imgd.config import Config, load_config
+from img2imgd.config import Config, default_root, load_config
+
+CONFIG_NAME = "config.yaml"
+"""What ``init`` writes into a root, and what is read there where no config is named."""
 
 
 def config_of(arguments: argparse.Namespace) -> Config:
-    """Load the config named by ``-c`` and ``--root``.
+    """Load the config named by ``-c``, else the one in the root, if there is one.
 
     Raises:
         DocumentError, UsageError: it cannot be used.
     """
-    return load_config(arguments.config, arguments.root, env=os.environ)
+    path: Path | None = arguments.config
+    if path is None:
+        found: Path = (arguments.root or default_root(os.environ)) / CONFIG_NAME
+        path = found if found.is_file() else None
+    return load_config(path, arguments.root, env=os.environ)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from img2imgd.cli.configured import config_of
+from img2imgd.cli.configured import CONFIG_NAME, config_of
 from img2imgd.config import Config, default_config_text, default_root, load_config
 from img2imgd.errors import DocumentError, Exit, UsageError
 from img2imgd.request import (
@@ -33,7 +33,7 @@ _CONFIG_KEYS = ("root:", "inboxes:", "models:", "outbox:", "engine:")
 def init(arguments: argparse.Namespace) -> Exit:
     """Write a commented config and make the folders it names."""
     root: Path = (arguments.folder or default_root(os.environ)).absolute()
-    target = root / "config.yaml"
+    target = root / CONFIG_NAME
     if target.exists():
         raise UsageError(f"{target} is there already.", "Edit it, or name another folder.")
     for name in ("inbox", "outbox", "done", "failed", "state"):

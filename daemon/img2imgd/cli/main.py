@@ -105,7 +105,10 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
             help="what the log on stderr tells (default: INFO)",
         )  # fmt: skip
     demo = add("demo", help="draw sample sketches and serve them: see it work")
-    demo.add_argument("folder", nargs="?", type=Path, default=Path("img2imgd-demo"), metavar="DIR")
+    demo.add_argument(
+        "folder", nargs="?", type=Path, default=Path("img2imgd-demo"), metavar="DIR",
+        help="default: ./img2imgd-demo",
+    )  # fmt: skip
     status = add("status", help="queue, running job, last results, failures")
     _add_config(status)
     status.add_argument("--json", action="store_true", help="for programs")
@@ -139,7 +142,13 @@ def _add_documents(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="the config")
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the config (default: config.yaml in the root, if it is there)",
+    )
     parser.add_argument(
         "--root", type=Path, metavar="DIR",
         help="the folder that holds inbox, outbox, done, failed and state (default: ~/img2imgd)",

@@ -21,6 +21,8 @@ def recipe(arguments: argparse.Namespace) -> Exit:
 
 def _inspect(path: Path) -> PictureInfo:
     reader = ReaderProcess()
+    if not path.exists():
+        raise UsageError(f"There is no {shown(str(path))}.")
     try:
         return reader.inspect(path)
     except PictureError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from img2imgd.outputs.sheet_plan import plan_sheet
 from img2imgd.pool.messages import Assembly
 from img2imgd.request import GifSettings, SheetSettings
 
+_COUNTED = re.compile(r"~\d+$")  # of a folder whose name was taken; within it, nothing is
+
 
 def next_assembly(job: RunningJob) -> Assembly | None:
     """The first that is neither there yet nor was given up; None when all are made."""
     taken = {name.casefold() for name in job.outputs.frames}
     # Without the seed, which stands where frames have their index: so they are listed behind those.
-    base = job.outputs.name.removesuffix(f"_{job.request.seed}")
+    base = _COUNTED.sub("", job.outputs.name).removesuffix(f"_{job.request.seed}")
     for ending, frames in _wanted(job):
         kept = cut_bytes(base, MAX_BYTES - len(ending.encode()))
         name = first_free(f"{kept}{ending}", lambda n: n.casefold() in taken)

@@ -34,7 +34,8 @@ class Faults:
         _, pause = self._models.get(name, (0.0, 0.0))
         pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
         self._models[name] = (now + pause, pause)
-        self._say(f"Model {name}: {what}", pause, now)
+        prefix = f"Model {name}: "
+        self._say(prefix + what.removeprefix(prefix), pause, now)
 
     def clear_model(self, name: str) -> None:
         """A model was loaded: what was wrong with it, and in general, is over."""

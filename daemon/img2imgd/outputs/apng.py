@@ -12,13 +12,12 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from img2imgd.outputs.container import Head
-from img2imgd.outputs.orders import XMP
+from img2imgd.outputs.png_chunks import png_chunks
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PERCEPTUAL = b"\0"  # rendering intent, the content of an sRGB chunk
 _MOST = 65_535  # of numerator and denominator of a time
 
 
@@ -42,8 +41,7 @@ class ApngContainer:
         screen = struct.pack(">IIBBBBB", *head.size, 8, 2, 0, 0, 0)
         file.write(_SIGNATURE + _chunk(b"IHDR", screen))
         file.write(_chunk(b"acTL", struct.pack(">II", head.frames, head.plays)))
-        file.write(_chunk(b"sRGB", _PERCEPTUAL))
-        for name, data in _text_chunks(head):
+        for name, data, *_ in png_chunks(head.text).chunks:
             file.write(_chunk(name, data))
 
     def add(self, block: bytes, milliseconds: int) -> int:
@@ -82,14 +80,3 @@ def _chunks(still: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, name = struct.unpack_from(">I4s", still, at)
         yield name, still[at + 8 : at + 8 + length]
         at += 12 + length
-
-
-def _text_chunks(head: Head) -> Iterator[tuple[bytes, bytes]]:
-    chunks = PngImagePlugin.PngInfo()
-    for keyword, text in head.text.items():
-        if keyword == XMP:
-            chunks.add_itxt(keyword, text)  # the one form that readers of XMP look for
-        else:
-            chunks.add_text(keyword, text)
-    for name, data, *_ in chunks.chunks:
-        yield name, data

@@ -40,13 +40,10 @@ class Head:
         """The XMP packet, or nothing."""
         return self.text.get(XMP, "").encode()
 
-    def remarks(self) -> list[str]:
-        """All other texts but the infotext, for formats that have only comments."""
-        return [
-            text if keyword == "Comment" else f"{keyword}: {text}"
-            for keyword, text in self.text.items()
-            if keyword not in (XMP, INFOTEXT)
-        ]
+    @property
+    def infotext(self) -> str:
+        """The generation parameters, or nothing."""
+        return self.text.get(INFOTEXT, "")
 
 
 class Container(Protocol):

@@ -9,16 +9,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms
 
 from img2imgd.durable import write_file
-from img2imgd.outputs.orders import XMP, Encoding, FrameFile, Restoration, Tags
-from img2imgd.outputs.xmp import PROGRAM
+from img2imgd.outputs.exif import exif_of
+from img2imgd.outputs.orders import Encoding, FrameFile, Restoration, Tags
+from img2imgd.outputs.png_chunks import png_chunks
 
 log = logging.getLogger(__name__)
 
-_PERCEPTUAL = b"\0"  # rendering intent, the content of an sRGB chunk (PNG 3rd edition, 11.3.2.5)
-_COLOUR_IS_SRGB = 1  # of EXIF's ColorSpace (EXIF 2.32, section 4.6.6)
 _FULL_COLOUR = 90  # the JPEG quality from which on colours are kept at every pixel
 _SEGMENT = 65_000  # bytes that one segment of a JPEG has room for, less its headers (ITU-T T.81)
 
@@ -65,7 +64,7 @@ def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
         encoding.format.upper(),
         quality=encoding.quality,
         icc_profile=srgb_profile(),
-        exif=_exif(tags),
+        exif=exif_of(tags.infotext) if tags.xmp else b"",
         **options,
     )
     return file.getvalue()
@@ -73,15 +72,8 @@ def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
 
 def _png(picture: Image.Image, text: Mapping[str, str]) -> bytes:
     """A PNG with an sRGB chunk and text chunks in front of its pixels."""
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add(b"sRGB", _PERCEPTUAL)
-    for keyword, value in text.items():
-        if keyword == XMP:
-            chunks.add_itxt(keyword, value)  # the one form that readers of XMP look for
-        else:
-            chunks.add_text(keyword, value)
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=chunks)
+    picture.save(file, "PNG", pnginfo=png_chunks(text))
     return file.getvalue()
 
 
@@ -99,20 +91,6 @@ def _restored(picture: Image.Image, restoration: Restoration) -> Image.Image:
     # Cropped first: a resize with a box mixes in what lies around it, which is white padding.
     inner = picture.crop((left, top, left + width, top + height))
     return inner.resize(restoration.size, Image.Resampling.LANCZOS)
-
-
-def _exif(tags: Tags) -> bytes:
-    """EXIF with the infotext as UserComment, in UTF-16BE as its readers expect."""
-    exif = Image.Exif()
-    if not tags.xmp:
-        return b""
-    exif[ExifTags.Base.Software] = PROGRAM
-    inner = exif.get_ifd(ExifTags.IFD.Exif)
-    inner[ExifTags.Base.ColorSpace] = _COLOUR_IS_SRGB
-    if tags.infotext:
-        text = tags.infotext.encode("utf-16-be", "surrogatepass")
-        inner[ExifTags.Base.UserComment] = b"UNICODE\0" + text
-    return exif.tobytes()
 
 
 def _within_segments(tags: Tags) -> Tags:

@@ -12,7 +12,6 @@ from typing import BinaryIO
 from PIL import GifImagePlugin, Image
 
 from img2imgd.outputs.container import Head
-from img2imgd.outputs.orders import INFOTEXT
 
 # An XMP packet is no chain of sub-blocks. Whatever of its bytes a reader takes for a length, it
 # lands in this trailer, where each byte leads to the end of it.
@@ -37,14 +36,13 @@ class GifContainer:
     def begin(self, file: BinaryIO, head: Head) -> None:
         """Write screen, loop, XMP and the generation parameters."""
         self._file = file
-        self._remarks = head.remarks()
         # No shared palette, 8 bits a primary colour.
         file.write(b"GIF89a" + struct.pack("<HHBBB", *head.size, 0x70, 0, 0))
         file.write(b"!\xff\x0bNETSCAPE2.0" + struct.pack("<BBHB", 3, 1, head.loop, 0))
         if head.xmp:
             file.write(b"!\xff\x0bXMP DataXMP" + head.xmp + _XMP_TRAILER)
-        if infotext := head.text.get(INFOTEXT):
-            file.write(_comment(infotext))
+        if head.infotext:
+            file.write(_comment(head.infotext))
 
     def add(self, block: bytes, milliseconds: int) -> int:
         """Write a frame and its time."""
@@ -55,9 +53,7 @@ class GifContainer:
         return begun
 
     def end(self) -> None:
-        """Write other texts, where they cannot be taken for the generation parameters."""
-        for remark in self._remarks:
-            self._file.write(_comment(remark))
+        """Write the end."""
         self._file.write(b";")
 
 

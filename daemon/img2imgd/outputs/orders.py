@@ -75,7 +75,7 @@ class AnimationFrame:
 class Animation:
     """An animation to be made: frames in order, all of one size, into one file.
 
-    ``text`` is metadata by keyword: an XMP packet, an infotext, remarks under any other.
+    ``text`` is metadata by keyword: an XMP packet and an infotext.
     """
 
     frames: tuple[AnimationFrame, ...]

@@ -11,10 +11,10 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from img2imgd.outputs.container import Head
-from img2imgd.outputs.orders import INFOTEXT
+from img2imgd.outputs.exif import exif_of
 
 LOSSLESS = 100  # the quality from which on pixels are kept exactly
 
@@ -47,7 +47,7 @@ class WebpContainer:
     def begin(self, file: BinaryIO, head: Head) -> None:
         """Write canvas and loop."""
         self._file, self._head = file, head
-        self._exif = _exif(head)
+        self._exif = exif_of(head.infotext).removeprefix(b"Exif\0\0") if head.text else b""
         flags = _ANIMATION | (_EXIF if self._exif else 0) | (_XMP if head.xmp else 0)
         file.write(b"RIFF\0\0\0\0WEBP")
         file.write(_chunk(b"VP8X", struct.pack("<I", flags) + _corner(head.size)))
@@ -89,14 +89,3 @@ def _chunks(still: bytes) -> Iterator[tuple[bytes, bytes]]:
         name, length = struct.unpack_from("<4sI", still, at)
         yield name, still[at + _RIFF : at + _RIFF + length]
         at += _RIFF + length + length % 2
-
-
-def _exif(head: Head) -> bytes:
-    """Generation parameters as the UserComment, where their readers look, the rest as XPComment."""
-    exif = Image.Exif()
-    if infotext := head.text.get(INFOTEXT):
-        comment = b"UNICODE\0" + infotext.encode("utf-16-be")
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
-    if remarks := head.remarks():
-        exif[ExifTags.Base.XPComment] = "\n".join(remarks).encode("utf-16-le") + bytes(2)
-    return exif.tobytes().removeprefix(b"Exif\0\0") if infotext or remarks else b""

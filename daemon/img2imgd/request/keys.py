@@ -19,10 +19,17 @@ from img2imgd.request.sweep import SweepKeys
 MIN_SIDE, MAX_SIDE = 64, 8192
 MAX_SEED = 2**32 - 1
 
+
+def _seed(value: Any) -> Any:
+    if value == -1:
+        raise Refused("-1 is A1111's word for a fresh one.", "Leave the key out for that.")
+    return value
+
+
 Strength = Annotated[float, Meta(gt=0, le=1)]
 Guidance = Annotated[float, Meta(ge=0, le=50)]
 Steps = Annotated[int, Meta(ge=1, le=1000)]
-Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
+Seed = Annotated[int, Check(_seed), Meta(ge=0, le=MAX_SEED)]
 Variations = Annotated[int, Meta(ge=1, le=1000)]
 Fit = Literal["cover", "contain", "stretch"]
 Size = int | tuple[int, int] | Literal["keep", "native"]
@@ -111,7 +118,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "guidance": "guidance_scale",
         "neg": "negative_prompt", "negative": "negative_prompt",
         "iterations": "n", "count": "n", "variations": "n", "batch": "n", "batch_size": "n",
-        "num_images": "n", "num_images_per_prompt": "n",
+        "num_images": "n", "num_images_per_prompt": "n", "n_iter": "n",
         "denoise": "strength", "denoising": "strength", "denoising_strength": "strength",
         "num_inference_steps": "steps", "text": "prompt", "artist": "style", "styles": "style",
         "width": "size", "height": "size", "resolution": "size", "checkpoint": "model",
@@ -151,7 +158,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
     sweep: Annotated[SweepKeys | None, Meta(description="What varies, a frame per value.")] = None
     gif: Annotated[
         bool | GifKeys | None,
-        flag_or_keys("timing such as {duration: 400, loop: 0}"),
+        flag_or_keys("such as {format: webp, duration: 400}"),
         Meta(description="An animation of the frames; absent: for sweeps along one axis."),
     ] = None
     sheet: Annotated[

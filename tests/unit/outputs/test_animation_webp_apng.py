@@ -30,10 +30,13 @@ def test_a_lower_quality_is_a_smaller_webp(tmp_path: Path) -> None:
     assert sizes == sorted(set(sizes))
 
 
-def test_other_texts_of_a_webp_are_its_xp_comment(tmp_path: Path) -> None:
-    path = made(tmp_path, greys(2), format="webp", text={"Software": "ü", "Comment": "two"})
+def test_a_webp_says_who_wrote_it_beside_what_it_was_told(tmp_path: Path) -> None:
+    path = made(tmp_path, greys(2), format="webp", text={"parameters": "a lake"})
     with Image.open(path) as animation:
-        assert animation.getexif()[0x9C9C].decode("utf-16-le") == "Software: ü\ntwo\0"
+        assert str(animation.getexif()[0x131]).startswith("img2imgd ")
+        assert animation.getexif().get_ifd(0x8769)[0x9286] == b"UNICODE\0" + "a lake".encode(
+            "utf-16-be"
+        )
 
 
 def test_an_apng_has_its_head_and_texts_before_the_first_frame(tmp_path: Path) -> None:
