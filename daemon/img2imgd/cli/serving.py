@@ -37,6 +37,8 @@ def print_outcome(outcome: Outcome) -> None:
         what = shown(row.spec.rel)
         if row.state is JobState.DONE:
             print(f"done    {what} → {row.published}")
+            for note in row.reason.splitlines():
+                print(f"        {shown(note)}")
         elif row.state.ended:
             print(f"{row.state.value:7} {what}: {shown((row.reason.splitlines() or [''])[0])}")
         else:

@@ -46,7 +46,10 @@ def _print(report: Report) -> None:
     _section("queued", report.queued, lambda job: job.prompt)
     for file in report.waiting:
         print(f"  waiting  {file.file}: {file.why}")
-    _section("done", report.results, lambda job: job.published)
+    for job in report.results:
+        _section("done", (job,), lambda job: job.published)
+        for note in job.reason.splitlines():
+            print(f"           {shown(note)}")
     _section("failed", report.failures, lambda job: (job.reason.splitlines() or [""])[0])
 
 
