@@ -89,8 +89,18 @@ def test_refused_frames_are_in_no_animation_and_empty_on_the_sheet(tmp_path: Pat
     job = job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.6)})
     job.refused[1] = "no room"
     assert animations(job) == [("cat_morph.gif", ["cat_00.png", "cat_02.png"])]
-    (sheet,) = sheets(job_of(tmp_path / "other", sweep=SWEEP))
-    assert None not in [tile for table in sheet.plan.tables for row in table.tiles for tile in row]
+    (target,) = (job.staging.folder / "cat").glob("*_sheet.png")
+    target.unlink()
+    (sheet,) = sheets(job)
+    assert [path and path.name for path in sheet.plan.tables[0].tiles[0]] == [
+        "cat_00.png", None, "cat_02.png",
+    ]  # fmt: skip
+
+
+def test_animations_keep_their_number_whichever_frames_are_refused(tmp_path: Path) -> None:
+    job = job_of(tmp_path, styles=("ink", "oil"), sweep=SWEEP)
+    job.refused = {0: "no room", 1: "no room"}
+    assert [name for name, _ in animations(job)] == ["cat_morph_1_oil.gif"]
 
 
 def test_every_job_of_several_frames_has_a_sheet_after_its_animations(tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ def test_a_painting_is_made_again_where_the_file_of_one_equal_frame_is_missing(
     assert job_of(tmp_path, sweep={"strength": (0.2, 0.25, 0.4)}).to_paint == [0]
 
 
+def test_what_was_made_without_a_frame_is_made_again_with_it(tmp_path: Path) -> None:
+    job = job_of(tmp_path, n=3)
+    stage(job, 0, 2)
+    folder = job.staged_path(0).parent
+    (folder / "cat_sheet.png").write_bytes(b"without frame 1")
+    assert job_of(tmp_path, n=3).to_paint == [1]
+    assert sorted(path.name for path in folder.iterdir()) == ["cat_00.png", "cat_02.png"]
+    stage(job, 1)
+    (folder / "cat_sheet.png").write_bytes(b"with all")
+    assert job_of(tmp_path, n=3).to_paint == []
+    assert (folder / "cat_sheet.png").exists()
+
+
 def test_frames_that_another_was_painted_for_share_its_fate(tmp_path: Path) -> None:
     job = job_of(tmp_path, sweep={"strength": (0.2, 0.25, 0.4, 0.45)})
     job.refused[2] = "no room"
