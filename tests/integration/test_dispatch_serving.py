@@ -53,7 +53,7 @@ def use(rig: Rig, pool: WorkerPool) -> None:
 
 
 def frames_of(rig: Rig) -> list[str]:
-    return [name for name in rig.outputs() if name.endswith("_7.png")]
+    return [name for name in rig.outputs() if "strength" in name]
 
 
 @pytest.fixture(autouse=True)
