@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from sample_drops import drop
-from served_root import ServedRoot, wait_until
+from served_root import PROGRAM, ServedRoot, wait_until
 
 from img2imgd import __version__
 
@@ -179,3 +180,30 @@ def test_output_into_a_closed_pipe_is_no_error(root: ServedRoot) -> None:
         text=True,
     )
     assert result.stderr == ""
+
+
+def test_check_waits_for_no_pipe_and_reads_no_device(root: ServedRoot) -> None:
+    os.mkfifo(root.path / "cat.yaml")
+    checked = root.command("check", root.path / "cat.yaml", "/dev/zero", timeout=30)
+    assert checked.returncode == 2
+    assert checked.stdout.count("cannot be read") == 2
+
+
+def test_an_answer_that_cannot_be_written_is_told_without_a_traceback(root: ServedRoot) -> None:
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [PROGRAM, "schema", "config"], stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert said.returncode == 5
+    assert said.stderr == "img2imgd: The answer could not be written: No space left on device.\n"
+
+
+def test_the_config_that_init_wrote_is_read_where_none_is_named(tmp_path: Path) -> None:
+    root = ServedRoot(tmp_path / "root", tmp_path / "config.yaml")
+    assert root.command("init", root.path).returncode == 0
+    config = root.path / "config.yaml"
+    config.write_text(config.read_text().replace("models: {}", "models: {mine: {source: x}}"))
+    (root.inbox / "cat.yaml").write_text("prompt: a\nmodel: mine\n")
+    checked = root.command("check", "--root", root.path, root.inbox / "cat.yaml")
+    assert "model mine" in checked.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 from served_root import ServedRoot
 
 from img2imgd.request import Request
@@ -64,3 +64,12 @@ def test_an_output_dropped_into_an_inbox_that_reads_metadata_is_painted_on(
     first, again = (job.spec.asked for job in root.jobs())
     assert (again.prompt, again.seed, again.strength) == (first.prompt, 3, first.strength)
     assert again.scheduler == "ddim_trailing"
+
+
+def test_parameters_that_cannot_be_used_are_the_reason_that_is_told(root: ServedRoot) -> None:
+    root.write_config(extra="    read_metadata: true\n")
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("parameters", "a cat\nSteps: abc, Sampler: Euler, CFG scale: 7, Seed: 3")
+    Image.new("RGB", (64, 64), "teal").save(root.inbox / "cat.png", pnginfo=chunks)
+    assert root.once().returncode == 3
+    assert "steps: must be a whole number" in (root.failed / "cat.png.reason.txt").read_text()

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from img2imgd import durable
 from img2imgd.cli.configured import CONFIG_NAME, config_of
 from img2imgd.config import Config, default_config_text, default_root, load_config
 from img2imgd.errors import DocumentError, Exit, UsageError
@@ -27,7 +28,11 @@ from img2imgd.request import (
 
 _ANIMATIONS = {"gif": "a GIF", "webp": "an animated WebP", "apng": "an APNG"}
 _SHOWN = 6  # prompts or styles that are told by name
-_CONFIG_KEYS = ("root:", "inboxes:", "models:", "outbox:", "engine:")
+_CONFIG_KEYS = (
+    "root:", "inboxes:", "models:", "outbox:", "engine:", "outputs:", "limits:", "retention:",
+    "status:", "defaults:", "offline:",
+)  # fmt: skip
+_MOST_BYTES = 2_000_000  # more than any document may have, so that its own limit is told
 
 
 def init(arguments: argparse.Namespace) -> Exit:
@@ -63,7 +68,7 @@ def check(arguments: argparse.Namespace) -> Exit:
 
 def _check_file(path: Path, config: Config) -> bool:
     try:
-        data = path.read_bytes()
+        data = durable.read_regular(path.resolve(), _MOST_BYTES)
     except OSError as error:
         print(f"{path}: cannot be read: {error.strerror}")
         return False

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,14 +21,25 @@ folders, 5 disk, device or model files did not allow the work, 1 a fault of img2
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal of few signs is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
-        return int(_command(arguments))
+        code = int(_command(arguments))
+        sys.stdout.flush()
+        return code
     except Img2imgdError as error:
         print(f"img2imgd: {error}", file=sys.stderr)
         return int(error.exit_code)
     except BrokenPipeError:
         return 0  # the reader of our output (head, a pager) had enough
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nor can the rest of it be written at exit
+        print(f"img2imgd: The answer could not be written: {error.strerror}.", file=sys.stderr)
+        return int(Exit.ENVIRONMENT)
     except KeyboardInterrupt:
         return 130
 

@@ -63,7 +63,7 @@ class Acts:
         self._restart = restart
         self._found: dict[str, Found] = {}
         self._served: dict[str, tuple[Signature, Signature | None]] = {}
-        self._embedded: dict[str, tuple[Signature, RequestKeys | None]] = {}
+        self._embedded: dict[str, tuple[Signature, RequestKeys | DocumentError | None]] = {}
         self._ledger_lost = False
         self._known: set[str] = set()
 
@@ -86,6 +86,8 @@ class Acts:
         if self._drops.has_prompt(defaults):
             return True
         embedded = self._embedded_keys(self._file(folder, name))
+        if isinstance(embedded, DocumentError):
+            return True  # it is claimed, and its owner told what is wrong
         return embedded is not None and embedded.has_prompt
 
     def act(
@@ -150,14 +152,16 @@ class Acts:
         drop: Drop,
         name: str,
         sidecar: _Sidecar | None,
-        embedded: RequestKeys | None,
+        embedded: RequestKeys | DocumentError | None,
         defaults: FolderDefaults,
     ) -> Drop:
         """Settle a drop's request, or record why it has none."""
         if sidecar is not None and isinstance(sidecar.keys, DocumentError):
             return replace(drop, error=str(sidecar.keys))
         layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
-        if embedded is not None and sidecar is None:
+        if isinstance(embedded, DocumentError) and sidecar is None:
+            return replace(drop, error=str(embedded))
+        if isinstance(embedded, RequestKeys) and sidecar is None:
             layers.append(embedded)
         try:
             label = shown(sidecar.file.name if sidecar else name)
@@ -237,7 +241,7 @@ class Acts:
                     digest.update(hashlib.file_digest(data, "blake2b").digest())
         return digest.hexdigest()
 
-    def _embedded_keys(self, file: Found) -> RequestKeys | None:
+    def _embedded_keys(self, file: Found) -> RequestKeys | DocumentError | None:
         """The picture's own generation parameters, where the inbox says to read them."""
         if not self._inbox.read_metadata:
             return None
@@ -247,12 +251,14 @@ class Acts:
             self._embedded[file.rel] = known
         return known[1]
 
-    def _read_embedded(self, file: Found) -> RequestKeys | None:
+    def _read_embedded(self, file: Found) -> RequestKeys | DocumentError | None:
         try:
             text = self._infotext(self._inbox.path / file.rel)
             return parse_infotext(text, shown(file.name), self._config.models) if text else None
-        except (PictureError, DocumentError) as error:
-            log.info("%s: its embedded parameters are not used: %s", file.rel, error)
+        except DocumentError as error:
+            return error
+        except PictureError as error:
+            log.info("%s: its embedded parameters are not read: %s", file.rel, error)
             return None
 
     def _own_copy(self, file: Found, sidecar: Found, keys: RequestKeys) -> Input:

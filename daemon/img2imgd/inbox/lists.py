@@ -117,7 +117,8 @@ class FolderLists:
     def names(self) -> Sequence[str]:
         """The names of all lists that may be named."""
         folders = set(self._folders())
-        return [shown(file.name) for file in self.lists.all() if file.folder in folders]
+        found = (file for file in self.lists.all() if file.folder in folders)
+        return list(dict.fromkeys(shown(file.name) for file in found))
 
     def _folders(self) -> Iterator[str]:
         folder = self.folder

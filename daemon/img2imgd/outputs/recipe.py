@@ -95,6 +95,7 @@ class Recipe:
         """
         try:
             plain = cast("dict[str, Any]", json.loads(text))
+            json.dumps(plain, ensure_ascii=False).encode()  # JSON may hold halves of characters
             frame = cast("dict[str, Any]", plain["frame"])
             job = None if plain["job"] is None else {**frame, **plain["job"]}
             return cls(

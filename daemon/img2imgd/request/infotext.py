@@ -36,7 +36,7 @@ _UNDERSTOOD = {
 _SAMPLER, _SCHEDULE_TYPE, _MODEL = "Sampler", "Schedule type", "Model"
 _TELLING = frozenset({*_UNDERSTOOD, _SAMPLER, _MODEL, "Model hash"})
 _ADDED_NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
-_PAIR = re.compile(r"\s*(\w[\w \-/]{0,60}):\s*(.*?)\s*", re.DOTALL)
+_PAIR = re.compile(r"(\w[\w \-/]{0,60}):(.*)", re.DOTALL)
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|")+')
 
 
@@ -110,10 +110,10 @@ def _pairs(line: str) -> dict[str, str]:
     """``key: value`` pairs between commas; a part that is no pair makes the line a text."""
     pairs: dict[str, str] = {}
     for part in _PARTS.findall(line):
-        pair = _PAIR.fullmatch(part)
+        pair = _PAIR.fullmatch(part.strip())
         if not pair:
             return pairs
-        pairs[pair[1]] = _unquoted(pair[2])
+        pairs[pair[1]] = _unquoted(pair[2].strip())
     return pairs
 
 

@@ -151,7 +151,8 @@ def _names_styles(written: Iterable[str | StyleKeys]) -> bool:
 def _known_styles(lists: ListFiles) -> dict[str, Style]:
     data = lists.read(STYLES_NAME, needed=False)
     styles = read_styles(STYLES_NAME, data) if data is not None else ()
-    return {style.name.casefold(): style for style in styles or ()}
+    named = {style.name: style for style in styles or ()}
+    return {name.casefold(): style for name, style in named.items()} | named
 
 
 def _styles_of_list(name: str, lists: ListFiles, known: dict[str, Style]) -> Sequence[Style]:
@@ -167,7 +168,7 @@ def _styles_of_list(name: str, lists: ListFiles, known: dict[str, Style]) -> Seq
 
 def _by_text(text: str, known: dict[str, Style]) -> Style:
     plain = Style.of_text(text)
-    return known.get(plain.name.casefold(), plain)
+    return known.get(plain.name) or known.get(plain.name.casefold(), plain)
 
 
 def _refuse_namesakes(styles: Iterable[Style]) -> None:

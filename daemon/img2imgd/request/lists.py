@@ -164,12 +164,13 @@ def read_rows(name: str, data: bytes) -> list[tuple[int, list[str]]]:
     """The rows of a ``.csv`` that are not blank, with the lines on which they end.
 
     Raises:
-        DocumentError: another encoding, or quotes that do not close.
+        DocumentError: another encoding, quotes that do not close, or semicolons for commas.
     """
     text = decode_text(name, data, max_bytes=MAX_LIST_BYTES)
+    csv.field_size_limit(MAX_LIST_BYTES)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error:
         problem = Problem(
             "a quote is opened and never closed, or followed by more text.",
@@ -177,6 +178,11 @@ def read_rows(name: str, data: bytes) -> list[tuple[int, list[str]]]:
             advice='Begin and end a text with ", and write "" for a quote inside it.',
         )
         raise DocumentError(name, [problem]) from None
+    if rows and all(len(row) == 1 and ";" in row[0] for _, row in rows):
+        problem = Problem("the columns are separated by semicolons.", line=rows[0][0],
+                          advice="Save the table again with commas.")  # fmt: skip
+        raise DocumentError(name, [problem])
+    return rows
 
 
 def _checked(name: str, numbered: Iterable[tuple[int, str]]) -> tuple[str, ...]:

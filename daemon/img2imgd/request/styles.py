@@ -166,10 +166,6 @@ def read_styles(name: str, data: bytes) -> Sequence[Style] | None:
         return None
     rows = read_rows(name, data)
     columns = [cell.strip().casefold() for cell in rows[0][1]] if rows else []
-    if len(columns) == 1 and {"name", "prompt"} <= set(columns[0].split(";")):
-        problem = Problem("the columns are separated by semicolons.", line=rows[0][0],
-                          advice="Save the table again with commas.")  # fmt: skip
-        raise DocumentError(name, [problem])
     columns = ["prompt" if column == "text" else column for column in columns]  # of old versions
     if not {"name", "prompt"} <= set(columns):
         return None

@@ -182,3 +182,9 @@ def test_only_embeddings_that_are_named_are_in_the_infotext() -> None:
     text = origin.frame_tags(plan_frames(request)[0]).infotext
     assert 'TI hashes: "<ink>: abababababab"' in text
     assert "oily" not in text
+
+
+def test_half_a_character_in_a_recipe_is_told() -> None:
+    plain = _without("index") | {"index": 0, "program": "\ud800"}
+    with pytest.raises(DocumentError, match="recipe cannot be read"):
+        Recipe.from_json(json.dumps(plain), "cat.png")

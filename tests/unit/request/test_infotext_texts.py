@@ -174,3 +174,9 @@ def test_tags_that_add_a_network_are_taken_out_of_the_prompts_and_told() -> None
     assert keys.passed_over == ("<lora:ink:0.8>", "<lyco:bad:1>")
     plain = parse_infotext("a cat <lora:ink:0.8>")
     assert (plain.prompt, plain.passed_over) == ("a cat <lora:ink:0.8>", ())
+
+
+def test_a_line_of_many_spaces_is_read_at_once() -> None:
+    """Were the time to grow with their square, this would take hours."""
+    keys = parse_infotext(f"a\nSteps: 20, Sampler: x{' ' * 1_000_000}y, CFG scale: 7, Seed: 3")
+    assert keys.seed == 3

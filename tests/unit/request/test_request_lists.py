@@ -20,6 +20,7 @@ from img2imgd.request import (
     read_sidecar,
     resolve,
 )
+from img2imgd.request.lists import read_lines
 
 ARTISTS = "artist\ncarl rungius\nthomas moran\nalbert bierstadt\nwinslow homer\n"
 STYLES = 'name,prompt,negative_prompt\nOil,"oil painting of {prompt}",photo\nInk,ink drawing,\n'
@@ -319,3 +320,9 @@ def test_a_request_of_an_older_version_still_means_the_same() -> None:
 def test_native_is_the_models_own_size_whatever_the_defaults_say() -> None:
     layers = [read_sidecar("c.yaml", b"prompt: a\nsize: native"), RequestKeys(size=512)]
     assert resolve(layers, **options_for({})).size is None
+
+
+def test_a_table_with_semicolons_is_refused_whatever_its_columns() -> None:
+    with pytest.raises(DocumentError, match="separated by semicolons"):
+        read_lines("artists.csv", b"artist;born\nMonet;1840\n")
+    assert read_lines("artists.csv", b"a; b\nMonet\n") == ("a; b", "Monet")
