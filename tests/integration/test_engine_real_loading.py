@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,8 @@ from PIL import Image
 from tiny_model import save_lora, save_tiny_model
 
 import img2imgd
+from img2imgd.engine import loading
+from img2imgd.engine.devices import is_device_lost
 from img2imgd.engine.factory import create_engine
 from img2imgd.engine.families import native_size, size_multiple
 from img2imgd.engine.loading import load_pipeline
@@ -27,6 +31,7 @@ from img2imgd.engine.protocol import (
     FrameTask,
     LoraSpec,
     ModelSpec,
+    ModelUnavailable,
 )
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import FrameStaged, ModelFailed, PoolEvent
@@ -149,6 +154,35 @@ def test_loading_replaces_the_model_before(whole: Path, tmp_path: Path, image: P
     engine.step(events.append)
     assert isinstance(events[-1], FramePainted)
     assert events[-1].pixels == pixels(spec(tmp_path / "v"), image)
+
+
+@pytest.mark.parametrize(
+    ("raised", "lost", "told"),
+    [
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), True, "has failed"),
+        (torch.AcceleratorError("CUDA error: out of memory"), False, "does not fit"),
+        (ValueError("tea"), False, "tea"),
+    ],
+)
+def test_a_failed_load_frees_what_it_held_and_says_whether_the_device_is_lost(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, lost: bool, told: str
+) -> None:
+    held: list[weakref.ref[object]] = []
+
+    def fail(_: object, pipe: Any, __: object) -> str:
+        held.append(weakref.ref(pipe.unet))
+        raise raised
+
+    monkeypatch.setattr(loading, "place", fail)
+    with pytest.raises(ModelUnavailable, match=told) as caught:
+        create_engine("diffusers").load(spec(whole))
+    assert caught.value.engine_lost == lost
+    assert held[0]() is None
+
+
+def test_a_gpu_that_the_machine_has_not_is_no_lost_device() -> None:
+    assert not is_device_lost(torch.AcceleratorError("CUDA error: invalid device ordinal"))
+    assert is_device_lost(RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling"))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

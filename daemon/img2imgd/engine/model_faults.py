@@ -10,7 +10,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from img2imgd.engine.devices import first_line, is_out_of_memory
+from img2imgd.engine.devices import causes, first_line, is_device_lost, is_out_of_memory
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
 
@@ -21,10 +21,16 @@ def model_unavailable(model: ModelSpec, source: str, error: Exception) -> ModelU
 
 
 def _explain(source: str, error: Exception) -> tuple[str, str]:
-    if any(is_out_of_memory(cause) for cause in _causes(error)):
+    if any(map(is_out_of_memory, causes(error))):
         return (
             f"{source} does not fit into the memory of the device.",
             "Set `engine.offload` to model or sequential, use a smaller model, or free memory.",
+        )
+    lost = next(filter(is_device_lost, causes(error)), None)
+    if lost is not None:
+        return (
+            f"the device has failed while {source} was loaded: {first_line(lost)}",
+            "See the system's log for the GPU (`dmesg`); the worker is started anew.",
         )
     if Path(source).is_dir():
         return _explain_folder(Path(source), error)
@@ -73,10 +79,3 @@ def _damaged(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
                 pass
         except (SafetensorError, OSError) as error:
             yield path, first_line(error)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__

@@ -71,6 +71,13 @@ def steps_of(events: list[EngineEvent]) -> list[tuple[int, int]]:
     return [(event.step, event.steps) for event in events if isinstance(event, StepDone)]
 
 
+def test_neither_draws_a_progress_bar(
+    engine: Engine, image: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paint(engine, task(image, steps=10))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("strength", [1.0, 0.7])
 def test_both_paint_bit_for_bit_what_two_plain_calls_paint(
     forms: Mapping[str, Forms], engine: Engine, image: Path, strength: float
