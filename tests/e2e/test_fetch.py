@@ -202,6 +202,43 @@ def test_a_model_that_cannot_be_had_stops_no_other(
     assert f"tiny: complete in {snapshot(environment)}" in result.stdout
 
 
+def test_local_files_that_are_not_there_are_told(
+    root: ServedRoot, environment: dict[str, str], hub_server: HubServer
+) -> None:
+    rows = "  inky: {source: them/tiny, loras: [ink.safetensors]}\n  mine: {source: ./mine}\n"
+    write_config(root, rows=rows)
+    result = root.command("fetch", "inky", "mine", "-c", root.config, **environment)
+    assert result.returncode == 5
+    folder = root.config.parent
+    assert result.stderr.splitlines() == [
+        f"inky: there is no {folder / 'ink.safetensors'}.",
+        "Put it there, or correct `loras.0` in the models table.",
+        f"mine: there is no {folder / 'mine'}.",
+        "Put it there, or correct `source` in the models table.",
+    ]
+    assert not hub_server.downloads()
+
+
+def test_where_a_withdrawn_model_is_now_is_said_and_a_copy_of_it_here_is_kept(
+    root: ServedRoot, environment: dict[str, str], hub_server: HubServer, tiny: Path
+) -> None:
+    old, new = "runwayml/stable-diffusion-v1-5", "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    hub_server.add(new, tiny)
+    fetched = root.command("fetch", old, "--root", root.path, **environment)
+    assert fetched.stdout.startswith(f"{old}: {old} has moved to {new}\n")
+    cache = Path(environment["HF_HOME"]) / "hub"
+    names = [f"models--{repo.replace('/', '--')}" for repo in (new, old)]
+    (cache / names[0]).rename(cache / names[1])
+    hub_server.requests.clear()
+    again = root.command("fetch", old, "--root", root.path, **environment)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines() == [
+        f"{old}: {old} has moved; the copy of it that is here is used",
+        f"{old}: nothing to download, its files are here",
+    ]
+    assert not hub_server.requests
+
+
 def test_a_hub_id_that_is_in_no_table_can_be_fetched(
     root: ServedRoot, environment: dict[str, str]
 ) -> None:

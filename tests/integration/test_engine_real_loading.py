@@ -230,6 +230,34 @@ def test_weights_cut_short_are_named(copy: Path, part: str, keep: float) -> None
     assert "again" in error.advice
 
 
+def test_a_vae_folder_that_is_none_is_told_what_it_must_be(whole: Path, tmp_path: Path) -> None:
+    vae = shutil.copytree(whole / "vae", tmp_path / "vae")
+    (vae / "config.json").write_text("{}")
+    error = refusal(spec(whole, vae=str(vae)))
+    assert f"{vae} could not be loaded" in error.message
+    assert "must hold an autoencoder" in error.advice
+
+
+def test_a_vae_is_loaded_in_the_rows_variant_where_it_has_that(
+    copy: Path, tmp_path: Path, image: Path
+) -> None:
+    torch.manual_seed(1)
+    half = AutoencoderKL.from_config(AutoencoderKL.load_config(copy / "vae"))
+    vae = tmp_path / "vae"
+    half.save_pretrained(vae, variant="fp16")
+    for part in ("unet", "vae", "text_encoder"):
+        (file,) = (copy / part).glob("*.safetensors")
+        shutil.copy(file, file.with_suffix(".fp16.safetensors"))
+    with_half = spec(copy, variant="fp16", vae=str(vae))
+    assert pixels(with_half, image) != pixels(spec(copy), image)
+    half.save_pretrained(vae)
+    plain = vae / "diffusion_pytorch_model.safetensors"
+    expected = pixels(with_half, image)
+    (vae / "diffusion_pytorch_model.fp16.safetensors").unlink()
+    assert plain.exists()
+    assert pixels(with_half, image) == expected
+
+
 def test_weights_that_are_missing_are_named(copy: Path) -> None:
     (file,) = (copy / "unet").glob("*.safetensors")
     file.unlink()

@@ -29,7 +29,7 @@ class EngineOnALostDevice(FakeEngine):
         report(FrameGivenBack("j1", 0, "The device has failed.", engine_lost=True))
 
     def load(self, model: ModelSpec) -> ModelInfo:
-        error = ModelUnavailable("The device has failed.", "Look at it.")
+        error = ModelUnavailable(f"The device has failed under {model.name}.", "Look at it.")
         error.engine_lost = True
         raise error
 
@@ -66,8 +66,8 @@ def test_a_model_that_fails_with_the_device_ends_the_worker_too(tmp_path: Path) 
     with pytest.raises(EOFError):
         ours.recv()
     assert events == [
-        ModelFailed("mine", "The device has failed.", "Look at it."),
-        WorkerFault("j1", 0, "The device has failed."),
+        ModelFailed("mine", "The device has failed under mine.", "Look at it."),
+        WorkerFault("j1", 0, "The device has failed under mine."),
     ]
 
 
