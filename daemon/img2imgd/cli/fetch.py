@@ -16,13 +16,15 @@ from img2imgd.engine.downloading import sources_of
 from img2imgd.engine.protocol import ModelSpec
 from img2imgd.errors import Exit, UsageError
 from img2imgd.hub import (
-    MOVED,
     Advance,
     Hub,
     HubFault,
+    ModelSources,
     Plan,
     ProgressLines,
+    Wanted,
     download,
+    followed,
     hub_source,
     in_words,
     plan,
@@ -87,14 +89,36 @@ def _model(config: Config, name: str) -> ModelSpec:
 
 def _plan(hub: Hub, model: ModelSpec) -> _Fetch | None:
     """Ask the hub about a model; None where it cannot be had, which is said."""
-    if model.source in MOVED:
-        print(f"{model.name}: {model.source} has moved to {MOVED[model.source]}")
-    wanted = sources_of(model).wanted().values()
+    sources = sources_of(model)
     try:
-        return _Fetch(model.name, [plan(hub, files) for files in wanted])
+        _require_local(sources)
+        wanted = [_followed(hub, model.name, named) for named in sources.wanted().values()]
+        return _Fetch(model.name, [plan(hub, files) for files in wanted if files is not None])
     except HubFault as fault:
         _complain(model.name, fault)
         return None
+
+
+def _require_local(sources: ModelSources) -> None:
+    """Refuse a model whose own files are not here: what the hub has of it is of no use alone."""
+    for key, path in sources.local().items():
+        if not path.exists():
+            raise HubFault(
+                f"there is no {path}.",
+                f"Put it there, or correct `{key}` in the models table.",
+            )
+
+
+def _followed(hub: Hub, name: str, named: Wanted) -> Wanted | None:
+    """Where to ask for it; None for a copy by an id that has moved, which nothing renews."""
+    if named.moved is None:
+        return named
+    wanted = followed(hub, named)
+    if wanted == named:
+        print(f"{name}: {named.source} has moved; the copy of it that is here is used")
+        return None
+    print(f"{name}: {named.source} has moved to {wanted.source}")
+    return wanted
 
 
 def _announce(hub: Hub, found: _Fetch, free: int) -> None:

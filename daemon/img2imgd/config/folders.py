@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -15,10 +14,9 @@ from img2imgd.config.settled import Config
 from img2imgd.document import Document
 from img2imgd.document import Path as KeyPath
 from img2imgd.errors import Problem
+from img2imgd.hub import is_hub_id
 
 Part = TypeVar("Part", ModelConfig, LoraConfig, EmbeddingConfig, RefinerConfig)
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def absolute(text: str, folder: Path, env: Mapping[str, str]) -> Path:
@@ -82,8 +80,7 @@ def _source(text: str, folder: Path, env: Mapping[str, str]) -> str:
     if text.startswith("hf://"):
         return text
     path = absolute(text, folder, env)
-    is_id = _HUB_ID.fullmatch(text) and not text.lower().endswith(".safetensors")
-    return text if is_id and not path.exists() else str(path)
+    return text if is_hub_id(text) and not path.exists() else str(path)
 
 
 def overlaps(config: Config, document: Document | None) -> list[Problem]:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
 from img2imgd.document import WRITTEN, Check, Refused, Settings, found
+from img2imgd.hub import PICKLES
 from img2imgd.request import OutputSettings, SchedulerName
 
 DEMO_MODEL = "demo"
@@ -19,13 +20,12 @@ DEMO_MODEL = "demo"
 DEMO_FOLDER = Path(__file__).parent.parent / "demo_model"
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
-_PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 def _source(value: Any) -> Any:
     if isinstance(value, str) and not value.strip():
         raise Refused("must name a folder, a .safetensors file or a hub id.")
-    if isinstance(value, str) and value.lower().endswith(_PICKLES):
+    if isinstance(value, str) and value.lower().endswith(PICKLES):
         raise Refused("a file of this kind can run code when it is opened.",
                      "Use the .safetensors form of it.")  # fmt: skip
     return value

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors_torch
+from transformers import AddedToken
 
 from img2imgd.engine.devices import first_line
 from img2imgd.engine.model_faults import model_unavailable
@@ -60,18 +61,13 @@ def _find(model: ModelSpec, what: str, source: str) -> Path:
     """The weight file, there and whole.
 
     Raises:
-        ModelUnavailable: it is not, or the hub does not give it.
+        ModelUnavailable: it is not.
     """
-    try:
-        file = adapter_file(model, what, source)
-    except ModelUnavailable:
-        raise
-    except Exception as error:
-        raise model_unavailable(model, source, error) from error
+    file = adapter_file(model, what, source)
     try:
         with safe_open(file, framework="pt"):
             return file
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise model_unavailable(model, str(file), error) from error
 
 
@@ -114,8 +110,9 @@ def load_embeddings(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
         file = _find(model, "embedding", embedding.source)
         try:
             for part, vectors in _vectors_by_part(_safetensors.load_file(file)).items():
-                _teach(pipe, part, word, vectors)
-                spelling[word] = _spelling(word, vectors)
+                tokens = _tokens(word, vectors)
+                _teach(pipe, part, tokens, vectors)
+                spelling[word] = " ".join(tokens)
         except Exception as error:
             raise _embedding_unavailable(model, embedding, error) from error
         loaded.append(Adapter(embedding.token, file))
@@ -124,19 +121,20 @@ def load_embeddings(model: ModelSpec, pipe: Any) -> tuple[Adapter, ...]:
     return tuple(loaded)
 
 
-def _spelling(word: str, vectors: torch.Tensor) -> str:
+def _tokens(word: str, vectors: torch.Tensor) -> list[str]:
     """The tokens of a word, one for each of its vectors, as diffusers names them."""
     count = vectors.shape[0] if vectors.ndim > 1 else 1
-    return " ".join([word, *(f"{word}_{number}" for number in range(1, count))])
+    return [word, *(f"{word}_{number}" for number in range(1, count))]
 
 
 def _spelled_out(spelling: Mapping[str, str]) -> Callable[..., Any]:
     """What stands in for diffusers' ``maybe_convert_prompt``, which finds no word with a capital.
 
-    It then takes the first vector alone. The longest word wins where one begins with another.
+    It then takes the first vector alone. The longest word wins where one begins with another; a
+    word within another is none.
     """
     words = sorted(spelling, key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", re.IGNORECASE)
 
     def convert(prompt: str | list[str], tokenizer: Any) -> str | list[str]:
         if isinstance(prompt, list):
@@ -160,7 +158,7 @@ def _vectors_by_part(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor
     return {"text_encoder": next(iter(tensors.values()))}
 
 
-def _teach(pipe: Any, part: str, token: str, vectors: torch.Tensor) -> None:
+def _teach(pipe: Any, part: str, tokens: list[str], vectors: torch.Tensor) -> None:
     encoder: Any = getattr(pipe, part, None)
     if encoder is None or not hasattr(pipe, "load_textual_inversion"):
         raise ValueError("this model has no text encoder that it is made for")
@@ -170,7 +168,9 @@ def _teach(pipe: Any, part: str, token: str, vectors: torch.Tensor) -> None:
             f"its vectors are {vectors.shape[-1]} numbers wide, where this model has {width}"
         )
     tokenizer = getattr(pipe, part.replace("text_encoder", "tokenizer"))
-    pipe.load_textual_inversion(vectors, token=token, text_encoder=encoder, tokenizer=tokenizer)
+    pipe.load_textual_inversion(vectors, token=tokens[0], text_encoder=encoder, tokenizer=tokenizer)
+    # diffusers has them found within other words too.
+    tokenizer.add_tokens([AddedToken(token, single_word=True) for token in tokens])
 
 
 def _embedding_unavailable(

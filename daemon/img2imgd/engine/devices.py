@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -11,6 +13,16 @@ import torch
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+# The words of the CPU's allocator and MPS's, of CUDA outside torch's own allocator, and of cuBLAS
+# for its workspace: none has a type of its own.
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "backend out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+_NO_SUCH_GPU = "invalid device ordinal"  # a CUDA error too, of a wrong config
 
 Value = TypeVar("Value")
 
@@ -72,36 +84,50 @@ def choose_dtype(
     where = {"cuda": "CUDA", "mps": "MPS"}.get(device.type, device.type)
     if not transformer:
         return Choice(torch.float16, f"auto: UNet on {where}")
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if device.type == "cuda" and not _computes_bfloat16(device):
         return Choice(torch.float16, "auto: transformer on a GPU without bfloat16")
     return Choice(torch.bfloat16, f"auto: transformer on {where}")
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    """Whether this GPU itself does, not by fp32: that one takes longer than fp16."""
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def free_memory() -> None:
     """Give freed memory back to the device."""
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
+    with contextlib.suppress(RuntimeError):  # a lost device; what is done with it next tells of it
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """True for a GPU's or the machine's memory having run out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # The CPU and MPS allocators raise a plain RuntimeError; only its text tells it apart.
     text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "can't allocate memory" in text or "backend out of memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
 
 
 def is_device_lost(error: BaseException) -> bool:
     """True for an error after which this process can use its GPU no more (CUDA's are sticky)."""
+    if is_out_of_memory(error) or _NO_SUCH_GPU in str(error):
+        return False
     return isinstance(error, torch.AcceleratorError) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
     )
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def first_line(error: BaseException) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable, RefinerSpec
 from img2imgd.hub import (
-    MOVED,
     Hub,
     HubFault,
     ModelSources,
     ProgressLines,
     Wanted,
     download,
+    followed,
     in_words,
     local_copy,
     plan,
@@ -59,8 +59,6 @@ def with_local_files(model: ModelSpec) -> ModelSpec:
     Raises:
         ModelUnavailable: something is missing and cannot be had; the advice says what to do.
     """
-    if model.source in MOVED:
-        log.info("model moved: %s is loaded from %s", model.source, MOVED[model.source])
     wanted = sources_of(model).wanted()
     paths = {key: str(_local(model, files)) for key, files in wanted.items()}
     refiner = model.refiner and dataclasses.replace(
@@ -85,8 +83,13 @@ def with_local_files(model: ModelSpec) -> ModelSpec:
     )
 
 
-def _local(model: ModelSpec, wanted: Wanted) -> Path:
+def _local(model: ModelSpec, named: Wanted) -> Path:
     hub = Hub()
+    wanted = followed(hub, named)
+    if wanted != named:
+        log.info(
+            "model moved model=%s: %s is loaded from %s", model.name, named.source, wanted.source
+        )
     try:
         return local_copy(hub, wanted)
     except HubFault as fault:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
@@ -51,21 +51,24 @@ class WeightHashes:
         self._write()
         return digest
 
-    def of_model(self, source: str, variant: str | None) -> str:
-        """The hash of a loaded model's weights: a file or a diffusers folder."""
-        path = Path(source)
-        return (
-            self.of_file(path)
-            if path.is_file()
-            else self._of_folder(path, weight_files(path, variant))
-        )
+    def of_model(
+        self, source: str, variant: str | None, without: Collection[str] = frozenset()
+    ) -> str:
+        """The hash of a loaded model's weights: a file, or a diffusers folder.
 
-    def of_part(self, source: str) -> str:
+        Parts ``without`` were not loaded from the folder; of a file the whole is hashed.
+        """
+        path = Path(source)
+        if path.is_file():
+            return self.of_file(path)
+        return self._of_folder(path, weight_files(path, variant, without))
+
+    def of_part(self, source: str, variant: str | None) -> str:
         """The hash of a part that is loaded by itself, such as an autoencoder."""
         path = Path(source)
-        return (
-            self.of_file(path) if path.is_file() else self._of_folder(path, part_files(path, None))
-        )
+        if path.is_file():
+            return self.of_file(path)
+        return self._of_folder(path, part_files(path, variant))
 
     def _of_folder(self, folder: Path, files: Iterable[Path]) -> str:
         """One hash for several files of a folder, whatever folder that is."""
@@ -100,14 +103,16 @@ def _is_entry(entry: Any) -> bool:
             return False
 
 
-def weight_files(folder: Path, variant: str | None) -> list[Path]:
+def weight_files(
+    folder: Path, variant: str | None, without: Collection[str] = frozenset()
+) -> list[Path]:
     """The weight files of a diffusers folder that are loaded, in one form and one variant.
 
     Repositories hold more than their index names: other formats, an older autoencoder.
     """
     index = json.loads((folder / "model_index.json").read_bytes())
     parts = [name for name, value in index.items() if isinstance(value, list)]
-    painting = [folder / part for part in parts if part not in _NOT_PAINTING]
+    painting = [folder / part for part in parts if part not in {*_NOT_PAINTING, *without}]
     return [file for part in sorted(painting) for file in part_files(part, variant)]
 
 
@@ -120,6 +125,12 @@ def part_files(part: Path, variant: str | None) -> list[Path]:
         if of_variant or plain:
             return of_variant or plain
     return []
+
+
+def variant_of(part: Path, variant: str | None) -> str | None:
+    """The variant in which a part is loaded: None where it has plain weights alone."""
+    chosen = part_files(part, variant)
+    return variant if any(f".{variant}" in file.name for file in chosen) else None
 
 
 def library_versions() -> dict[str, str]:

@@ -80,8 +80,8 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
         pipeline=type(pipe).__name__,
         family=family_of(pipe),
         source=source,
-        weights=hashes.of_model(source, model.variant),
-        vae=hashes.of_part(model.vae) if model.vae else "",
+        weights=hashes.of_model(source, model.variant, {"vae"} if model.vae else ()),
+        vae=hashes.of_part(model.vae, model.variant) if model.vae else "",
         refiner=refiner,
         loras=tuple((lora.name, lora.weight, hashes.of_file(lora.file)) for lora in loras),
         embeddings=tuple((one.name, hashes.of_file(one.file)) for one in embeddings),
@@ -139,7 +139,7 @@ def _refined(
     from img2imgd.engine.refining import StableDiffusionXLRefinedImg2ImgPipeline
 
     pipe = StableDiffusionXLRefinedImg2ImgPipeline.of(base, refiner, spec.start)
-    return pipe, hashes.of_model(source, spec.variant)
+    return pipe, hashes.of_model(source, spec.variant, without={"vae"})
 
 
 def _quiet() -> None:

@@ -10,30 +10,43 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from img2imgd.engine.devices import first_line, is_out_of_memory
+from img2imgd.engine.devices import causes, first_line, is_device_lost, is_out_of_memory
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
+_WHOLE = "The folder must be a whole diffusers model, with every part its model_index.json names."
 
-def model_unavailable(model: ModelSpec, source: str, error: Exception) -> ModelUnavailable:
-    """What to tell of ``error``, raised while ``source`` was loaded for ``model``."""
-    what, advice = _explain(source, error)
+
+def model_unavailable(
+    model: ModelSpec, source: str, error: Exception, folder_advice: str = _WHOLE
+) -> ModelUnavailable:
+    """What to tell of ``error``, raised while ``source`` was loaded for ``model``.
+
+    ``folder_advice`` says what a folder must be that has no fault which is known here.
+    """
+    what, advice = _explain(source, error, folder_advice)
     return ModelUnavailable(f"Model {model.name}: {what}", advice)
 
 
-def _explain(source: str, error: Exception) -> tuple[str, str]:
-    if any(is_out_of_memory(cause) for cause in _causes(error)):
+def _explain(source: str, error: Exception, folder_advice: str) -> tuple[str, str]:
+    if any(map(is_out_of_memory, causes(error))):
         return (
             f"{source} does not fit into the memory of the device.",
             "Set `engine.offload` to model or sequential, use a smaller model, or free memory.",
         )
+    lost = next(filter(is_device_lost, causes(error)), None)
+    if lost is not None:
+        return (
+            f"the device has failed while {source} was loaded: {first_line(lost)}",
+            "See the system's log for the GPU (`dmesg`); the worker is started anew.",
+        )
     if Path(source).is_dir():
-        return _explain_folder(Path(source), error)
+        return _explain_folder(Path(source), error, folder_advice)
     if Path(source).is_file():
         return _explain_file(Path(source), error)
     return f"{source} could not be loaded: {first_line(error)}", "The log has the details."
 
 
-def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
+def _explain_folder(folder: Path, error: Exception, advice: str) -> tuple[str, str]:
     damaged = list(_damaged(sorted(folder.rglob("*.safetensors"))))
     if damaged:
         names = ", ".join(f"{path} ({reason})" for path, reason in damaged)
@@ -44,10 +57,7 @@ def _explain_folder(folder: Path, error: Exception) -> tuple[str, str]:
             f"({first_line(error)}).",
             "Use a model of a family that paints from pictures, such as Stable Diffusion.",
         )
-    return (
-        f"{folder} could not be loaded: {first_line(error)}",
-        "The folder must be a whole diffusers model, with every part its model_index.json names.",
-    )
+    return f"{folder} could not be loaded: {first_line(error)}", advice
 
 
 def _explain_file(file: Path, error: Exception) -> tuple[str, str]:
@@ -73,10 +83,3 @@ def _damaged(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
                 pass
         except (SafetensorError, OSError) as error:
             yield path, first_line(error)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__

@@ -11,14 +11,24 @@ import diffusers
 import torch
 
 from img2imgd.engine.devices import Choice, choose_dtype
+from img2imgd.engine.identity import variant_of
 from img2imgd.engine.model_faults import model_unavailable
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
-from img2imgd.engine.single_files import open_autoencoder, open_single_file
+from img2imgd.engine.single_files import (
+    configs_of,
+    open_autoencoder,
+    open_single_file,
+    read_single_file,
+)
 from img2imgd.engine.sources import is_file_name
 
 # diffusers chooses classes at run time and exports lazily: there are no types to name.
 Pipeline = Any
 _diffusers: Any = diffusers
+
+_AUTOENCODER = (
+    "The folder must hold an autoencoder as diffusers saves it: a config.json and weights."
+)
 
 
 def open_pipeline(
@@ -32,14 +42,16 @@ def open_pipeline(
         ModelUnavailable: with what was looked for, what was wrong, and what to do.
     """
     try:
-        single = is_file_name(model, "model", source)
+        path = Path(source)
+        single = read_single_file(model, path) if is_file_name(model, "model", source) else None
         index = {} if single else _read_index(source)
+        configs = configs_of(model, single) if single else path
         dtype = choose_dtype(model, device, transformer="transformer" in index)
         replaced = dict(parts or {})
         if model.vae is not None:
-            replaced["vae"] = _open_vae(model, model.vae, source, dtype.value)
+            replaced["vae"] = _open_vae(model, model.vae, configs, dtype.value)
         if single:
-            pipe = open_single_file(model, Path(source), dtype.value, replaced)
+            pipe = open_single_file(model, path, single, dtype.value, replaced)
         else:
             pipe = _open_repository(model, source, index, dtype.value, replaced)
     except ModelUnavailable:
@@ -75,16 +87,21 @@ def _open_repository(
     )
 
 
-def _open_vae(model: ModelSpec, vae: str, source: str, dtype: torch.dtype) -> Any:
-    """Another autoencoder: a folder, or a file, which has the config of the model's."""
+def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> Any:
+    """Another autoencoder: a folder, or a file, which has the config of the model's own."""
     try:
         if is_file_name(model, "VAE", vae):
-            return open_autoencoder(model, Path(vae), source, dtype)
-        return _diffusers.AutoModel.from_pretrained(vae, dtype=dtype, local_files_only=True)
+            return open_autoencoder(model, Path(vae), configs, dtype)
+        return _diffusers.AutoModel.from_pretrained(
+            vae,
+            dtype=dtype,
+            variant=variant_of(Path(vae), model.variant),
+            local_files_only=True,
+        )
     except ModelUnavailable:
         raise
     except Exception as error:
-        raise model_unavailable(model, vae, error) from error
+        raise model_unavailable(model, vae, error, _AUTOENCODER) from error
 
 
 def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:

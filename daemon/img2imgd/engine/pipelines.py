@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any
@@ -13,7 +14,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from img2imgd.engine.devices import first_line, free_memory, is_device_lost, is_out_of_memory
+from img2imgd.engine.devices import (
+    causes,
+    first_line,
+    free_memory,
+    is_device_lost,
+    is_out_of_memory,
+)
 from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.opening import Pipeline
 from img2imgd.engine.picture import open_picture
@@ -25,6 +32,7 @@ from img2imgd.engine.protocol import (
     FrameTask,
     ModelInfo,
     ModelSpec,
+    ModelUnavailable,
     StepDone,
 )
 from img2imgd.engine.schedulers import (
@@ -60,7 +68,14 @@ class PipelineEngine:
         """Free the model before, then load this one: both together may not fit."""
         self._pipe = None
         free_memory()
-        self._pipe, info = load_pipeline(model)
+        try:
+            self._pipe, info = load_pipeline(model)
+        except ModelUnavailable as error:
+            error.engine_lost = any(map(is_device_lost, causes(error)))
+            for cause in causes(error):
+                traceback.clear_frames(cause.__traceback__)  # they hold what was loaded so far
+            free_memory()
+            raise
         self._schedulers = Schedulers(self._pipe.scheduler)
         return info
 
@@ -83,7 +98,9 @@ class PipelineEngine:
         except Exception as error:  # noqa: BLE001 - one frame's edge; _explain logs it
             event = self._explain(task, error)
         if isinstance(event, FrameRefused) and event.out_of_memory:
-            free_memory()  # only here, out of the except clause, has its frame let go of tensors
+            # Only here, out of the except clause, has its frame let go of tensors.
+            self._pipe.maybe_free_model_hooks()
+            free_memory()
         if task.job not in self._cancelled:
             report(event)
 
@@ -148,10 +165,6 @@ class PipelineEngine:
         return {name: value for name, value in arguments.items() if name in known}
 
     def _explain(self, task: FrameTask, error: Exception) -> EngineEvent:
-        if is_device_lost(error):
-            log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
-            reason = f"The device has failed: {first_line(error)}"
-            return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
         if is_out_of_memory(error):
             log.warning("out of memory job=%s frame=%d: %s", task.job, task.index, error)
             reason = (
@@ -159,6 +172,10 @@ class PipelineEngine:
                 "model or sequential."
             )
             return FrameRefused(task.job, task.index, reason, out_of_memory=True)
+        if is_device_lost(error):
+            log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
+            reason = f"The device has failed: {first_line(error)}"
+            return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
         if isinstance(error, FloatingPointError):
             log.warning("not a number job=%s frame=%d: %s", task.job, task.index, error)
             reason = (

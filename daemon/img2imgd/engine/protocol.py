@@ -19,7 +19,10 @@ class ModelUnavailable(EnvironmentFault):
     """A model that cannot be loaded now: files missing or damaged, hub not reached, no memory.
 
     The message says what was looked for and what was wrong with it, the advice what to do.
+    ``engine_lost`` as in :class:`FrameGivenBack`: the process must be started anew.
     """
+
+    engine_lost: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class StableDiffusionXLRefinedImg2ImgPipeline(_XL):
         """The two as one; ``start`` lies between 0 and 1."""
         pipe = cls(**base.components, **_settings(base))
         pipe.refiner, pipe.start = refiner, start
+        pipe.set_progress_bar_config(disable=True)
         refiner.set_progress_bar_config(disable=True)
         return pipe
 

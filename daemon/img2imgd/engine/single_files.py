@@ -25,6 +25,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 UNET = "model.diffusion_model."
 _FIRST = f"{UNET}input_blocks.0.0.weight"
+_CLASSES = f"{UNET}label_emb.0.0.weight"
 _VAES = ("first_stage_model.", "vae.")
 _BASE_SAMPLE = 64  # latents of SD 2 base, which paints at 512 pixels
 
@@ -64,6 +65,8 @@ def recognise(shapes: Shapes) -> SingleFile | tuple[str, str]:
         return next(told for told, is_it in _OTHERS if is_it(shapes))
     if "edm_mean" in shapes:
         return "is of the family Playground 2.5", "Use its diffusers folder or hub id."
+    if "edm_vpred.sigma_max" in shapes:
+        return "is of the family CosXL", "Such models are not served; use Stable Diffusion XL."
     families = [
         family
         for family in SINGLE_FILE_FAMILIES
@@ -73,6 +76,11 @@ def recognise(shapes: Shapes) -> SingleFile | tuple[str, str]:
     context = next(attention, None)
     if not families or context is None:
         return "holds no text encoder that is known here", "Use the whole checkpoint."
+    if families[0] is SD2 and _CLASSES in shapes:
+        return (
+            "is Stable Diffusion 2.1 unCLIP, which repaints an encoding of a picture",
+            "Such models are not served; use Stable Diffusion 2.1.",
+        )
     return SingleFile(
         family=families[0],
         channels=shapes[_FIRST][1],
@@ -83,24 +91,43 @@ def recognise(shapes: Shapes) -> SingleFile | tuple[str, str]:
     )
 
 
-def open_single_file(
-    model: ModelSpec, path: Path, dtype: torch.dtype, parts: Mapping[str, Any]
-) -> Any:
-    """The file's pipeline, on the CPU; ``parts`` replace its own.
+def read_single_file(model: ModelSpec, path: Path) -> SingleFile:
+    """What the file is.
 
     Raises:
-        ModelUnavailable: it is no model, or not of the shape that its config says.
+        ModelUnavailable: it is no model.
         SafetensorError, OSError: it is damaged or cannot be read.
     """
     file = recognise(read_shapes(path))
     if not isinstance(file, SingleFile):
         raise ModelUnavailable(f"Model {model.name}: {path} {file[0]}.", file[1])
+    return file
+
+
+def configs_of(model: ModelSpec, file: SingleFile) -> Path:
+    """The folder with the configs of the file's parts: the row's ``config``, or the shipped one.
+
+    Raises:
+        ModelUnavailable: the row's is no folder of a diffusers model.
+    """
+    return config_folder(model, model.config) if model.config else file.family.config
+
+
+def open_single_file(
+    model: ModelSpec, path: Path, file: SingleFile, dtype: torch.dtype, parts: Mapping[str, Any]
+) -> Any:
+    """The file's pipeline, on the CPU; ``parts`` replace its own.
+
+    Raises:
+        ModelUnavailable: it is not whole, or not of the shape that its config says.
+        SafetensorError, OSError: it is damaged or cannot be read.
+    """
     if not file.has_vae and "vae" not in parts:
         raise ModelUnavailable(
             f"Model {model.name}: {path} holds no autoencoder.",
             "Name one as the model's `vae`.",
         )
-    folder = config_folder(model, model.config) if model.config else file.family.config
+    folder = configs_of(model, file)
     _check_shape(model, path, file, folder)
     pipeline = getattr(_diffusers, file.family.pipeline)
     pipe = pipeline.from_single_file(
@@ -115,8 +142,8 @@ def open_single_file(
     return pipe
 
 
-def open_autoencoder(model: ModelSpec, path: Path, source: str, dtype: torch.dtype) -> Any:
-    """An autoencoder from a file, of the shape of the one that the model at ``source`` has.
+def open_autoencoder(model: ModelSpec, path: Path, configs: Path, dtype: torch.dtype) -> Any:
+    """An autoencoder from a file, of the shape that the folder of ``configs`` says.
 
     Raises:
         ModelUnavailable: it is not there, or no autoencoder.
@@ -132,15 +159,8 @@ def open_autoencoder(model: ModelSpec, path: Path, source: str, dtype: torch.dty
             f"Model {model.name}: the VAE {path} is no autoencoder.",
             "Correct `vae` in the models table.",
         )
-    config = Path(source)
-    if config.is_file():
-        file = recognise(read_shapes(config))
-        if model.config:
-            config = config_folder(model, model.config)
-        elif isinstance(file, SingleFile):
-            config = file.family.config
     vae = _diffusers.AutoencoderKL.from_single_file(
-        str(path), config=str(config), subfolder="vae", dtype=dtype, local_files_only=True
+        str(path), config=str(configs), subfolder="vae", dtype=dtype, local_files_only=True
     )
     _refuse_gaps(model, path, {"vae": vae})
     return vae

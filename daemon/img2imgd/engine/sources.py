@@ -8,9 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
+from img2imgd.hub import PICKLES, SAFE
 
-SAFE = ".safetensors"
-_PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 _INDEX = "model_index.json"
 
 
@@ -48,7 +47,7 @@ def is_file_name(model: ModelSpec, what: str, source: str) -> bool:
         ModelUnavailable: a kind of weight file that is not opened.
     """
     suffix = Path(source).suffix.lower()
-    if suffix in _PICKLES:
+    if suffix in PICKLES:
         raise ModelUnavailable(
             f"Model {model.name}: the {what} {source} is of a kind that can run code when it is "
             "opened.",

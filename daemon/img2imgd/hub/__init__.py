@@ -6,15 +6,16 @@ library is imported late: most commands never need it.
 
 from img2imgd.hub.client import Hub
 from img2imgd.hub.faults import HubFault
-from img2imgd.hub.fetching import Plan, download, local_copy, plan, require_space
-from img2imgd.hub.known import MOVED
+from img2imgd.hub.fetching import Plan, download, followed, local_copy, plan, require_space
+from img2imgd.hub.known import PICKLES, SAFE
 from img2imgd.hub.partial import Advance
 from img2imgd.hub.sizes import in_words
-from img2imgd.hub.source import HubSource, ModelSources, Wanted, hub_source
+from img2imgd.hub.source import HubSource, ModelSources, Wanted, hub_source, is_hub_id
 from img2imgd.hub.telling import ProgressLines
 
 __all__ = [
-    "MOVED",
+    "PICKLES",
+    "SAFE",
     "Advance",
     "Hub",
     "HubFault",
@@ -24,8 +25,10 @@ __all__ = [
     "ProgressLines",
     "Wanted",
     "download",
+    "followed",
     "hub_source",
     "in_words",
+    "is_hub_id",
     "local_copy",
     "plan",
     "require_space",

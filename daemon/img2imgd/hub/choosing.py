@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from img2imgd.hub.faults import HubFault
+from img2imgd.hub.known import SAFE
 from img2imgd.hub.source import Wanted
 
 INDEX = "model_index.json"
-SAFE = ".safetensors"
 
 _WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|pytorch_model|model)"
@@ -27,6 +27,7 @@ _SHARDS = re.compile(
     r"(?:\.(?P<variant>\w+))?\.(?P<format>safetensors|bin)\.index(?:\.(?P<late>\w+))?\.json"
 )
 _CONFIG_SUFFIXES = (".json", ".txt", ".model", ".jinja")
+_CHECKER = frozenset({"safety_checker"})
 _LORA = "pytorch_lora_weights.safetensors"
 
 ReadJson = Callable[[str], Mapping[str, Any]]
@@ -78,7 +79,9 @@ def _pipeline(wanted: Wanted, names: Collection[str], folder: str, read: ReadJso
     told = [part for name, part in named if name not in wanted.without or name == "vae"]
     chosen = {folder + INDEX}.union(*(part.configs() for part in told))
     if wanted.kind == "configs":
-        return chosen
+        # No single file holds the weights of a safety checker.
+        checkers = [part for name, part in named if name in _CHECKER.difference(wanted.without)]
+        return chosen.union(*(part.weights(wanted) for part in checkers))
     _check_variant(wanted, parts)
     return chosen.union(*(part.weights(wanted) for part in parts))
 
@@ -89,7 +92,6 @@ def _lone_part(wanted: Wanted, names: Collection[str], folder: str) -> set[str]:
         raise HubFault(
             f"{wanted.source} has no config.json beside its weights.", _files(wanted, names)
         )
-    _check_variant(wanted, [part])
     return part.configs() | part.weights(wanted)
 
 

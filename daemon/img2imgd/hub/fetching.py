@@ -118,6 +118,17 @@ def local_copy(hub: Hub, wanted: Wanted) -> Path:
     return _place(wanted, snapshot, names)
 
 
+def followed(hub: Hub, wanted: Wanted) -> Wanted:
+    """The same where its repository has moved to, unless a whole copy by the old id is here."""
+    if wanted.moved is None:
+        return wanted
+    try:
+        local_copy(hub, wanted)
+    except HubFault:
+        return wanted.moved
+    return wanted
+
+
 def _place(wanted: Wanted, snapshot: Path, names: Collection[str]) -> Path:
     if wanted.kind == "lora":
         (name,) = names

@@ -1,9 +1,13 @@
-"""Ids of the hub that are known without asking it: models people use, and where some have gone."""
+"""What is known without asking the hub: kinds of weight files, ids of models, where some went."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+SAFE = ".safetensors"
+PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+"""Endings of weight files that can run code when they are opened; refused as a source."""
 
 # stabilityai withdrew Stable Diffusion 2.x in November 2025, runwayml its 1.5 in August 2024. These
 # hold the same weights.

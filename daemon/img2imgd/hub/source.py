@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
-from img2imgd.hub.known import MOVED
+from img2imgd.hub.known import MOVED, SAFE
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _URI = re.compile(
@@ -15,7 +17,7 @@ _URI = re.compile(
 
 Kind = Literal["pipeline", "part", "lora", "configs"]
 """A whole pipeline; one part of one, such as a VAE; a LoRA's single file; a pipeline without its
-weights, for the configs of a single file."""
+weights but those of a safety checker, for the configs of a single file."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,13 @@ class Wanted:
     variant: str | None = None
     without: frozenset[str] = frozenset()
 
+    @property
+    def moved(self) -> Wanted | None:
+        """The same where the repository has moved to; None where it has not."""
+        if (repo := MOVED.get(self.source.repo)) is None:
+            return None
+        return replace(self, source=replace(self.source, repo=repo))
+
 
 @dataclass(frozen=True)
 class ModelSources:
@@ -63,23 +72,41 @@ class ModelSources:
 
     def wanted(self) -> dict[str, Wanted]:
         """What of the hub it takes, by the key of the row: ``source``, ``vae``, ``loras.0`` …"""
-        left_out = {"safety_checker"} if not self.safety_checker else set[str]()
-        if self.vae or not self.decodes:
-            left_out.add("vae")
+        no_checker = frozenset[str]() if self.safety_checker else frozenset({"safety_checker"})
+        no_vae = frozenset({"vae"} if self.vae or not self.decodes else ())
         found: dict[str, Wanted] = {}
-        if (source := hub_source(self.source, self.revision)) is not None:
-            found["source"] = Wanted(source, "pipeline", self.variant, frozenset(left_out))
-        if self.config and (source := hub_source(self.config)) is not None:
-            found["config"] = Wanted(source, "configs")
-        if self.vae and (source := hub_source(self.vae)) is not None:
-            found["vae"] = Wanted(source, "part")
-        for key, adapters in (("loras", self.loras), ("embeddings", self.embeddings)):
-            for number, adapter in enumerate(adapters):
-                if (source := hub_source(adapter)) is not None:
-                    found[f"{key}.{number}"] = Wanted(source, "lora")
+        for key, text in self._named():
+            source = hub_source(text, self.revision if key == "source" else None)
+            if source is None:
+                continue
+            match key:
+                case "source":
+                    found[key] = Wanted(source, "pipeline", self.variant, no_checker | no_vae)
+                case "config":
+                    found[key] = Wanted(source, "configs", without=no_checker)
+                case "vae":
+                    found[key] = Wanted(source, "part", self.variant)
+                case _:
+                    found[key] = Wanted(source, "lora")
         if self.refiner is not None:
             found |= {f"refiner.{key}": wanted for key, wanted in self.refiner.wanted().items()}
         return found
+
+    def local(self) -> dict[str, Path]:
+        """The files and folders of this machine that it names, by the same keys."""
+        found = {key: Path(text) for key, text in self._named() if hub_source(text) is None}
+        if self.refiner is not None:
+            found |= {f"refiner.{key}": path for key, path in self.refiner.local().items()}
+        return found
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """Every source but those of the refiner, by its key."""
+        for key, text in (("source", self.source), ("config", self.config), ("vae", self.vae)):
+            if text:
+                yield key, text
+        for key, adapters in (("loras", self.loras), ("embeddings", self.embeddings)):
+            for number, adapter in enumerate(adapters):
+                yield f"{key}.{number}", adapter
 
 
 def hub_source(text: str, revision: str | None = None) -> HubSource | None:
@@ -87,13 +114,15 @@ def hub_source(text: str, revision: str | None = None) -> HubSource | None:
 
     ``OWNER/NAME`` is a repository, ``hf://OWNER/NAME/PATH`` a file or folder in one, and
     ``hf://OWNER/NAME@REVISION`` another state of it; that is how the hub itself writes them.
-    ``revision`` counts where the text names none. Ids that have moved are followed.
+    ``revision`` counts where the text names none.
     """
     if (uri := _URI.fullmatch(text)) is not None:
-        repo = MOVED.get(uri["repo"], uri["repo"])
-        return HubSource(repo, uri["revision"] or revision, uri["path"] or "")
+        return HubSource(uri["repo"], uri["revision"] or revision, uri["path"] or "")
     if text.startswith("hf://"):
         return HubSource(text.removeprefix("hf://"))  # the hub says what is wrong with it
-    if _ID.fullmatch(text) and not text.lower().endswith(".safetensors"):
-        return HubSource(MOVED.get(text, text), revision)
-    return None
+    return HubSource(text, revision) if is_hub_id(text) else None
+
+
+def is_hub_id(text: str) -> bool:
+    """True for ``OWNER/NAME``; a relative path of a folder can look the same."""
+    return _ID.fullmatch(text) is not None and not text.lower().endswith(SAFE)

@@ -27,6 +27,7 @@ from img2imgd.engine.protocol import (
     FramePainted,
     FrameRefused,
     ModelSpec,
+    ModelUnavailable,
     StepDone,
 )
 from img2imgd.errors import Img2imgdError
@@ -143,6 +144,8 @@ class Worker:
             info = self._engine.load(model)
         except Img2imgdError as error:
             self._send(ModelFailed(model.name, error.message, error.advice))
+            if isinstance(error, ModelUnavailable) and error.engine_lost:
+                self._end_without_engine(error.message)
         except Exception as error:
             log.exception("model not loaded model=%s source=%s", model.name, model.source)
             reason = f"Model {model.name}: {type(error).__name__}: {error}"

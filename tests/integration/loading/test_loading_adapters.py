@@ -189,6 +189,25 @@ def test_an_embedding_of_several_vectors_takes_as_many_tokens(
     assert [token for token, _ in info.embeddings] == ["ThreeInks"]
 
 
+def test_a_word_within_another_word_is_not_an_embeddings(
+    forms: Mapping[str, Forms], embeddings: Path
+) -> None:
+    words = tuple(
+        EmbeddingSpec(str(embeddings / "ThreeInks.safetensors"), token)
+        for token in ("ink", "<Ink>", "ink-art")
+    )
+    pipe, _ = load_pipeline(spec(forms["sd1"].folder, embeddings=words))
+    for prompt, spelt, tokens in (
+        ("an inkwell, pink", "an inkwell, pink", 0),
+        ("INK, ink", "ink ink_1 ink_2, ink ink_1 ink_2", 6),
+        ("an <ink>.", "an <ink> <ink>_1 <ink>_2.", 3),
+        ("ink-art, ink-artist", "ink-art ink-art_1 ink-art_2, ink ink_1 ink_2-artist", 6),
+    ):
+        assert pipe.maybe_convert_prompt(prompt, pipe.tokenizer) == spelt
+        ids = pipe.tokenizer(spelt).input_ids
+        assert sum(number > END for number in ids) == tokens, prompt
+
+
 def test_both_text_encoders_of_sdxl_learn_the_word(
     forms: Mapping[str, Forms], embeddings: Path, image: Path
 ) -> None:

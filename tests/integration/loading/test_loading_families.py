@@ -197,6 +197,34 @@ def test_a_file_that_lacks_weights_is_told(
     assert "whole checkpoint" in error.advice
 
 
+def test_a_model_that_is_none_is_told_before_its_vae_is_looked_at(
+    sd1: Forms, tmp_path: Path
+) -> None:
+    lora = tmp_path / "ink.safetensors"
+    save_file({f"{name}.lora_down.weight": torch.zeros(4, 4) for name in "abc"}, lora)
+    vae = sd1.folder / "vae" / "diffusion_pytorch_model.safetensors"
+    for other in (vae, sd1.folder / "unet", tmp_path / "absent.safetensors"):
+        assert f"{lora} is a LoRA" in refusal(spec(lora, vae=str(other))).message
+
+
+@pytest.mark.parametrize(
+    ("family", "marker", "told"),
+    [
+        ("sdxl", "edm_mean", "is of the family Playground 2.5"),
+        ("sdxl", "edm_vpred.sigma_max", "is of the family CosXL"),
+        ("sd2", "model.diffusion_model.label_emb.0.0.weight", "is Stable Diffusion 2.1 unCLIP"),
+    ],
+)
+def test_kin_of_a_family_that_are_painted_otherwise_are_refused(
+    forms: Mapping[str, Forms], tmp_path: Path, family: str, marker: str, told: str
+) -> None:
+    form, kin = forms[family], tmp_path / "kin.safetensors"
+    save_file(load_file(form.file) | {marker: torch.zeros(1)}, kin)
+    error = refusal(spec(kin, config=str(form.folder)))
+    assert f"{kin} {told}" in error.message
+    load_pipeline(spec(form.file, config=str(form.folder)))
+
+
 Weights = Callable[[Forms], dict[str, torch.Tensor]]
 
 

@@ -84,7 +84,8 @@ def test_models_and_their_parts_are_loaded_from_the_hubs_cache(
     hashes = WeightHashes(None)
     assert plain["weights"] == old["weights"] == hashes.of_model(str(sd1.folder), None)
     assert (plain["source"], plain["family"]) == ("ada/sd1", "sd1")
-    assert parts["vae"] == hashes.of_part(str(sd1.folder / "vae"))
+    assert parts["vae"] == hashes.of_part(str(sd1.folder / "vae"), None)
+    assert parts["weights"] == hashes.of_model(str(sd1.folder), None, without={"vae"})
     assert parts["embeddings"] == [["inky", hashes.of_file(tmp_path / "word" / "inky.safetensors")]]
     assert single["weights"] == hashes.of_file(sd1.file)
     assert "ada/many has several files of weights" in many

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -153,6 +154,27 @@ def test_the_number_format_suits_device_and_model(
 ) -> None:
     chosen = choose_dtype(ModelSpec("m", "m"), torch.device(device), transformer=transformer)
     assert str(chosen) == told
+
+
+@pytest.mark.parametrize(("native", "told"), [(True, "bfloat16 ("), (False, "float16 (")])
+def test_a_gpu_that_only_emulates_bfloat16_computes_transformers_in_fp16(
+    monkeypatch: pytest.MonkeyPatch, native: bool, told: str
+) -> None:
+    asked: list[torch.device] = []
+
+    @contextlib.contextmanager
+    def current(device: torch.device) -> Iterator[None]:
+        asked.append(device)
+        yield
+
+    def supported(including_emulation: bool = True) -> bool:
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "device", current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    device = torch.device("cuda:1")
+    assert str(choose_dtype(ModelSpec("m", "m"), device, transformer=True)).startswith(told)
+    assert asked == [device], "another GPU may be of another make"
 
 
 @pytest.mark.parametrize(("there", "told"), [(True, "cuda (auto: the first GPU)"), (False, "cpu")])

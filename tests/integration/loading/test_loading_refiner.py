@@ -15,6 +15,8 @@ from PIL import Image
 from tiny_families import Forms
 
 from img2imgd.engine.factory import create_engine
+from img2imgd.engine.identity import WeightHashes
+from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.protocol import (
     Engine,
     EngineEvent,
@@ -69,6 +71,13 @@ def two_plain_calls(forms: Mapping[str, Forms], frame: FrameTask, start: float) 
 
 def steps_of(events: list[EngineEvent]) -> list[tuple[int, int]]:
     return [(event.step, event.steps) for event in events if isinstance(event, StepDone)]
+
+
+def test_neither_draws_a_progress_bar(
+    engine: Engine, image: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paint(engine, task(image, steps=10))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.7])
@@ -158,6 +167,16 @@ def test_both_come_as_single_files_too(
     assert difference(paint(made, task(image))[0], paint(engine, task(image))[0]) <= 1
     assert len({info.weights, info.refiner}) == 2
     assert len(info.refiner) == 64
+
+
+def test_a_refiners_hash_leaves_out_the_autoencoder_that_it_does_not_use(
+    forms: Mapping[str, Forms],
+) -> None:
+    hashes = WeightHashes(None)
+    _, info = load_pipeline(refined(forms))
+    expected = hashes.of_model(str(forms["sdxl_refiner"].folder), None, without={"vae"})
+    assert info.refiner == expected
+    assert info.weights == hashes.of_model(str(forms["sdxl"].folder), None)
 
 
 def test_only_sdxl_takes_a_refiner(forms: Mapping[str, Forms]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from img2imgd.engine.identity import CACHE_NAME, WeightHashes, weight_files
+from img2imgd.engine.identity import CACHE_NAME, WeightHashes, variant_of, weight_files
 
 
 def sha256(data: bytes) -> str:
@@ -144,3 +144,21 @@ def test_a_folders_hash_is_over_its_files_names_and_hashes_wherever_it_lies(
     assert hashes.of_model(str(make_folder(tmp_path / "two")), None) == expected
     (folder / "vae" / "v.bin").write_bytes(b"changed")
     assert hashes.of_model(str(folder), None) != expected
+
+
+def test_an_autoencoder_that_is_not_loaded_is_no_part_of_the_hash(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "whole")
+    without = WeightHashes(None).of_model(str(folder), None, without={"vae"})
+    assert without != WeightHashes(None).of_model(str(folder), None)
+    (folder / "vae" / "v.bin").unlink()  # as the hub's copy has it, where another replaces it
+    assert WeightHashes(None).of_model(str(folder), None) == without
+
+
+@pytest.mark.parametrize(
+    ("part", "variant", "found"),
+    [("unet", "fp16", "fp16"), ("unet", None, None), ("vae", "fp16", None)],
+)
+def test_a_part_is_of_a_variant_where_it_has_it(
+    tmp_path: Path, part: str, variant: str | None, found: str | None
+) -> None:
+    assert variant_of(make_folder(tmp_path / "model") / part, variant) == found

@@ -184,6 +184,13 @@ def test_a_single_file_s_configs_come_without_weights() -> None:
     assert chosen(SD, kind="configs") == CONFIGS
 
 
+def test_a_safety_checker_comes_whole_with_a_single_file_s_configs_where_it_is_wanted() -> None:
+    more = chosen(SD, kind="configs", without=frozenset()) - CONFIGS
+    assert more == {"safety_checker/config.json", "safety_checker/model.safetensors"}
+    unguarded = {name: value for name, value in SD_INDEX.items() if name != "safety_checker"}
+    assert chosen(SD, kind="configs", without=frozenset(), index=unguarded) == CONFIGS
+
+
 def test_a_part_that_the_index_names_and_the_repository_lacks_is_told() -> None:
     names = [name for name in SD if not name.startswith("unet/")]
     assert refusal(names).message == "them/it lacks unet, which its model_index.json names."
@@ -230,6 +237,9 @@ def test_a_vae_takes_its_config_and_one_file_of_weights() -> None:
 def test_a_vae_can_be_a_folder_of_a_pipeline() -> None:
     expected = {"vae/config.json", "vae/diffusion_pytorch_model.safetensors"}
     assert chosen(SD, kind="part", path="vae") == expected
+    half = {"vae/config.json", "vae/diffusion_pytorch_model.fp16.safetensors"}
+    assert chosen(SD, kind="part", path="vae", variant="fp16") == half
+    assert chosen(SD, kind="part", path="vae", variant="bf16") == expected, "the model's alone"
     assert "no config.json" in refusal(SD, kind="part").message
 
 

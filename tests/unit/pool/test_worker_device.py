@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from img2imgd.engine.fake import FakeEngine
-from img2imgd.engine.protocol import EngineEvent, FrameGivenBack, FrameTask
+from img2imgd.engine.protocol import (
+    EngineEvent,
+    FrameGivenBack,
+    FrameTask,
+    ModelInfo,
+    ModelSpec,
+    ModelUnavailable,
+)
 from img2imgd.outputs.orders import FrameFile
-from img2imgd.pool.messages import Admit, PoolEvent, WorkerFault
+from img2imgd.pool.messages import Admit, Load, ModelFailed, PoolEvent, WorkerFault
 from img2imgd.pool.worker import EXIT_ENGINE_LOST, Worker
 
 
@@ -20,6 +27,11 @@ class EngineOnALostDevice(FakeEngine):
 
     def step(self, report: Callable[[EngineEvent], None]) -> None:
         report(FrameGivenBack("j1", 0, "The device has failed.", engine_lost=True))
+
+    def load(self, model: ModelSpec) -> ModelInfo:
+        error = ModelUnavailable(f"The device has failed under {model.name}.", "Look at it.")
+        error.engine_lost = True
+        raise error
 
 
 def test_every_admitted_frame_is_given_back_once_before_the_worker_ends(tmp_path: Path) -> None:
@@ -38,6 +50,25 @@ def test_every_admitted_frame_is_given_back_once_before_the_worker_ends(tmp_path
     with pytest.raises(EOFError):
         ours.recv()
     assert events == [WorkerFault("j1", index, "The device has failed.") for index in range(3)]
+
+
+def test_a_model_that_fails_with_the_device_ends_the_worker_too(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    worker = Worker(theirs, "fake", offline=False)
+    worker._engine = EngineOnALostDevice()
+    worker._orders.append(Load(ModelSpec("mine", "mine")))
+    worker._orders.append(Admit(task(0), (FrameFile(tmp_path / "0.png"),)))
+    with pytest.raises(SystemExit) as ended:
+        worker._obey()
+    assert ended.value.code == EXIT_ENGINE_LOST
+    theirs.close()
+    events: list[PoolEvent] = [ours.recv() for _ in range(2)]
+    with pytest.raises(EOFError):
+        ours.recv()
+    assert events == [
+        ModelFailed("mine", "The device has failed under mine.", "Look at it."),
+        WorkerFault("j1", 0, "The device has failed under mine."),
+    ]
 
 
 def task(index: int) -> FrameTask:
