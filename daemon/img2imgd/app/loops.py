@@ -120,9 +120,10 @@ class DispatchLoop(threading.Thread):
         self._ledger_path = ledger_path
         self._reader = reader
         self._ending = threading.Event()
-        self.pool = WorkerPool(config.engine.backend)
+        self.pool = WorkerPool(config.engine.backend, offline=config.offline)
         self.idle = False
         self.blocked_since: float | None = None
+        self.loading = False
 
     def stop(self) -> None:
         """Ask the loop to end after its step, and the worker with it."""
@@ -141,5 +142,6 @@ class DispatchLoop(threading.Thread):
                 self._ending.wait(_AFTER_A_BUG)
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
+            self.loading = dispatch.loading
         dispatch.stop(_STOP_GRACE)
         ledger.close()

@@ -45,7 +45,8 @@ class _Once:
         self._timeout = timeout
         self._watch = watch
         self._began = time.time()
-        self._stuck_since: float | None = None
+        self._looked = time.monotonic()
+        self._stuck_for = 0.0
         self._jobs: list[JobRow] = []
         self._waiting: list[tuple[str, str, str]] = []
         self._blocked = ""
@@ -80,13 +81,15 @@ class _Once:
         unavailable = [loop.unavailable for loop in self.daemon.inboxes if loop.unavailable]
         dispatch = self.daemon.dispatch
         faulty = dispatch is not None and dispatch.blocked_since is not None
-        if working and not faulty and not unavailable:
-            self._stuck_since = None
-            return False
         now = time.monotonic()
-        if self._stuck_since is None:
-            self._stuck_since = now
-        if now - self._stuck_since < self._timeout:
+        passed, self._looked = now - self._looked, now
+        if working and not faulty and not unavailable:
+            self._stuck_for = 0.0
+            return False
+        # A model that is tried again may be downloading: that time neither counts nor frees.
+        if dispatch is None or not dispatch.loading:
+            self._stuck_for += passed
+        if self._stuck_for < self._timeout:
             return False
         self._blocked = "\n".join(
             unavailable

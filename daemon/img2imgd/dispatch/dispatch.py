@@ -84,6 +84,11 @@ class Dispatch:
         """Since when (monotonic) the environment has not allowed any work, None if it does."""
         return self._faults.since if not self._running else None
 
+    @property
+    def loading(self) -> bool:
+        """True while a model is being loaded, which may mean downloaded."""
+        return self._loading is not None
+
     def recover(self) -> None:
         """Take up what an earlier process left: once at start."""
         for row in self._ledger.jobs_in(JobState.RUNNING):
