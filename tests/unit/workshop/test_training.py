@@ -105,7 +105,7 @@ def test_a_team_adds_up_and_shares_what_each_of_it_holds(tmp_path: Path) -> None
 
 
 ENDLESS = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from tools.demo_model.parallel import run_team
 
@@ -114,6 +114,7 @@ def wait(team, folder):
     time.sleep(600)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
     run_team(2, wait, Path(sys.argv[1]), room=10)
 """
 
