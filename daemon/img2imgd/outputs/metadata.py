@@ -13,7 +13,7 @@ from img2imgd.outputs.xmp import PROGRAM, xmp_packet
 from img2imgd.request import Request, a1111_name, canonical_keys, frame_keys
 
 MAX_RECIPE = 50_000
-"""Characters of a recipe; one that is longer leaves the rest of its job out. A JPEG has room for as
+"""Bytes of a recipe; one that is longer leaves the rest of its job out. A JPEG has room for as
 many, and a sidecar, which is what a recipe becomes, for a few more."""
 
 _MODEL_HASH = 10  # digits that A1111 and CivitAI name a model by
@@ -63,7 +63,7 @@ class Origin:
             libraries=self.libraries,
         )
         text = recipe.to_json()
-        if len(text) > MAX_RECIPE:
+        if len(text.encode()) > MAX_RECIPE:
             text = replace(recipe, job=None).to_json()
         return Tags(self._infotext(frame), xmp_packet(text), alone)
 
