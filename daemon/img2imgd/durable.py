@@ -12,7 +12,6 @@ import errno
 import fcntl
 import filecmp
 import os
-import secrets
 import shutil
 import signal
 import stat
@@ -174,7 +173,7 @@ def write_file(target: Path, data: bytes) -> None:
 
 def _half(target: Path) -> Path:
     """A hidden name beside the target, which itself may have all the 255 bytes a name can."""
-    return target.with_name(f".{secrets.token_hex(8)}.part")
+    return target.with_name(f".{os.urandom(8).hex()}.part")
 
 
 def open_regular(path: Path) -> int:

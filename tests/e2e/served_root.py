@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, read_ledger
+from waiting import wait_until
 
 PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
 
@@ -29,14 +29,6 @@ inboxes:
     pair_wait: {pair_wait}
     orphan_after: {orphan_after}
 {extra}"""
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 40.0) -> None:
-    """Look again and again until ``condition`` holds; fail with ``what`` at the deadline."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        pause(0.03)
 
 
 def pause(seconds: float) -> None:

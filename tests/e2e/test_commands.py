@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from sample_drops import drop
-from served_root import PROGRAM, ServedRoot, wait_until
+from served_root import PROGRAM, ServedRoot
 
 from img2imgd import __version__
+from waiting import wait_until
 
 HEAVY = ("torch", "diffusers", "transformers", "accelerate", "scipy", "numpy", "pydantic", "rich")
 BAD_SIDECAR = """\

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from accounting import gif_duration
 from PIL import Image
-from served_root import PROGRAM, ServedRoot, wait_until
+from served_root import PROGRAM, ServedRoot
+
+from waiting import wait_until
 
 
 @pytest.mark.timeout(290)  # a sweep of 31 frames with 50 steps on a busy machine without a GPU

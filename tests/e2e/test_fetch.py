@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from served_root import PROGRAM, ServedRoot, wait_until
+from served_root import PROGRAM, ServedRoot
 from tiny_model import save_tiny_model
 
 from hub_server import HubServer, digest_of
+from waiting import wait_until
 
 CONFIG = """\
 root: {root}

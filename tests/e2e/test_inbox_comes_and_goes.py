@@ -11,7 +11,9 @@ from pathlib import Path
 
 from accounting import account, assert_nothing_left_over, fingerprints
 from sample_drops import drop
-from served_root import RunningDaemon, ServedRoot, wait_until
+from served_root import RunningDaemon, ServedRoot
+
+from waiting import wait_until
 
 SIDECAR = "prompt: a lake\nsteps: 2\n"
 # The program with a watch that never says anything, as on a full inotify queue.

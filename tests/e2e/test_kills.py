@@ -16,9 +16,10 @@ from accounting import (
     gif_duration,
 )
 from sample_drops import drop, encoded
-from served_root import Process, RunningDaemon, ServedRoot, pause, processes, wait_until
+from served_root import Process, RunningDaemon, ServedRoot, pause, processes
 
 from img2imgd.job import JobState
+from waiting import wait_until
 
 SLOW = {"IMG2IMGD_FAKE_STEP_SECONDS": "0.02"}
 SINGLE = "prompt: a lake\nsteps: 5\nstrength: 1\n"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from sample_drops import drop
-from served_root import ServedRoot, wait_until
+from served_root import ServedRoot
+
+from waiting import wait_until
 
 BROKEN_CONFIG = """\
 root: {root}

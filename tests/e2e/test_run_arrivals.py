@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from accounting import account, assert_nothing_left_over, assert_outputs_whole
 from sample_drops import encoded
-from served_root import ServedRoot, pause, wait_until
+from served_root import ServedRoot, pause
 
 from img2imgd.job import JobState
+from waiting import wait_until
 
 SETTLE = 1.0  # seconds; the writers below pause for half of it and more
 SIDECAR = b"prompt: a lake\nsteps: 4\n"

@@ -11,7 +11,9 @@ import pytest
 from accounting import account, assert_nothing_left_over, fingerprints, gif_duration
 from PIL import Image
 from sample_drops import drop
-from served_root import PROGRAM, ServedRoot, descendants, processes, wait_until
+from served_root import PROGRAM, ServedRoot, descendants, processes
+
+from waiting import wait_until
 
 GRACE = 15.0  # seconds; the daemon gives its worker ten
 SLOW = {"IMG2IMGD_FAKE_STEP_SECONDS": "0.04"}

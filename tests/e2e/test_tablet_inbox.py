@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from PIL import Image
-from served_root import ServedRoot, pause, wait_until
+from served_root import ServedRoot, pause
 
 from img2imgd.job import JobState
+from waiting import wait_until
 
 COLOURS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200)}
 FAINT = "\n    defaults: {prompt: a lake, steps: 10, strength: 0.1}"  # the picture shines through

@@ -12,7 +12,7 @@ from rig import Rig
 
 from hub_server import HubServer
 from img2imgd.config import Config
-from img2imgd.hub import Hub
+from img2imgd.hub.client import Hub
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 

@@ -18,7 +18,9 @@ from img2imgd.engine.protocol import (
     ModelUnavailable,
     RefinerSpec,
 )
-from img2imgd.hub import Hub, HubSource, Wanted, download, plan
+from img2imgd.hub.client import Hub
+from img2imgd.hub.fetching import download, plan
+from img2imgd.hub.source import HubSource, Wanted
 
 FILES = {
     "model_index.json": b'{"unet": ["diffusers", "UNet2DConditionModel"], '

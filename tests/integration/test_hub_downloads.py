@@ -10,18 +10,11 @@ import huggingface_hub
 import pytest
 
 from hub_server import COMMIT, HubServer, digest_of
-from img2imgd.hub import (
-    Hub,
-    HubFault,
-    HubSource,
-    Plan,
-    Wanted,
-    download,
-    local_copy,
-    plan,
-    require_space,
-)
+from img2imgd.hub.client import Hub
+from img2imgd.hub.faults import HubFault
+from img2imgd.hub.fetching import Plan, download, local_copy, plan, require_space
 from img2imgd.hub.partial import part_of
+from img2imgd.hub.source import HubSource, Wanted
 
 MODEL = Wanted(HubSource("them/it"), "pipeline")
 UNET = "unet/diffusion_pytorch_model.safetensors"

@@ -13,9 +13,11 @@ import pytest
 from huggingface_hub import constants
 
 from hub_server import HubServer
-from img2imgd.hub import Hub, HubFault, HubSource, Wanted, download, plan
-from img2imgd.hub.faults import explain
+from img2imgd.hub.client import Hub
+from img2imgd.hub.faults import HubFault, explain
+from img2imgd.hub.fetching import download, plan
 from img2imgd.hub.partial import part_of
+from img2imgd.hub.source import HubSource, Wanted
 
 SOURCE = HubSource("them/it")
 MODEL = Wanted(SOURCE, "pipeline")

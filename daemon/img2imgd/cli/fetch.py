@@ -15,21 +15,13 @@ from img2imgd.document import nearest
 from img2imgd.engine.downloading import sources_of
 from img2imgd.engine.protocol import ModelSpec
 from img2imgd.errors import Exit, UsageError
-from img2imgd.hub import (
-    Advance,
-    Hub,
-    HubFault,
-    ModelSources,
-    Plan,
-    ProgressLines,
-    Wanted,
-    download,
-    followed,
-    hub_source,
-    in_words,
-    plan,
-    require_space,
-)
+from img2imgd.hub.client import Hub
+from img2imgd.hub.faults import HubFault
+from img2imgd.hub.fetching import Plan, download, followed, plan, require_space
+from img2imgd.hub.partial import Advance
+from img2imgd.hub.sizes import in_words
+from img2imgd.hub.source import ModelSources, Wanted, hub_source
+from img2imgd.hub.telling import ProgressLines
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from img2imgd.config.settled import Config
 from img2imgd.document import Document
 from img2imgd.document import Path as KeyPath
 from img2imgd.errors import Problem
-from img2imgd.hub import is_hub_id
+from img2imgd.hub.known import is_hub_id
 
 Part = TypeVar("Part", ModelConfig, LoraConfig, EmbeddingConfig, RefinerConfig)
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
 from img2imgd.document import WRITTEN, Check, Refused, Settings, found
-from img2imgd.hub import PICKLES
+from img2imgd.hub.known import PICKLES
 from img2imgd.request import OutputSettings, SchedulerName
 
 DEMO_MODEL = "demo"

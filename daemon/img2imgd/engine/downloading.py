@@ -10,19 +10,12 @@ import logging
 from pathlib import Path
 
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable, RefinerSpec
-from img2imgd.hub import (
-    Hub,
-    HubFault,
-    ModelSources,
-    ProgressLines,
-    Wanted,
-    download,
-    followed,
-    in_words,
-    local_copy,
-    plan,
-    require_space,
-)
+from img2imgd.hub.client import Hub
+from img2imgd.hub.faults import HubFault
+from img2imgd.hub.fetching import download, followed, local_copy, plan, require_space
+from img2imgd.hub.sizes import in_words
+from img2imgd.hub.source import ModelSources, Wanted
+from img2imgd.hub.telling import ProgressLines
 
 log = logging.getLogger(__name__)
 

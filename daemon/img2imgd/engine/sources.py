@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
-from img2imgd.hub import PICKLES, SAFE
+from img2imgd.hub.known import PICKLES, SAFE
 
 _INDEX = "model_index.json"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterable
 
 SAFE = ".safetensors"
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 """Endings of weight files that can run code when they are opened; refused as a source."""
+
+_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 # stabilityai withdrew Stable Diffusion 2.x in November 2025, runwayml its 1.5 in August 2024. These
 # hold the same weights.
@@ -31,11 +33,18 @@ WELL_KNOWN = (
 )
 
 
+def is_hub_id(text: str) -> bool:
+    """True for ``OWNER/NAME``; a relative path of a folder can look the same."""
+    return _ID.fullmatch(text) is not None and not text.lower().endswith(SAFE)
+
+
 def near(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
     """The candidates that ``name`` may have been meant for, the likeliest first.
 
     Letter case is not looked at, nor, in ``OWNER/NAME``, an owner that differs wholly.
     """
+    import difflib
+
     spelt = {candidate.lower(): candidate for candidate in candidates if candidate != name}
     whole = difflib.get_close_matches(name.lower(), spelt, count, 0.75)
     bare = name.lower().rpartition("/")[2]

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from img2imgd.hub.known import MOVED, SAFE
+from img2imgd.hub.known import MOVED, is_hub_id
 
-_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _URI = re.compile(
     r"hf://(?P<repo>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[^/\s]+))?(?:/(?P<path>[^\s]+?))?/?"
 )
@@ -121,8 +120,3 @@ def hub_source(text: str, revision: str | None = None) -> HubSource | None:
     if text.startswith("hf://"):
         return HubSource(text.removeprefix("hf://"))  # the hub says what is wrong with it
     return HubSource(text, revision) if is_hub_id(text) else None
-
-
-def is_hub_id(text: str) -> bool:
-    """True for ``OWNER/NAME``; a relative path of a folder can look the same."""
-    return _ID.fullmatch(text) is not None and not text.lower().endswith(SAFE)

@@ -21,12 +21,11 @@ from img2imgd.outputs.container import MOST_LOOPS, Container, Head
 from img2imgd.outputs.fitting import SMALLEST, by, limited, shrunk, size_note
 from img2imgd.outputs.gif import GifContainer
 from img2imgd.outputs.labelling import TALLEST, LabelStrip
-from img2imgd.outputs.orders import Animation
+from img2imgd.outputs.orders import FRAME_FORMATS, Animation
 from img2imgd.outputs.timing import shown_order, shown_times, timing_note
 from img2imgd.outputs.webp import WebpContainer
 from img2imgd.request import GifSettings
 
-_FORMATS = ("PNG", "JPEG", "WEBP")
 _SAMPLES = 5  # frames that are packed to estimate the whole
 _ESTIMATES, _ENCODINGS = 3, 3  # at most; an estimate that held needs one encoding
 _BYTES_PER_FRAME = 2000  # at most, beside those of its pixels
@@ -168,7 +167,7 @@ class _Making:
 @contextmanager
 def _opened(path: Path) -> Generator[Image.Image]:
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
+        with Image.open(path, formats=FRAME_FORMATS) as picture:
             yield picture
     except (OSError, SyntaxError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from img2imgd.job import Frame
 from img2imgd.outputs.numbers import print_numbers
 
-_NUMBERS = ("strength", "guidance_scale", "steps", "seed")
+NUMBERS = ("strength", "guidance_scale", "steps", "seed")
+"""What a frame has that is counted, in the order in which it is told."""
 
 
 def captions(frames: Sequence[Frame]) -> tuple[str, ...]:
@@ -17,7 +18,7 @@ def captions(frames: Sequence[Frame]) -> tuple[str, ...]:
         columns.append([frame.words for frame in frames])
     if len({frame.style for frame in frames}) > 1:
         columns.append([frame.style or "no style" for frame in frames])
-    for name in _NUMBERS:
+    for name in NUMBERS:
         values: list[float] = [getattr(frame, name) for frame in frames]
         if len(set(values)) > 1:
             said = name.replace("_", " ")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from img2imgd.outputs.lettering import font
+from img2imgd.outputs.typesetting import clean
 
 _PAPER, _INK = (24, 24, 27), (228, 228, 231)  # dark and light grey, 14:1 (WCAG asks for 4.5:1)
 _SMALLEST, _USUAL, _LARGEST = 9, 12, 48  # pixels an em; less than usual only for long texts
@@ -29,7 +30,7 @@ class LabelStrip:
     def __init__(self, texts: Sequence[str], picture: tuple[int, int]) -> None:
         self.picture = picture
         self._em = min(max(_USUAL, round(max(picture) / 32)), _LARGEST)
-        longest = max(map(_in_one_line, texts), key=self._length, default="")
+        longest = max(map(clean, texts), key=self._length, default="")
         while self._em > _SMALLEST and self._length(longest) > self._room:
             self._em -= 1
         wide = picture[0] >= _NARROWEST
@@ -50,7 +51,7 @@ class LabelStrip:
         frame = Image.new("RGB", self.size, _PAPER)
         frame.paste(picture, (0, 0))
         middle = picture.height + self.height / 2
-        written = self._shortened(_in_one_line(text))
+        written = self._shortened(clean(text))
         ImageDraw.Draw(frame).text(
             (round(self._em * _MARGIN), middle),
             written,
@@ -74,7 +75,3 @@ class LabelStrip:
             kept = max(1, min(kept - 1, int(kept * self._room / length)))
             shown = f"{text[: kept // 2].rstrip()}…{text[kept // 2 - kept :].lstrip()}"
         return shown
-
-
-def _in_one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -10,6 +10,9 @@ from img2imgd.outputs.sheet_plan import SheetPlan
 from img2imgd.request import GifSettings
 from img2imgd.request.outputs import FormatName
 
+FRAME_FORMATS = ("PNG", "JPEG", "WEBP")
+"""What frames are encoded as, by Pillow's names; nothing else is opened as one."""
+
 XMP = "XML:com.adobe.xmp"
 """The keyword of an XMP packet among a file's texts, as PNG names it."""
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from img2imgd.outputs.encode import write_png
 from img2imgd.outputs.lettering import font
+from img2imgd.outputs.orders import FRAME_FORMATS
 from img2imgd.outputs.sheet_fitting import SMALLEST_TILE, lay_out
 from img2imgd.outputs.sheet_layout import Box, Label, Layout
 from img2imgd.outputs.sheet_plan import SheetPlan
@@ -23,7 +24,6 @@ _EDGE = (222, 222, 222)  # around tiles, so that white pictures end somewhere
 _EMPTY = (246, 246, 246)
 _ASCENT = 1.02  # ems over the baseline that letters reach in both fonts, accents included
 _DESCENT = 0.25
-_FORMATS = ("PNG", "JPEG", "WEBP")
 _UNPAINTED = (256, 256)  # the tiles' size when there is no picture at all
 
 
@@ -62,7 +62,7 @@ def _largest_frame(plan: SheetPlan, most: int) -> tuple[int, int]:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path, formats=_FORMATS) as picture:
+    with Image.open(path, formats=FRAME_FORMATS) as picture:
         return picture.size
 
 
@@ -80,7 +80,7 @@ def _paint(layout: Layout) -> Image.Image:
 
 def _paint_frame(paper: Image.Image, place: Box, path: Path) -> None:
     """A frame in the middle of its place, reduced to it if it is larger."""
-    with Image.open(path, formats=_FORMATS) as picture:
+    with Image.open(path, formats=FRAME_FORMATS) as picture:
         share = min(1, place.width / picture.width, place.height / picture.height)
         width, height = (max(1, round(side * share)) for side in picture.size)
         picture.draft("RGB", (2 * width, 2 * height))  # decodes a large JPEG at a half … an eighth

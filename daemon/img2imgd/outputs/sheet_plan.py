@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from img2imgd.job import Frame
+from img2imgd.outputs.captions import NUMBERS
 from img2imgd.outputs.numbers import print_numbers
 from img2imgd.request import Request
 
 PROMPT = "prompt"
-_NUMBERS = ("strength", "guidance_scale", "steps", "seed")
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def plan_sheet(
 
 def _axes(request: Request, frames: Sequence[Frame], prompt: _Varying) -> list[_Varying]:
     """Axes whose product the frames are, outermost first; else one that says everything."""
-    names = dict.fromkeys(("style", "variation", *request.sweep, *_NUMBERS))
+    names = dict.fromkeys(("style", "variation", *request.sweep, *NUMBERS))
     axes = [axis for name in names if len((axis := _varying(name, frames)).labels) > 1]
     if len(prompt.labels) > 1:
         axes = _with_prompts(axes, prompt)
@@ -184,7 +184,7 @@ def _constants(request: Request, frames: Sequence[Frame]) -> list[str]:
     """The settings that all frames share, as people say them."""
     shared = {
         name: str(*axis.labels)
-        for name in _NUMBERS
+        for name in NUMBERS
         if len((axis := _varying(name, frames)).labels) == 1
     }
     if len({frame.seed for frame in frames}) > 1:

@@ -12,7 +12,6 @@ of the choice's brace in it and what is drawn, so that two choices of a text are
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -172,6 +171,8 @@ class _Numbers:
     """Numbers that depend on a seed, a text and what each is for, and on nothing else."""
 
     def __init__(self, seed: int, text: str) -> None:
+        import hashlib  # late: most prompts hold no braces, and most commands draw nothing
+
         self._begun = hashlib.sha256(f"{seed}\0{text}\0".encode("utf-8", "surrogatepass"))
 
     def below(self, limit: int, what: str) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from img2imgd.hub import HubFault, HubSource, Wanted
 from img2imgd.hub.choosing import choose
+from img2imgd.hub.faults import HubFault
+from img2imgd.hub.source import HubSource, Wanted
 
 SD_INDEX = {
     "_class_name": "StableDiffusionPipeline",

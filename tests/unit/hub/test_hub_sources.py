@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from img2imgd.hub import HubSource, ModelSources, ProgressLines, Wanted, hub_source, in_words
 from img2imgd.hub.known import MOVED, WELL_KNOWN, near
+from img2imgd.hub.sizes import in_words
+from img2imgd.hub.source import HubSource, ModelSources, Wanted, hub_source
+from img2imgd.hub.telling import ProgressLines
 
 
 @pytest.mark.parametrize(
@@ -142,3 +146,10 @@ def test_bytes_that_begin_anew_are_taken_back() -> None:
     for count in (800, -800, 100):
         lines(count)
     assert said == ["10 % (100 bytes of 1.0 kB, 10 bytes/s)"]
+
+
+def test_the_settings_load_nothing_that_talks_to_the_hub() -> None:
+    program = "import sys, img2imgd.config; print([m for m in sys.modules if m in sys.argv])"
+    late = ["img2imgd.hub.client", "img2imgd.hub.fetching", "difflib", "huggingface_hub"]
+    told = subprocess.run([sys.executable, "-c", program, *late], capture_output=True, check=True)
+    assert told.stdout.strip() == b"[]"

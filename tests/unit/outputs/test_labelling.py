@@ -49,6 +49,13 @@ def test_any_text_is_written_on_one_line(text: str) -> None:
     assert strip.below(Image.new("RGB", (256, 128)), text).size == strip.size
 
 
+def test_signs_that_turn_the_direction_or_do_not_print_are_left_out() -> None:
+    picture, plain = Image.new("RGB", (256, 128)), "a lake · seed 7"
+    strip = LabelStrip([plain], picture.size)
+    odd = "a\x1b lake\u202e · \u2066seed\t7"
+    assert strip.below(picture, odd).tobytes() == strip.below(picture, plain).tobytes()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (40, 3000), (63, 63)])
 def test_a_picture_too_narrow_for_words_has_no_strip(size: tuple[int, int]) -> None:
     strip, picture = LabelStrip(["strength 0.05"], size), Image.new("RGB", size)

@@ -9,9 +9,8 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.pool import reading
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import PictureInfo, ReaderLimits, SizeRule
+from waiting import wait_until
 
 RULE = SizeRule(64, multiple=8)
 
@@ -51,13 +51,6 @@ def slow(tmp_path: Path) -> Path:
 def chunk(kind: bytes, data: bytes) -> bytes:
     """A chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:
@@ -91,7 +84,7 @@ def kill_while_reading(process: ReaderProcess, slow: Path, number: int) -> list[
     before = busy_seconds(process.pid)
     thread = threading.Thread(target=ask)
     thread.start()
-    wait_until(lambda: busy(process, before))
+    wait_until(lambda: busy(process, before), "the reader is busy")
     os.kill(process.pid, number)
     thread.join(30)
     assert not thread.is_alive()
@@ -265,7 +258,7 @@ def test_a_child_that_died_between_pictures_is_replaced(reader: ReaderProcess, c
     first = reader.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: not alive(first))
+    wait_until(lambda: not alive(first), "the first reader ended")
     assert reader.inspect(cat).width == 96
     assert reader.pid != first
 
@@ -326,7 +319,7 @@ def test_the_child_ends_when_its_parent_is_killed(cat: Path) -> None:
         child = int(parent.stdout.readline())
         assert alive(child)
         parent.kill()
-    wait_until(lambda: not alive(child))
+    wait_until(lambda: not alive(child), "the reader ended with its parent")
 
 
 def test_an_interpreter_that_cannot_start_blames_the_environment(

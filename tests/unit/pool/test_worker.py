@@ -31,6 +31,7 @@ from img2imgd.pool.messages import (
     WorkerFault,
 )
 from img2imgd.pool.supervision import WorkerPool
+from waiting import wait_until
 
 DEADLINE = 30.0
 MODEL = ModelSpec("demo", "demo")
@@ -78,13 +79,6 @@ def until(pool: WorkerPool, wanted: Callable[[PoolEvent], bool]) -> list[PoolEve
 
 def last(pool: WorkerPool, kind: type[PoolEvent]) -> PoolEvent:
     return until(pool, lambda event: isinstance(event, kind))[-1]
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
@@ -385,7 +379,7 @@ def test_the_worker_dies_in_the_middle_of_a_step_when_its_supervisor_is_killed(
         worker = int(supervisor.stdout.readline())
         assert not gone(worker)
         supervisor.kill()
-    wait_for(lambda: gone(worker), f"worker {worker} outlived its supervisor")
+    wait_until(lambda: gone(worker), f"worker {worker} outlived its supervisor")
 
 
 def test_a_worker_that_cannot_be_started_is_reported_not_raised(pool: WorkerPool) -> None:

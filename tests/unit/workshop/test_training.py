@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
@@ -36,6 +34,8 @@ from tools.demo_model.train_unet import (
     weights,
 )
 from tools.demo_model.training import Plan, Training
+
+from waiting import wait_until
 
 
 def kept() -> torch.Tensor:
@@ -119,13 +119,6 @@ if __name__ == "__main__":
 """
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 100) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT], ids=["terminated", "ctrl-c"])
 def test_the_processes_of_a_team_end_with_it(tmp_path: Path, end: signal.Signals) -> None:
     script, told = tmp_path / "endless.py", tmp_path / "told"
@@ -133,11 +126,19 @@ def test_the_processes_of_a_team_end_with_it(tmp_path: Path, end: signal.Signals
     told.mkdir()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, script, told], env=environment) as leader:
-        wait_until(lambda: len([path for path in told.iterdir() if path.read_text()]) == 2)
+        wait_until(
+            lambda: len([path for path in told.iterdir() if path.read_text()]) == 2,
+            "both processes told who they are",
+            seconds=100,
+        )
         leader.send_signal(end)
         leader.wait(30)
     pids = [int(path.read_text()) for path in told.iterdir()]
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    wait_until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids),
+        f"processes {pids} ended",
+        seconds=100,
+    )
 
 
 MEMBERS = 4
