@@ -43,6 +43,19 @@ def test_a_killed_daemon_holds_nothing(root: ServedRoot) -> None:
     assert root.start().stop() == 0
 
 
+def test_a_daemon_of_another_host_is_refused_until_its_heart_has_stopped(root: ServedRoot) -> None:
+    spool = root.inbox / ".img2imgd"
+    spool.mkdir(parents=True)
+    lock = spool / "lock"
+    lock.write_text("pid 99 on studio machine 0011223344556677 boot b token t\n")
+    refused = root.command("run", "-c", root.config, timeout=20)
+    assert refused.returncode == 4
+    assert f"{root.inbox} is held by another img2imgd (pid 99 on studio)" in refused.stderr
+    assert "If that host is gone, this can start in" in refused.stderr
+    os.utime(lock, (1, 1))
+    assert root.start().stop() == 0
+
+
 def test_another_config_that_shares_only_the_inbox_is_refused(
     root: ServedRoot, tmp_path: Path
 ) -> None:

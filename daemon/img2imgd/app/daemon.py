@@ -16,6 +16,7 @@ from types import FrameType
 
 from img2imgd import __version__
 from img2imgd.app import folders
+from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop
 from img2imgd.config import Config
 from img2imgd.errors import Img2imgdError
@@ -45,17 +46,20 @@ class Daemon:
             HeldByAnother, EnvironmentFault: before anything was started.
         """
         folders.make_all(self.config)
-        with folders.held(self.config) as locks, self._signals():
+        with held(self.config) as locks, self._signals():
             ledger = open_ledger(self.ledger_path)
             self._introduce(ledger)
+            heartbeat = Heartbeat(locks.values())
+            heartbeat.start()
             try:
                 self._start(locks)
                 while not self._asked_to_stop.wait(seconds):
-                    self._check_alive()
+                    self._check_alive(heartbeat)
                     if tick is not None and tick(ledger):
                         break
             finally:
                 self._stop()
+                heartbeat.stop()
                 ledger.set_facts(pid="", waits_for="")
                 ledger.close()
 
@@ -77,7 +81,7 @@ class Daemon:
         for note in self.config.notes:
             log.info("%s", note)
 
-    def _start(self, locks: Mapping[Path, folders.FolderLock]) -> None:
+    def _start(self, locks: Mapping[Path, FolderLock]) -> None:
         limits = self.config.limits
         reader = ReaderProcess(
             ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)
@@ -101,8 +105,10 @@ class Daemon:
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
 
-    def _check_alive(self) -> None:
+    def _check_alive(self, heartbeat: Heartbeat) -> None:
         """A part that has ended unasked ends the daemon: who started it can start it again."""
+        if heartbeat.lost is not None:
+            raise heartbeat.lost
         for loop in (*self.inboxes, *filter(None, [self.dispatch])):
             if not loop.is_alive():
                 raise Img2imgdError(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from img2imgd.app.folders import FolderLock
+from img2imgd.app.holding import FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
 from img2imgd.errors import EnvironmentFault, HeldByAnother
