@@ -88,6 +88,10 @@ class EnvironmentFault(Img2imgdError):
     exit_code = Exit.ENVIRONMENT
 
 
+class LedgerDamaged(Img2imgdError):
+    """The ledger's file is not what SQLite wrote; the daemon ends, its next start mends that."""
+
+
 class HeldByAnother(Img2imgdError):
     """Another daemon holds one of the folders."""
 

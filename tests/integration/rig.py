@@ -56,6 +56,13 @@ class Rig:
         self.close()
         self.start()
 
+    def lose_ledger(self) -> None:
+        """The process is gone, and the ledger's file with it."""
+        self.close()
+        for path in self.config.state.iterdir():
+            path.unlink()
+        self.start()
+
     def open(self) -> Ledger:
         """A connection to the ledger that is closed at the end of the test."""
         ledger = open_ledger(self.config.state / "ledger.sqlite")

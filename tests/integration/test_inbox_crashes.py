@@ -144,10 +144,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_spool(rig: Rig) -> None:
     rig.picture("dog.png")
     rig.drop("dog.yaml")
     before = {job.id: job.spec for job in rig.claim()}
-    rig.close()
-    for path in rig.config.state.iterdir():
-        path.unlink()
-    rig.start()
+    rig.lose_ledger()
     rig.look()
     assert {job.id: job.spec for job in rig.jobs()} == before
     assert {job.state for job in rig.jobs()} == {JobState.QUEUED}
@@ -164,10 +161,7 @@ def test_names_of_a_rebuilt_ledger_are_not_given_to_others(rig: Rig) -> None:
     rig.picture("cat.png")
     rig.drop("cat.yaml")
     rig.claim()
-    rig.close()
-    for path in rig.config.state.iterdir():
-        path.unlink()
-    rig.start()
+    rig.lose_ledger()
     rig.look()
     rig.picture("cat.png", grey=20)
     rig.drop("cat.yaml")
@@ -194,10 +188,7 @@ def test_a_keeping_inbox_counts_what_lies_there_as_served_after_a_lost_ledger(
     rig.drop("cat.yaml")
     rig.claim()
     rig.serve()
-    rig.close()
-    for path in rig.config.state.iterdir():
-        path.unlink()
-    rig.start()
+    rig.lose_ledger()
     rig.claim()
     assert rig.jobs() == []
     rig.picture("cat.png", grey=33)

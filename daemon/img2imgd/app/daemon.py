@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -19,8 +20,8 @@ from img2imgd.app import folders
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop
 from img2imgd.config import Config
-from img2imgd.errors import Img2imgdError
-from img2imgd.ledger import Ledger, open_ledger
+from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
+from img2imgd.ledger import Ledger, open_ledger, set_aside_damaged
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 
@@ -47,7 +48,7 @@ class Daemon:
         """
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
-            ledger = open_ledger(self.ledger_path)
+            ledger = self._open_ledger()
             self._introduce(ledger)
             heartbeat = Heartbeat(locks.values())
             heartbeat.start()
@@ -60,7 +61,8 @@ class Daemon:
             finally:
                 self._stop()
                 heartbeat.stop()
-                ledger.set_facts(pid="", waits_for="")
+                with contextlib.suppress(EnvironmentFault, LedgerDamaged):
+                    ledger.set_facts(pid="", waits_for="")
                 ledger.close()
 
     def stop(self) -> None:
@@ -71,6 +73,15 @@ class Daemon:
     def ledger_path(self) -> Path:
         """Where the ledger lies."""
         return self.config.state / "ledger.sqlite"
+
+    def _open_ledger(self) -> Ledger:
+        damaged = set_aside_damaged(self.ledger_path)
+        if damaged is not None:
+            log.error(
+                "the ledger is damaged (%s): set aside as %s, and rebuilt from the folders",
+                *damaged,
+            )  # fmt: skip
+        return open_ledger(self.ledger_path)
 
     def _introduce(self, ledger: Ledger) -> None:
         known = ledger.facts().get("ledger_id") or secrets.token_hex(8)
@@ -110,6 +121,8 @@ class Daemon:
         if heartbeat.lost is not None:
             raise heartbeat.lost
         for loop in (*self.inboxes, *filter(None, [self.dispatch])):
+            if loop.failure is not None:
+                raise loop.failure
             if not loop.is_alive():
                 raise Img2imgdError(
                     f"A part of img2imgd has ended ({loop.name}); the log says why."

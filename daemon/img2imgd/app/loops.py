@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from img2imgd.app.holding import FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
-from img2imgd.errors import EnvironmentFault, HeldByAnother
+from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import open_ledger
 from img2imgd.pool.reading import ReaderProcess
@@ -49,6 +50,7 @@ class InboxLoop(threading.Thread):
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._watch: Watch | None = None
+        self.failure: LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
         self.unavailable = ""
@@ -65,7 +67,11 @@ class InboxLoop(threading.Thread):
         while not self._ending.is_set():
             self._wake.clear()
             began = time.monotonic()
-            delay = self._step(inbox)
+            try:
+                delay = self._step(inbox)
+            except LedgerDamaged as damage:
+                self.failure = damage
+                break
             self._claimed()
             took = time.monotonic() - began
             # A burst of events is one scan, and scanning never takes more than a third of a core.
@@ -84,6 +90,8 @@ class InboxLoop(threading.Thread):
                 log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
             self.unavailable = str(fault)
             return self._inbox.rescan
+        except LedgerDamaged:
+            raise
         except Exception:
             log.exception("inbox %s: a scan failed", self._inbox.path)
             return _AFTER_A_BUG
@@ -121,6 +129,7 @@ class DispatchLoop(threading.Thread):
         self._reader = reader
         self._ending = threading.Event()
         self.pool = WorkerPool(config.engine.backend, offline=config.offline)
+        self.failure: LedgerDamaged | None = None
         self.idle = False
         self.blocked_since: float | None = None
         self.loading = False
@@ -137,11 +146,16 @@ class DispatchLoop(threading.Thread):
         while not self._ending.is_set():
             try:
                 dispatch.step(_DISPATCH_SECONDS)
+            except LedgerDamaged as damage:
+                self.failure = damage
+                break
             except Exception:
                 log.exception("a dispatcher's step failed")
                 self._ending.wait(_AFTER_A_BUG)
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
             self.loading = dispatch.loading
-        dispatch.stop(_STOP_GRACE)
+        # What cannot be written now is found out at the next start.
+        with contextlib.suppress(EnvironmentFault, LedgerDamaged):
+            dispatch.stop(_STOP_GRACE)
         ledger.close()

@@ -1,7 +1,8 @@
 """The end of a job: its inputs go to done or failed under free names, with a reason file.
 
 The names are committed to the ledger before anything moves, so that a crash in the middle is
-finished by doing the rest. ``~2`` before the extension is given to all files of a job alike.
+finished by doing the rest; and written to the spool, where a ledger that is new finds them. ``~2``
+before the extension is given to all files of a job alike.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from img2imgd import durable
 from img2imgd.config import Config
 from img2imgd.errors import shown
 from img2imgd.job import JobState
-from img2imgd.ledger import ArchivePlan, JobRow, JobSpec, Ledger
+from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, Ledger
 from img2imgd.outputs.names import numbered
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.outputs.staging import STAGING, Staging
@@ -40,13 +41,21 @@ class Archive:
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
 
     def finish(self, row: JobRow) -> None:
-        """Move the inputs of an ended job, as far as they have not been moved yet."""
+        """Move the inputs of an ended job, as far as they have not been moved yet.
+
+        Of an inbox that is away, they move when it is back.
+        """
+        spool = Path(row.spec.inbox) / STAGING / row.id
+        if not spool.parent.is_dir():
+            return
         plan = row.archive
         if plan is None:  # refused at claim: the plan is made now, and committed like any other
             plan = self._plan(row.spec, row.state)
             self._ledger.set_archive(row.id, plan, row.state, row.reason)
         folder = Path(plan.folder)
-        spool = Path(row.spec.inbox) / STAGING / row.id
+        if spool.is_dir():
+            ended = EndedJob(row.state, row.reason, row.published, plan)
+            durable.write_file(spool / ENDED_FILE, ended.to_json().encode("ascii"))
         if plan.reason:
             durable.make_folders(folder)
             advice = _AGAIN if row.spec.mode == "move" else ""
@@ -59,10 +68,10 @@ class Archive:
         }
         if names != plan.names:
             self._ledger.set_archive(row.id, replace(plan, names=names), row.state, row.reason)
-        shutil.rmtree(spool, ignore_errors=True)
-        Staging(self._config.outbox, row.id).discard()
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle, row)
+        Staging(self._config.outbox, row.id).discard()
+        shutil.rmtree(spool, ignore_errors=True)
         self._ledger.set_archived(row.id)
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:

@@ -22,7 +22,7 @@ from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.starting import Starting
 from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.engine.protocol import FrameRefused, ModelInfo, StepDone
-from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.pool.messages import (
@@ -63,7 +63,7 @@ class Dispatch:
         self._reader = reader
         self._archive = Archive(config, ledger)
         self._starting = Starting(config, ledger, reader)
-        self._publishing = Publishing(ledger, pool, self._archive)
+        self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
         self._running: dict[str, RunningJob] = {}
         self._loading: str | None = None
         self._faults = Faults(ledger)
@@ -240,7 +240,7 @@ class Dispatch:
         """The edge around one job: what goes wrong inside it fails it and no other."""
         try:
             return act()
-        except EnvironmentFault:
+        except (EnvironmentFault, LedgerDamaged):
             raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
@@ -251,6 +251,9 @@ class Dispatch:
 
     def _start(self, row: JobRow) -> bool:
         """Start one job; False when no further one may be started before something happens."""
+        if self._publishing.was_begun(row):
+            self._resume(row)
+            return True
         request = row.spec.asked
         if request.model not in self._config.models:
             reason = f"The config has no model {request.model} any more."
@@ -298,8 +301,12 @@ class Dispatch:
             self._faults.succeeded()
 
     def _resume(self, row: JobRow) -> None:
-        frames = self._ledger.frames(row.id)
-        self._publishing.publish(RunningJob.resume(row, self._config.outbox, frames))
+        job = RunningJob.resume(row, self._config.outbox, self._ledger.frames(row.id))
+        if self._publishing.can_go_on(job):
+            self._publishing.publish(job)
+        else:
+            log.warning("job %s: what was painted of it is gone, it is painted again", row.id)
+            self._ledger.set_state(row.id, JobState.QUEUED)
 
     def _end(self, row: JobRow, state: JobState, reason: str) -> None:
         self._pool.cancel(row.id)
@@ -313,7 +320,7 @@ class Dispatch:
                 continue
             try:
                 self._archive.finish(row)
-            except EnvironmentFault:
+            except (EnvironmentFault, LedgerDamaged):
                 raise
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from pathlib import Path
 
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.assemblies import next_assembly
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
-from img2imgd.ledger import Ledger
+from img2imgd.ledger import JobRow, Ledger
+from img2imgd.outputs.staging import Staging
 from img2imgd.pool.messages import Assembly
 from img2imgd.pool.supervision import WorkerPool
 
@@ -21,7 +24,8 @@ _NOT_THERE = "Mount it again; what is painted waits there."
 class Publishing:
     """Brings jobs whose frames are painted to their end."""
 
-    def __init__(self, ledger: Ledger, pool: WorkerPool, archive: Archive) -> None:
+    def __init__(self, outbox: Path, ledger: Ledger, pool: WorkerPool, archive: Archive) -> None:
+        self._outbox = outbox
         self._ledger = ledger
         self._pool = pool
         self._archive = archive
@@ -43,13 +47,31 @@ class Publishing:
         self.publish(job)
         return True
 
+    def was_begun(self, row: JobRow) -> bool:
+        """True of a job that was being published when its ledger was lost."""
+        return bool(Staging(self._outbox, row.id).announced)
+
+    def can_go_on(self, job: RunningJob) -> bool:
+        """False when a job's outputs are neither staged nor were published.
+
+        Raises:
+            EnvironmentFault: the outbox is gone; nothing can be told.
+        """
+        if not job.staging.available:
+            raise EnvironmentFault(f"The outbox {job.staging.outbox} is not there.", _NOT_THERE)
+        return job.staging.is_staged(job.outputs.name) or bool(job.staging.announced)
+
     def publish(self, job: RunningJob) -> None:
-        """One rename into the outbox; a name that is staged no more was published before."""
+        """One rename into the outbox; a name that is staged no more was published before.
+
+        The name is announced before it, so that this is known whatever becomes of the ledger.
+        """
         if not job.staging.available:
             raise EnvironmentFault(f"The outbox {job.staging.outbox} is not there.", _NOT_THERE)
         if job.staging.is_staged(job.outputs.name):
-            self._rename_into_outbox(job)
-        published = job.published or _below(job.outputs.folder, job.outputs.name)
+            published = self._rename_into_outbox(job)
+        else:
+            published = job.staging.announced
         self._ledger.set_published(job.id, published)
         log.info("job %s published %s", job.id, published)
         reason = "\n".join([*job.notes, *job.row.spec.notes, *_partly(job.refused)])
@@ -72,19 +94,14 @@ class Publishing:
             for index, state in states.items():
                 self._ledger.set_frame(job.id, index, state, job.refused.get(index, ""))
 
-    def _rename_into_outbox(self, job: RunningJob) -> None:
+    def _rename_into_outbox(self, job: RunningJob) -> str:
         """Publish under the reserved name, or the next one where a foreign file has taken it."""
         staged, folder = job.outputs.name, job.outputs.folder
         while True:
             name = job.staging.free_name(staged, folder)
-            job.published = _below(folder, name)
-            if name != staged:  # committed first, so that a crash after the rename knows the name
-                self._ledger.set_published(job.id, job.published)
-            try:
-                job.staging.publish(staged, name, folder)
-            except FileExistsError:
-                continue
-            return
+            job.staging.announce(_below(folder, name))
+            with contextlib.suppress(FileExistsError):  # taken since it was looked for
+                return job.staging.publish(staged, name, folder)
 
 
 def _below(folder: str, name: str) -> str:

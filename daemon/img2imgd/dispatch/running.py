@@ -49,7 +49,6 @@ class RunningJob:
     given_up: set[Path] = field(default_factory=lambda: set[Path]())
     deaths: Counter[Path] = field(default_factory=lambda: Counter[Path]())
     assembled: bool = False
-    published: str = ""
 
     @classmethod
     def begin(cls, row: JobRow, outbox: Path, painting: Painting) -> RunningJob:
@@ -70,7 +69,6 @@ class RunningJob:
     def resume(cls, row: JobRow, outbox: Path, frames: Sequence[FrameRow]) -> RunningJob:
         """Take up a job that was being published: nothing is to be painted, or made, any more."""
         job = cls._of(row, outbox)
-        job.published = row.published
         job.refused = {f.index: f.reason for f in frames if f.state is FrameState.FAILED}
         return job
 

@@ -19,8 +19,9 @@ from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.job import JobState, new_job_id, plan_frames
-from img2imgd.ledger import BundleRow, FileEntry, JobSpec, Ledger, Outputs
+from img2imgd.ledger import JOB_FILE, BundleRow, FileEntry, JobSpec, Ledger, Outputs
 from img2imgd.outputs.names import first_free, folder_name, frame_names, numbered
+from img2imgd.outputs.staging import Staging
 from img2imgd.pairing.kinds import fold, split_suffix
 from img2imgd.request import Request
 from img2imgd.settle import Signature
@@ -131,6 +132,11 @@ class Claims:
                 self._enter(spec)
         return True
 
+    def clear(self, job: str) -> None:
+        """Remove the folders of a job that has no inputs any more."""
+        Staging(self._config.outbox, job).discard()
+        shutil.rmtree(self.spool / job)
+
     def reserve_again(self, spec: JobSpec) -> None:
         """Take the names of a job that a new ledger does not know yet."""
         if spec.outputs is not None:
@@ -175,7 +181,7 @@ class Claims:
             error=drop.error, notes=drop.notes, bundle=bundle, digest=drop.digest,
         )  # fmt: skip
         durable.make_folders(self.spool / job / "in")
-        durable.write_file(self.spool / job / "job.json", spec.to_json().encode("ascii"))
+        durable.write_file(self.spool / job / JOB_FILE, spec.to_json().encode("ascii"))
         frames = plan_frames(drop.request) if drop.request else ()
         self._ledger.add_job(
             spec, JobState.CLAIMING, [(frame.index, frame.effective_steps) for frame in frames]

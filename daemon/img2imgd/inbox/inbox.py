@@ -11,7 +11,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
-from img2imgd.errors import EnvironmentFault
+from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
 from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.drops import Drops, FolderDefaults
@@ -151,7 +151,7 @@ class Inbox:
             waits = self._acts.act(decision, folder, defaults)
         except FileNotFoundError:
             return []  # taken away under our hands; the next scan knows
-        except EnvironmentFault:
+        except (EnvironmentFault, LedgerDamaged):
             raise
         except Exception as error:
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)

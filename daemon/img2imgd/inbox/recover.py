@@ -7,15 +7,18 @@ import os
 import shutil
 from collections import defaultdict
 from pathlib import Path
+from typing import TypeVar
 
 from img2imgd import durable
 from img2imgd.errors import DocumentError
 from img2imgd.inbox.claim import BUNDLE, Claims, put_back
 from img2imgd.job import JobState, plan_frames
-from img2imgd.ledger import BundleRow, JobSpec, Ledger
+from img2imgd.ledger import ENDED_FILE, JOB_FILE, BundleRow, EndedJob, JobSpec, Ledger
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T", JobSpec, EndedJob)
 
 
 def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
@@ -46,14 +49,23 @@ def _together(ledger: Ledger, inbox: Path) -> list[list[JobSpec]]:
 
 
 def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
-    """Take up spool folders that the ledger does not know: it is new, or a claim died early."""
+    """Take up spool folders that the ledger does not know: it is new, or a claim died early.
+
+    And those it takes for archived: their disk was away while it thought so.
+    """
     if not claims.spool.is_dir():
         return
     folders = sorted(path for path in claims.spool.iterdir() if path.is_dir())
     bundles = [path for path in folders if path.name.endswith(BUNDLE)]
     for folder in folders:
-        if folder not in bundles and ledger.job(folder.name) is None:
+        if folder in bundles:
+            continue
+        row = ledger.job(folder.name)
+        if row is None:
             _adopt(folder, inbox, claims, ledger)
+        elif row.archived and _has_inputs(folder):
+            log.warning("job %s: inputs of it were left in the spool; they are archived", row.id)
+            ledger.set_unarchived(row.id)
     known = {bundle.id for bundle in ledger.open_bundles()}
     for folder in bundles:
         if folder.name not in known:
@@ -61,22 +73,38 @@ def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
 
 
 def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
-    inputs = folder / "in"
-    if not inputs.is_dir() or not any(inputs.iterdir()):
-        shutil.rmtree(folder)  # the claim died before it took anything
+    spec, ended = _read(folder, JOB_FILE, JobSpec), _read(folder, ENDED_FILE, EndedJob)
+    bundle = claims.spool / spec.bundle if spec and ended and spec.bundle else None
+    if not _has_inputs(folder) and not (bundle and bundle.is_dir()):
+        claims.clear(folder.name)  # the claim died before it took anything, or all was archived
         return
-    try:
-        spec = JobSpec.from_json((folder / "job.json").read_text("ascii"))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, DocumentError):
-        log.warning("%s is not readable; its files go back to the inbox", folder / "job.json")
-        put_back([(stray, inbox / stray.name) for stray in inputs.iterdir()])
+    if spec is None:
+        log.warning("%s is not readable; its files go back to the inbox", folder / JOB_FILE)
+        put_back([(stray, inbox / stray.name) for stray in (folder / "in").iterdir()])
         shutil.rmtree(folder)
+        return
+    if ended is not None:
+        log.info("job %s found in the spool, %s: its inputs are archived", spec.id, ended.state)
+        ledger.add_ended(spec, ended)
         return
     log.info("job %s found in the spool, unknown to the ledger: taken up again", spec.id)
     frames = plan_frames(spec.request) if spec.request else ()
     with ledger.transaction():
         claims.reserve_again(spec)
         ledger.add_job(spec, JobState.CLAIMING, [(f.index, f.effective_steps) for f in frames])
+
+
+def _read(folder: Path, name: str, kind: type[T]) -> T | None:
+    """What a file of a spool folder says; None where it is not there or cannot be read."""
+    try:
+        return kind.from_json((folder / name).read_text("ascii"))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, DocumentError):
+        return None
+
+
+def _has_inputs(folder: Path) -> bool:
+    inputs = folder / "in"
+    return inputs.is_dir() and any(inputs.iterdir())
 
 
 def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:

@@ -1,8 +1,12 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
+from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.rows import (
+    ENDED_FILE,
+    JOB_FILE,
     ArchivePlan,
     BundleRow,
+    EndedJob,
     FileEntry,
     FrameRow,
     JobRow,
@@ -12,8 +16,11 @@ from img2imgd.ledger.rows import (
 from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
 
 __all__ = [
+    "ENDED_FILE",
+    "JOB_FILE",
     "ArchivePlan",
     "BundleRow",
+    "EndedJob",
     "FileEntry",
     "FrameRow",
     "JobRow",
@@ -22,4 +29,5 @@ __all__ = [
     "Outputs",
     "open_ledger",
     "read_ledger",
+    "set_aside_damaged",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from img2imgd.job import ENDED, FrameState, JobState
 from img2imgd.ledger.connection import Transactions
-from img2imgd.ledger.rows import ArchivePlan, JobRow, JobSpec, as_text, stem_of
+from img2imgd.ledger.rows import ArchivePlan, EndedJob, JobRow, JobSpec, as_text, stem_of
 
 _ENDED = tuple(state.value for state in ENDED)
 
@@ -85,6 +85,18 @@ class Jobs(Transactions):
             self.set_state(job, state, reason)
             self.sql.execute("UPDATE jobs SET archive=? WHERE id=?", (plan.to_json(), job))
 
+    def add_ended(self, spec: JobSpec, ended: EndedJob) -> None:
+        """Record a job that had ended under a ledger that is no more; its inputs still move."""
+        with self.transaction():
+            self.add_job(spec, ended.state)
+            self.set_archive(spec.id, ended.archive, ended.state, ended.reason)
+            self.sql.execute("UPDATE jobs SET published=? WHERE id=?", (ended.published, spec.id))
+
+    def set_unarchived(self, job: str) -> None:
+        """Inputs of the job were found in the spool after all: the rest of its plan is due."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET archived=0 WHERE id=?", (job,))
+
     def set_archived(self, job: str) -> None:
         """All inputs of the job are in done or failed; its spool folder is gone."""
         with self.transaction():
@@ -95,8 +107,8 @@ class Jobs(Transactions):
         """One more attempt failed; returns how many that makes."""
         with self.transaction():
             self.sql.execute("UPDATE jobs SET attempts=attempts+1 WHERE id=?", (job,))
-        row = self.sql.execute("SELECT attempts FROM jobs WHERE id=?", (job,)).fetchone()
-        return int(row[0])
+        [(attempts,)] = self.read("SELECT attempts FROM jobs WHERE id=?", (job,))
+        return int(attempts)
 
     def clear_attempts(self, job: str) -> None:
         """The job got on since its last crash: only crashes in a row count."""
@@ -164,12 +176,12 @@ class Jobs(Transactions):
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        return dict(self.sql.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
+        return dict(tuple(r) for r in self.read("SELECT state, count(*) FROM jobs GROUP BY state"))
 
     def _jobs(
         self, where: str, values: Sequence[Any], order: str = "rowid", limit: int = -1
     ) -> list[JobRow]:
-        rows = self.sql.execute(
+        rows = self.read(
             f"SELECT * FROM jobs WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
             (*values, limit),
         )

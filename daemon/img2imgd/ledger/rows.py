@@ -10,6 +10,9 @@ from typing import Any, Literal
 from img2imgd.job import FrameState, JobState
 from img2imgd.request import Request
 
+JOB_FILE = "job.json"  # in a job's spool folder: its JobSpec
+ENDED_FILE = "ended.json"  # beside it, once the job has ended: an EndedJob
+
 
 @dataclass(frozen=True)
 class FileEntry:
@@ -131,6 +134,34 @@ class ArchivePlan:
     def from_json(cls, text: str) -> ArchivePlan:
         """The inverse of :meth:`to_json`."""
         return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class EndedJob:
+    """How a job ended, as a file of its spool folder says while its inputs move.
+
+    A ledger that is new learns from it that nothing is to be painted any more.
+    """
+
+    state: JobState
+    reason: str
+    published: str
+    archive: ArchivePlan
+
+    def to_json(self) -> str:
+        """JSON in ASCII."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> EndedJob:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError, KeyError, TypeError: the text is no such file.
+        """
+        plain = json.loads(text)
+        plan = ArchivePlan(**plain["archive"])
+        return cls(JobState(plain["state"]), plain["reason"], plain["published"], plan)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class Ledger(Jobs):
 
     def frames(self, job: str) -> list[FrameRow]:
         """A job's frames in order."""
-        rows = self.sql.execute("SELECT * FROM frames WHERE job=? ORDER BY idx", (job,))
+        rows = self.read("SELECT * FROM frames WHERE job=? ORDER BY idx", (job,))
         return [
             FrameRow(
                 row["job"], row["idx"], FrameState(row["state"]), row["step"], row["steps"],
@@ -125,7 +125,7 @@ class Ledger(Jobs):
 
     def open_bundles(self) -> list[BundleRow]:
         """Bundles whose sidecar is still in the spool."""
-        rows = self.sql.execute("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
+        rows = self.read("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
         return [
             BundleRow(
                 r["id"], r["inbox"], os.fsdecode(r["rel"]), os.fsdecode(r["name"]), r["inode"]
@@ -139,10 +139,10 @@ class Ledger(Jobs):
 
     def served(self, inbox: str, rel: str) -> str | None:
         """The digest of the content last served for a path in keep mode."""
-        row = self.sql.execute(
+        rows = self.read(
             "SELECT digest FROM served WHERE inbox=? AND rel=?", (inbox, os.fsencode(rel))
-        ).fetchone()
-        return row[0] if row else None
+        )
+        return rows[0]["digest"] if rows else None
 
     def set_served(self, inbox: str, rel: str, digest: str) -> None:
         """Remember the content that is being served for a path."""
@@ -164,7 +164,7 @@ class Ledger(Jobs):
 
     def waiting(self) -> list[tuple[str, str, str]]:
         """(inbox, path, why) of every file that is not claimed yet."""
-        rows = self.sql.execute("SELECT * FROM waiting ORDER BY inbox, rel")
+        rows = self.read("SELECT * FROM waiting ORDER BY inbox, rel")
         return [(row["inbox"], os.fsdecode(row["rel"]), row["why"]) for row in rows]
 
     def set_facts(self, **facts: str) -> None:
@@ -180,4 +180,4 @@ class Ledger(Jobs):
 
     def facts(self) -> dict[str, str]:
         """All facts of the daemon itself."""
-        return dict(self.sql.execute("SELECT key, value FROM facts").fetchall())
+        return dict(tuple(row) for row in self.read("SELECT key, value FROM facts"))

@@ -15,6 +15,7 @@ from img2imgd import durable
 from img2imgd.outputs.names import first_free
 
 STAGING = ".img2imgd"
+_PUBLISHED_AS = ".published-as"
 
 
 class Staging:
@@ -46,6 +47,21 @@ class Staging:
     def is_staged(self, name: str) -> bool:
         """True while the job's file or folder has not been published."""
         return os.path.lexists(self.folder / name)
+
+    def announce(self, path: str) -> None:
+        """Note durably the path below the outbox that is about to be published.
+
+        With it, what is staged no more is known to be published, also by a ledger that is new.
+        """
+        durable.write_file(self.folder / _PUBLISHED_AS, os.fsencode(path))
+
+    @property
+    def announced(self) -> str:
+        """The path that was announced last, empty when publishing has not begun."""
+        try:
+            return os.fsdecode((self.folder / _PUBLISHED_AS).read_bytes())
+        except FileNotFoundError:
+            return ""
 
     def free_name(self, name: str, folder: str) -> str:
         """``name``, or the next free one if a foreign file has taken it in the outbox."""
