@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import filecmp
+import hashlib
 import os
 import shutil
 import signal
@@ -24,6 +25,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 # What renameat2(RENAME_NOREPLACE) answers where the filesystem does not know the flag.
 _FLAG_UNKNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _LINK_UNKNOWN = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+MTIME_GRAIN_NS = 2_000_000_000  # of FAT, the coarsest
 
 # Faults that blame the machine, not the file: work pauses and resumes by itself.
 ENVIRONMENT_ERRNOS = frozenset(
@@ -99,9 +102,10 @@ def _rename_new_without_flag(source: Path, target: Path) -> None:
 
 
 def move_new(source: Path, target: Path) -> None:
-    """Move a file durably, replacing nothing; across filesystems by copy, fsync, rename, unlink.
+    """Move a file durably, replacing nothing; across filesystems by copy, fsync, compare, unlink.
 
-    The folder of the target must exist. At every instant one whole copy stands.
+    The folder of the target must exist. At every instant one whole copy stands, and a move that was
+    cut short is finished by repeating it.
     """
     try:
         rename_new(source, target)
@@ -114,22 +118,83 @@ def move_new(source: Path, target: Path) -> None:
 
 
 def _move_across(source: Path, target: Path) -> None:
-    if source.is_symlink():
-        target.symlink_to(source.readlink())
-    elif not _is_copy(source, target):
-        copy_new(source, target)
+    """The copy has a second name until the source is gone: so a repetition knows it for its own.
+
+    The content alone would not tell: somebody may have put an equal file there.
+    """
+    part = target.with_name(_part_of(source))
+    if not (same_file(part, target) or (not part.exists() and _is_old_copy(source, target))):
+        part.unlink(missing_ok=True)
+        copy_across(source, part)
+        try:
+            os.link(part, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _LINK_UNKNOWN:
+                part.unlink()
+                raise
+            rename_new(part, target)
+        fsync_path(target.parent)
     source.unlink()
+    fsync_path(source.parent)
+    part.unlink(missing_ok=True)
 
 
-def _is_copy(source: Path, target: Path) -> bool:
-    """True when a crash came between copying and unlinking: times are copied last of all."""
+def end_move(source: Path, folder: Path) -> None:
+    """Remove the second name that a move across filesystems leaves if it is cut at its very end."""
+    (folder / _part_of(source)).unlink(missing_ok=True)
+
+
+def _part_of(source: Path) -> str:
+    """The hidden name of a file's copy, the same whenever the move is repeated."""
+    return f".{hashlib.blake2b(os.fsencode(source), digest_size=8).hexdigest()}.part"
+
+
+def _is_old_copy(source: Path, target: Path) -> bool:
+    """Where links are not known, whether a crash came between copying and unlinking.
+
+    Told by content and time, which FAT and some network filesystems keep to two seconds.
+    """
     try:
         seen, made = source.lstat(), target.lstat()
     except FileNotFoundError:
         return False
-    if not stat.S_ISREG(made.st_mode) or seen.st_mtime_ns != made.st_mtime_ns:
+    if not stat.S_ISREG(made.st_mode) or made.st_nlink > 1 or _knows_links(target.parent):
         return False
-    return filecmp.cmp(source, target, shallow=False)
+    same_time = abs(seen.st_mtime_ns - made.st_mtime_ns) <= MTIME_GRAIN_NS
+    return same_time and filecmp.cmp(source, target, shallow=False)
+
+
+def _knows_links(folder: Path) -> bool:
+    """Whether the folder's filesystem has hard links; tried with two names of an empty file."""
+    one, other = (folder / f".{os.urandom(8).hex()}.part" for _ in range(2))
+    try:
+        one.touch()
+        os.link(one, other)
+    except OSError:
+        return False
+    finally:
+        one.unlink(missing_ok=True)
+        other.unlink(missing_ok=True)
+    return True
+
+
+def copy_across(source: Path, target: Path) -> None:
+    """Copy a file of any kind to another filesystem, durably, and compare what arrived.
+
+    Raises:
+        FileExistsError: something has the target's name already.
+        OSError: as the copy; EIO when the copy is not like its source.
+    """
+    status = source.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        target.symlink_to(source.readlink())
+    elif stat.S_ISREG(status.st_mode):
+        copy_new(source, target)
+        if not filecmp.cmp(source, target, shallow=False):
+            target.unlink()
+            raise OSError(errno.EIO, "the copy is not like its source", str(source))
+    else:
+        os.mknod(target, status.st_mode, status.st_rdev)
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -112,14 +112,81 @@ def test_a_move_cut_between_link_and_unlink_can_be_repeated(
     assert os.listdir(tmp_path) == ["b"]
 
 
+def _cut_before_the_unlink(source: Path, target: Path) -> None:
+    """Move across filesystems, as far as a crash lets it."""
+
+    unlink = Path.unlink
+
+    def crash(path: Path, missing_ok: bool = False) -> None:
+        if path == source:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "unlink", crash)
+        with pytest.raises(KeyboardInterrupt):
+            durable.move_new(source, target)
+
+
 def test_a_move_across_filesystems_cut_before_the_unlink_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    across(monkeypatch)
+    _cut_before_the_unlink(tmp_path / "a", tmp_path / "b")
+    assert {"a", "b"} < set(os.listdir(tmp_path))
+    durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert os.listdir(tmp_path) == ["b"]
+
+
+def test_an_equal_file_that_somebody_else_put_there_is_not_taken_for_the_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "a").write_bytes(b"content")
     durable.copy_new(tmp_path / "a", tmp_path / "b")
     across(monkeypatch)
+    with pytest.raises(FileExistsError):
+        durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_without_links_the_time_tells_the_copy_of_a_cut_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    durable.copy_new(tmp_path / "a", tmp_path / "b")  # as a crash leaves it
+    seen = (tmp_path / "a").stat().st_mtime_ns
+    os.utime(tmp_path / "b", ns=(seen, seen // 2_000_000_000 * 2_000_000_000))  # as FAT keeps it
+    without_links(monkeypatch)
+    across(monkeypatch)
     durable.move_new(tmp_path / "a", tmp_path / "b")
     assert os.listdir(tmp_path) == ["b"]
+
+
+def test_a_copy_that_is_not_like_its_source_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    across(monkeypatch)
+    monkeypatch.setattr(durable.filecmp, "cmp", lambda *_, **__: False)
+    with pytest.raises(OSError, match="not like its source"):
+        durable.move_new(tmp_path / "a", tmp_path / "b")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_links_and_pipes_move_across_filesystems_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "there").mkdir()
+    across(monkeypatch)
+    for name in ("link", "pipe"):
+        durable.move_new(tmp_path / name, tmp_path / "there" / name)
+    assert (tmp_path / "there" / "link").readlink() == Path("nowhere")
+    assert (tmp_path / "there" / "pipe").is_fifo()
+    assert os.listdir(tmp_path) == ["there"]
+    assert len(os.listdir(tmp_path / "there")) == 2
 
 
 def test_a_copy_keeps_content_and_time_and_replaces_nothing(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ class Archive:
     def _move(self, taken: Path, folder: Path, name: str) -> str:
         """Move a file unless that was done before a crash; returns the name it got."""
         if not os.path.lexists(taken):
+            durable.end_move(taken, folder)
             return name
         durable.make_folders(folder)
         while True:

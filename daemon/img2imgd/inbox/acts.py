@@ -13,11 +13,12 @@ from pathlib import Path
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
-from img2imgd.inbox.claim import Claims, Drop, Input
+from img2imgd.inbox.claim import Claims, Drop
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
 from img2imgd.inbox.scan import Found
+from img2imgd.inbox.taking import Input
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait

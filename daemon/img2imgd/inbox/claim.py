@@ -17,10 +17,11 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
+from img2imgd.inbox.taking import ChangedMeanwhile, Input, is_home, is_whole, put_back, take
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.job import JobState, new_job_id, plan_frames
 from img2imgd.ledger import JOB_FILE, BundleRow, FileEntry, JobSpec, Ledger, Outputs
-from img2imgd.outputs.names import first_free, folder_name, frame_names, numbered
+from img2imgd.outputs.names import first_free, folder_name, frame_names
 from img2imgd.outputs.staging import Staging
 from img2imgd.pairing.kinds import fold, split_suffix
 from img2imgd.request import Request
@@ -29,21 +30,6 @@ from img2imgd.settle import Signature
 log = logging.getLogger(__name__)
 
 BUNDLE = "-sidecar"  # ends the name of a spool folder that holds a shared sidecar
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file to take: where it is, and how it looked when it was decided on.
-
-    ``content`` replaces the file's own for a copy: each job of a shared sidecar gets its keys.
-    """
-
-    role: str
-    path: Path
-    signature: Signature
-    how: str
-    name: str = ""
-    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +42,6 @@ class Drop:
     error: str = ""
     notes: tuple[str, ...] = ()
     digest: str = ""
-
-
-class ChangedMeanwhile(Exception):
-    """A file changed while it was being claimed; it goes back to waiting."""
 
 
 class Claims:
@@ -89,7 +71,7 @@ class Claims:
                 )  # fmt: skip
         try:
             for spec, drop in zip(specs, drops, strict=True):
-                self._take(spec, drop)
+                take(spec.files, drop.inputs, self.spool / spec.id / "in")
             if bundle is not None and shared is not None:
                 self._take_shared(bundle, shared)
         except (ChangedMeanwhile, FileNotFoundError) as error:
@@ -108,7 +90,9 @@ class Claims:
             [
                 (folder / entry.name, Path(entry.source))
                 for entry in spec.files
-                if entry.how == "move" and os.path.lexists(folder / entry.name)
+                if entry.how == "move"
+                and os.path.lexists(folder / entry.name)
+                and not is_home(entry)
             ]
         )
         shutil.rmtree(self.spool / spec.id, ignore_errors=True)
@@ -121,12 +105,11 @@ class Claims:
             for spec in specs
             for entry in spec.files
         ]
-        if not all(_is_whole(path, entry) for path, entry in taken):
+        if not all(is_whole(path, entry) for path, entry in taken):
             return False
-        for path, entry in taken:
-            source = Path(entry.source)
-            if entry.how == "move" and durable.same_file(path, source):
-                source.unlink()  # moved by link and unlink, with the crash in between
+        for _, entry in taken:
+            if entry.how == "move" and is_home(entry):
+                Path(entry.source).unlink()
         with self._ledger.transaction():
             for spec in specs:
                 self._enter(spec)
@@ -209,25 +192,6 @@ class Claims:
         name = first_free(wanted, is_taken)
         return Outputs(folder, name, (name,) if single else names)
 
-    def _take(self, spec: JobSpec, drop: Drop) -> None:
-        """Bring the inputs into the spool and check that they are what was seen."""
-        folder = self.spool / spec.id / "in"
-        sources: set[Path] = set()
-        for entry, item in zip(spec.files, drop.inputs, strict=True):
-            target = folder / entry.name
-            if item.content is not None:
-                durable.write_file(target, item.content)
-            elif entry.how == "copy":
-                _copy_unchanged(item, target)
-            else:
-                durable.rename_new(item.path, target)
-                sources.add(item.path.parent)
-        for changed in (folder, *sources):
-            durable.fsync_path(changed)
-        for entry in spec.files:
-            if not _is_whole(folder / entry.name, entry):
-                raise ChangedMeanwhile(entry.name)
-
     def _take_shared(self, bundle: str, shared: Input) -> None:
         durable.make_folders(self.spool / bundle)
         target = self.spool / bundle / shared.path.name
@@ -248,46 +212,6 @@ class Claims:
 
     def _rel(self, path: Path) -> str:
         return str(path.relative_to(self._inbox.path))
-
-
-def put_back(files: Sequence[tuple[Path, Path]]) -> None:
-    """Return the files of a drop, each as (where it is, where it was).
-
-    Where a name is taken meanwhile, all get the same next number, so that they pair again.
-    """
-    number = 1
-    while True:
-        names = numbered([home.name for _, home in files], number)
-        targets = [home.with_name(name) for (_, home), name in zip(files, names, strict=True)]
-        pairs = [(taken, target) for (taken, _), target in zip(files, targets, strict=True)]
-        if not any(os.path.lexists(b) and not durable.same_file(a, b) for a, b in pairs):
-            break
-        number += 1
-    for taken, target in pairs:
-        if durable.same_file(taken, target):
-            taken.unlink()  # moved by link and unlink, with a crash in between
-            continue
-        durable.make_folders(target.parent)
-        durable.move_new(taken, target)
-
-
-def _copy_unchanged(item: Input, target: Path) -> None:
-    """Copy a file that somebody may be saving: its stat must be the same before and after."""
-    durable.copy_new(item.path, target)
-    if not Signature.of(item.path.lstat()).same_content(item.signature):
-        raise ChangedMeanwhile(item.path.name)
-
-
-def _is_whole(path: Path, entry: FileEntry) -> bool:
-    """True when the spool holds the file as it was recorded; a copy has an inode of its own."""
-    try:
-        found = Signature.of(path.lstat())
-    except FileNotFoundError:
-        return False
-    if entry.how == "copy":
-        return found.size == entry.size
-    recorded = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
-    return found.same_content(recorded) and not durable.has_writer(path)
 
 
 def _below(folder: str, name: str) -> str:

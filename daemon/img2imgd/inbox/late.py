@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from img2imgd.inbox.claim import Input
+from img2imgd.inbox.taking import Input
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.settle import Signature

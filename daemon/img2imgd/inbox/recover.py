@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from img2imgd import durable
 from img2imgd.errors import DocumentError
-from img2imgd.inbox.claim import BUNDLE, Claims, put_back
+from img2imgd.inbox.claim import BUNDLE, Claims
+from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
 from img2imgd.ledger import ENDED_FILE, JOB_FILE, BundleRow, EndedJob, JobSpec, Ledger
 from img2imgd.settle import Signature

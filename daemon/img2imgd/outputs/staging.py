@@ -1,11 +1,13 @@
 """Staging and publishing: outputs become visible in the outbox whole, by one rename.
 
 ``OUTBOX/.img2imgd/JOB/NAME`` is the job's file, or its folder with all frames; it lies on the
-outbox's filesystem, so that the rename into place is atomic.
+outbox's filesystem, so that the rename into place is atomic. Where a disk is mounted below the
+outbox, what goes there is copied under a hidden name first, and renamed when it is whole.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Collection
@@ -46,7 +48,10 @@ class Staging:
 
     def is_staged(self, name: str) -> bool:
         """True while the job's file or folder has not been published."""
-        return os.path.lexists(self.folder / name)
+        if os.path.lexists(self.folder / name):
+            return True
+        folder = self.announced.rpartition("/")[0]
+        return os.path.lexists(self._part(folder))
 
     def announce(self, path: str) -> None:
         """Note durably the path below the outbox that is about to be published.
@@ -74,14 +79,46 @@ class Staging:
             FileExistsError: the name was taken meanwhile; nothing happened.
             FileNotFoundError: nothing is staged under that name.
         """
-        staged = self.folder / staged_name
-        _drop_halves(staged)
-        durable.fsync_path(staged)
-        target_folder = self.outbox / folder
-        durable.make_folders(target_folder)
-        durable.rename_new(staged, target_folder / name)
-        durable.fsync_path(target_folder)
+        staged, part = self.folder / staged_name, self._part(folder)
+        target = self.outbox / folder / name
+        durable.make_folders(target.parent)
+        if os.path.lexists(staged) or not os.path.lexists(part):
+            _drop_halves(staged)
+            durable.fsync_path(staged)
+            try:
+                durable.rename_new(staged, target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._carry_across(staged, part)
+        if os.path.lexists(part):
+            durable.rename_new(part, target)
+        durable.fsync_path(target.parent)
         return f"{folder}/{name}" if folder else name
+
+    def _part(self, folder: str) -> Path:
+        """The hidden name of what is being carried to another filesystem below the outbox."""
+        return self.outbox / folder / f".{self.folder.name}.part"
+
+    def _carry_across(self, staged: Path, part: Path) -> None:
+        """Copy what is staged, and remove it when the copy is whole: one of both always is."""
+        if part.is_dir():
+            shutil.rmtree(part)
+        part.unlink(missing_ok=True)
+        if staged.is_dir():
+            part.mkdir()
+            for file in staged.iterdir():
+                durable.copy_across(file, part / file.name)
+            shutil.copystat(staged, part)
+        else:
+            durable.copy_across(staged, part)
+        durable.fsync_path(part)
+        durable.fsync_path(part.parent)
+        if staged.is_dir():
+            shutil.rmtree(staged)
+        else:
+            staged.unlink()
+        durable.fsync_path(self.folder)
 
     def discard(self) -> None:
         """Remove the staging folder and whatever is still in it."""

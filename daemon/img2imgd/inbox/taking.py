@@ -1,0 +1,134 @@
+"""Files taken into the spool, whole and unchanged since they were seen, or put back."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from img2imgd import durable
+from img2imgd.ledger import FileEntry
+from img2imgd.outputs.names import numbered
+from img2imgd.settle import Signature
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to take: where it is, and how it looked when it was decided on.
+
+    ``content`` replaces the file's own for a copy: each job of a shared sidecar gets its keys.
+    """
+
+    role: str
+    path: Path
+    signature: Signature
+    how: str
+    name: str = ""
+    content: bytes | None = None
+
+
+class ChangedMeanwhile(Exception):
+    """A file changed while it was being claimed; it goes back to waiting."""
+
+
+def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) -> None:
+    """Bring the inputs of a job into its spool folder and check that they are what was seen.
+
+    Raises:
+        ChangedMeanwhile: one is not; what was taken so far is to be put back.
+    """
+    sources: set[Path] = set()
+    for entry, item in zip(entries, inputs, strict=True):
+        target = folder / entry.name
+        if item.content is not None:
+            durable.write_file(target, item.content)
+        elif entry.how == "copy":
+            _copy_unchanged(item, target)
+        else:
+            _move_unchanged(item, target)
+            sources.add(item.path.parent)
+    for changed in (folder, *sources):
+        durable.fsync_path(changed)
+    for entry in entries:
+        if not is_whole(folder / entry.name, entry):
+            raise ChangedMeanwhile(entry.name)
+
+
+def put_back(files: Sequence[tuple[Path, Path]]) -> None:
+    """Return the files of a drop, each as (where it is, where it was).
+
+    Where a name is taken meanwhile, all get the same next number, so that they pair again.
+    """
+    number = 1
+    while True:
+        names = numbered([home.name for _, home in files], number)
+        targets = [home.with_name(name) for (_, home), name in zip(files, names, strict=True)]
+        pairs = [(taken, target) for (taken, _), target in zip(files, targets, strict=True)]
+        if not any(os.path.lexists(b) and not durable.same_file(a, b) for a, b in pairs):
+            break
+        number += 1
+    for taken, target in pairs:
+        if durable.same_file(taken, target):
+            taken.unlink()  # moved by link and unlink, with a crash in between
+            continue
+        durable.make_folders(target.parent)
+        durable.move_new(taken, target)
+
+
+def is_whole(path: Path, entry: FileEntry) -> bool:
+    """True when the spool holds the file as it was recorded; a copy has an inode of its own.
+
+    A move from another filesystem is a copy too, with the times of the original.
+    """
+    try:
+        found = Signature.of(path.lstat())
+    except FileNotFoundError:
+        return False
+    if entry.how == "copy":
+        return found.size == entry.size
+    recorded = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
+    if found.inode != entry.inode:
+        came = abs(found.mtime_ns - entry.mtime_ns) <= durable.MTIME_GRAIN_NS
+        return came and found.size == entry.size
+    return found.same_content(recorded) and not durable.has_writer(path)
+
+
+def is_home(entry: FileEntry) -> bool:
+    """True when the file that was taken still has its old name too.
+
+    A crash came between link, or copy to another filesystem, and unlink.
+    """
+    try:
+        seen = Signature.of(Path(entry.source).lstat())
+    except FileNotFoundError:
+        return False
+    return seen.same_content(Signature(entry.inode, entry.size, entry.mtime_ns, 0))
+
+
+def _move_unchanged(item: Input, target: Path) -> None:
+    """Rename a file; from another filesystem (a disk mounted below the inbox) copy, then remove.
+
+    The original goes only when it is what was copied, and nobody writes it.
+    """
+    try:
+        durable.rename_new(item.path, target)
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    if durable.has_writer(item.path):
+        raise ChangedMeanwhile(item.path.name)
+    durable.copy_across(item.path, target)
+    if not Signature.of(item.path.lstat()).same_content(item.signature):
+        target.unlink()  # the original stands
+        raise ChangedMeanwhile(item.path.name)
+    item.path.unlink()
+
+
+def _copy_unchanged(item: Input, target: Path) -> None:
+    """Copy a file that somebody may be saving: its stat must be the same before and after."""
+    durable.copy_new(item.path, target)
+    if not Signature.of(item.path.lstat()).same_content(item.signature):
+        raise ChangedMeanwhile(item.path.name)
