@@ -87,6 +87,11 @@ class WorkerPool:
         return self._loaded
 
     @property
+    def loading(self) -> str | None:
+        """The name of the model that is being loaded, if one is."""
+        return self._loading
+
+    @property
     def admitted(self) -> frozenset[tuple[str, int]]:
         """(job, index) of the frames that the worker has and has not answered for."""
         return frozenset(self._admitted)
