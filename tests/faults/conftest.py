@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from forked import Forks
+from injecting import Scenario, Trial
 from invariants import Verdict
 
 T = TypeVar("T")
@@ -66,6 +70,21 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 def points(pytestconfig: pytest.Config) -> Points:
     """The choice of points: all in full, else a sample."""
     return Points(bool(pytestconfig.getoption("faults_in_full", default=False)))
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """The process that serves roots in forked children."""
+    process = Forks()
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def trial(forks: Forks, scenario: Scenario) -> Iterator[Trial]:
+    """A root for the scenario, in memory: what survives a killed process does so there too."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="img2imgd-faults-") as folder:
+        yield Trial(forks, Path(folder) / "root", scenario)
 
 
 def pytest_terminal_summary(
