@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 from forked import Forks
-from injecting import Scenario, Trial
+from injecting import Scenario, Trials
 from invariants import Verdict
 
 T = TypeVar("T")
@@ -73,18 +73,19 @@ def points(pytestconfig: pytest.Config) -> Points:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
-    """The process that serves roots in forked children."""
-    process = Forks()
-    yield process
-    process.close()
+def forks() -> Iterator[list[Forks]]:
+    """Processes that serve roots in forked children."""
+    processes = [Forks() for _ in range(2)]
+    yield processes
+    for process in processes:
+        process.close()
 
 
 @pytest.fixture
-def trial(forks: Forks, scenario: Scenario) -> Iterator[Trial]:
-    """A root for the scenario, in memory: what survives a killed process does so there too."""
+def trials(forks: list[Forks], scenario: Scenario) -> Iterator[Trials]:
+    """Roots for the scenario, in memory: what survives a killed process does so there too."""
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="img2imgd-faults-") as folder:
-        yield Trial(forks, Path(folder) / "root", scenario)
+        yield Trials(forks, Path(folder), scenario)
 
 
 def pytest_terminal_summary(
