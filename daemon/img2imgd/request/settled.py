@@ -123,6 +123,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             DocumentError: the text is no request.
         """
         try:
-            return msgspec.json.decode(text, type=cls)
+            return _JSON.decode(text)
         except msgspec.DecodeError as error:
             raise DocumentError("request", [Problem(f"{error}.")]) from None
+
+
+# Made while there is one thread: msgspec (0.22) crashes where two meet a type for the first time.
+_JSON = msgspec.json.Decoder(Request)
