@@ -20,7 +20,7 @@ SIDECAR = "prompt: a lake\nsteps: 2\n"
 DEAF = """\
 import sys
 import img2imgd.inbox.watch
-img2imgd.inbox.watch.Watch.start = lambda self: None
+img2imgd.inbox.watch.Watch.tend = lambda self, now: None
 from img2imgd.cli import run
 sys.exit(run(sys.argv[1:]))
 """

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from img2imgd.app.holding import FolderLock
+from img2imgd.app.holding import STALE, FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
@@ -49,7 +49,13 @@ class InboxLoop(threading.Thread):
         self._drain = drain
         self._wake = threading.Event()
         self._ending = threading.Event()
-        self._watch: Watch | None = None
+        self._watch = Watch(
+            inbox.path,
+            self._wake.set,
+            recursive=inbox.recursive,
+            poll_seconds=inbox.rescan,
+            deaf_after=STALE,
+        )
         self.failure: LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
@@ -77,13 +83,12 @@ class InboxLoop(threading.Thread):
             # A burst of events is one scan, and scanning never takes more than a third of a core.
             self._ending.wait(max(0.02, 2 * took))
             self._wake.wait(max(delay - (time.monotonic() - began), 0.0))
-        if self._watch is not None:
-            self._watch.stop()
+        self._watch.stop()
         ledger.close()
 
     def _step(self, inbox: Inbox) -> float:
         try:
-            self._arm()
+            self._arm(inbox)
             delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
             if self.unavailable != str(fault):
@@ -102,21 +107,15 @@ class InboxLoop(threading.Thread):
         self.scanned.set()
         return delay
 
-    def _arm(self) -> None:
+    def _arm(self, inbox: Inbox) -> None:
         """Hold and watch the folder that has the inbox's name now; it may have been replaced."""
         if not self._inbox.path.is_dir():
             return  # the step will say so
-        if not self._lock.renew() and self._watch is not None:
-            return
-        if self._watch is not None:
+        if self._lock.renew():
+            log.warning("inbox %s: another folder has its name now", self._inbox.path)
             self._watch.stop()
-        self._watch = Watch(
-            self._inbox.path,
-            self._wake.set,
-            recursive=self._inbox.recursive,
-            poll_seconds=self._inbox.rescan,
-        )
-        self._watch.start()
+            inbox.was_replaced()
+        self._watch.tend(time.monotonic())
 
 
 class DispatchLoop(threading.Thread):

@@ -72,6 +72,10 @@ class Inbox:
         self._acts.begin(ledger_lost=self._ledger_is_new())
         self._recovered = True
 
+    def was_replaced(self) -> None:
+        """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
+        self._recovered = False
+
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from img2imgd import filesystems
 log = logging.getLogger(__name__)
 
 SPOOL = ".img2imgd"
+_TRY_AGAIN = 600.0  # seconds until a watch is asked for again, where limits did not allow one
 
 # Opening and reading, which our own scans do, must not wake a scan; nor a folder's "modified",
 # which our own claims cause.
@@ -37,35 +41,53 @@ _WAKING: list[type[FileSystemEvent]] = [
 
 
 class Watch(FileSystemEventHandler):
-    """Wakes the scan of one inbox; polls where writes from other hosts give no events."""
+    """Wakes the scan of one inbox; polls where writes from other hosts give no events.
+
+    ``deaf_after`` is for how many seconds no event at all may come. The daemon's heartbeat in the
+    spool makes one more often: a watch that misses it has lost its threads or its folder, and is
+    armed anew.
+    """
 
     def __init__(
-        self, inbox: Path, wake: Callable[[], None], *, recursive: bool, poll_seconds: float
+        self,
+        inbox: Path,
+        wake: Callable[[], None],
+        *,
+        recursive: bool,
+        poll_seconds: float,
+        deaf_after: float = math.inf,
     ) -> None:
         self._inbox = inbox
         self._wake = wake
         self._recursive = recursive
         self._poll_seconds = poll_seconds
+        self._deaf_after = deaf_after
         self._observer: BaseObserver | None = None
+        self._heard = 0.0  # monotonic seconds
+        self._try_again: float | None = None  # when polling only for want of watches
+        self._trouble = ""
 
-    def start(self) -> None:
-        """Arm the observer; without watches to be had, polling takes their place."""
-        kind = filesystems.kind_of(self._inbox)
-        if not kind.local:
-            log.info("inbox %s lies on %s: polling it", self._inbox, kind.name)
-            self._arm(PollingObserver(timeout=self._poll_seconds))
+    def tend(self, now: float) -> None:
+        """Arm the observer if it is not, or no longer, at work; ``now`` is a monotonic second.
+
+        Never fails: without a watch the inbox is still scanned every ``rescan`` seconds.
+        """
+        if self._observer is not None and self._is_well(now):
             return
+        self.stop()
+        self._heard = now
         try:
-            self._arm(Observer())
-        except OSError as error:  # inotify's limits: fs.inotify.max_user_watches or _instances
-            log.warning("inbox %s: %s; polling it instead", self._inbox, error.strerror)
-            self._arm(PollingObserver(timeout=self._poll_seconds))
+            self._arm_best(now)
+        except OSError as error:
+            self._tell(f"cannot be watched ({error.strerror}), only scanned")
+        else:
+            if self._try_again is None:
+                self._trouble = ""
 
     def stop(self) -> None:
         """Disarm the observer and wait for its threads."""
         if self._observer is not None:
-            self._observer.stop()
-            self._observer.join(timeout=5)
+            _end(self._observer)
             self._observer = None
 
     @property
@@ -75,10 +97,57 @@ class Watch(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Wake the scan, unless the event is of our own spool. Must never raise."""
+        self._heard = time.monotonic()
         if SPOOL not in Path(os.fsdecode(event.src_path)).parts:
             self._wake()
 
+    def _is_well(self, now: float) -> bool:
+        observer = self._observer
+        if observer is None or (self._try_again is not None and now >= self._try_again):
+            return False
+        threads = [observer, *observer.emitters]
+        if len(threads) > 1 and all(thread.is_alive() for thread in threads):
+            if now - self._heard <= self._deaf_after:
+                return True
+            log.info("inbox %s: no event for %.0f s", self._inbox, now - self._heard)
+        log.warning("inbox %s: its watch has ended, it is armed anew", self._inbox)
+        return False
+
+    def _arm_best(self, now: float) -> None:
+        self._try_again = None
+        kind = filesystems.kind_of(self._inbox)
+        if not kind.local:
+            self._tell(f"lies on {kind.name}: it is polled", logging.INFO)
+            self._arm(PollingObserver(timeout=self._poll_seconds))
+            return
+        try:
+            self._arm(Observer())
+        except OSError as error:  # inotify's limits: fs.inotify.max_user_watches or _instances
+            self._tell(f"{error.strerror}: it is polled instead")
+            self._try_again = now + _TRY_AGAIN
+            self._arm(PollingObserver(timeout=self._poll_seconds))
+
     def _arm(self, observer: BaseObserver) -> None:
-        observer.schedule(self, str(self._inbox), recursive=self._recursive, event_filter=_WAKING)
-        observer.start()
+        watched = [(self._inbox, self._recursive)]
+        if not self._recursive:
+            watched.append((self._inbox / SPOOL, False))  # for the heartbeat
+        try:
+            for folder, recursive in watched:
+                observer.schedule(self, str(folder), recursive=recursive, event_filter=_WAKING)
+            observer.start()
+        except Exception:
+            _end(observer)  # its threads were started one by one
+            raise
         self._observer = observer
+
+    def _tell(self, trouble: str, level: int = logging.WARNING) -> None:
+        """Say it once, however often it is tried again."""
+        if trouble != self._trouble:
+            log.log(level, "inbox %s: %s", self._inbox, trouble)
+            self._trouble = trouble
+
+
+def _end(observer: BaseObserver) -> None:
+    observer.stop()
+    with contextlib.suppress(RuntimeError):  # never started
+        observer.join(timeout=5)
