@@ -85,6 +85,8 @@ class Daemon:
 
     def _introduce(self, ledger: Ledger) -> None:
         known = ledger.facts().get("ledger_id") or secrets.token_hex(8)
+        for inbox in ledger.unavailable():
+            ledger.set_unavailable(inbox, "")
         ledger.set_facts(
             pid=str(os.getpid()), host=socket.gethostname(), ledger_id=known, waits_for=""
         )

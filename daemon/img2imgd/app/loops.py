@@ -14,7 +14,7 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
 from img2imgd.inbox import Inbox, Watch
-from img2imgd.ledger import open_ledger
+from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 
@@ -60,6 +60,7 @@ class InboxLoop(threading.Thread):
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
         self.unavailable = ""
+        self._told = ""
 
     def stop(self) -> None:
         """Ask the loop to end after its step."""
@@ -75,6 +76,7 @@ class InboxLoop(threading.Thread):
             began = time.monotonic()
             try:
                 delay = self._step(inbox)
+                self._tell_availability(ledger)
             except LedgerDamaged as damage:
                 self.failure = damage
                 break
@@ -106,6 +108,12 @@ class InboxLoop(threading.Thread):
         self.drained = inbox.drained
         self.scanned.set()
         return delay
+
+    def _tell_availability(self, ledger: Ledger) -> None:
+        if self._told != self.unavailable:
+            with contextlib.suppress(EnvironmentFault):
+                ledger.set_unavailable(str(self._inbox.path), self.unavailable)
+                self._told = self.unavailable
 
     def _arm(self, inbox: Inbox) -> None:
         """Hold and watch the folder that has the inbox's name now; it may have been replaced."""

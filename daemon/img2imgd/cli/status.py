@@ -39,6 +39,8 @@ def _print(report: Report) -> None:
         print("not running")
     if report.waits_for:
         print(f"waits for: {report.waits_for}")
+    for inbox, why in report.unavailable.items():
+        print(f"unavailable: {shown(inbox)}: {shown(why)}")
     print("jobs: " + (", ".join(f"{n} {state}" for state, n in report.counts.items()) or "none"))
     for job in report.current:
         share = job.steps_done / job.steps if job.steps else 0

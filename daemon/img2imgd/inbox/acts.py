@@ -17,6 +17,7 @@ from img2imgd.inbox.claim import Claims, Drop
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
+from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import Input
 from img2imgd.ledger import Ledger
@@ -122,6 +123,8 @@ class Acts:
             self._drop(file, sidecar, defaults, shared=shared, also=claim.also if i == 0 else ())
             for i, file in enumerate(pictures)
         ]
+        if why := lacking(self._config, self._inbox.path, drops):
+            return [Wait(name, why, self._inbox.rescan) for name in names]
         whole = self._input("sidecar", sidecar.file) if sidecar and shared else None
         if not self._claims.claim(drops, whole):
             return [Wait(name, _CHANGED) for name in names]
@@ -184,6 +187,8 @@ class Acts:
             sidecar = _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
             drop = Drop(row.spec.rel, (picture, self._input("sidecar", file)), None)
             drop = self._with_request(drop, file.name, sidecar, None, defaults)
+            if why := lacking(self._config, self._inbox.path, [drop]):
+                return [Wait(file.name, why, self._inbox.rescan)]
             if not self._claims.claim([drop]):
                 return [Wait(file.name, _CHANGED)]
             if row.archive is not None and row.archive.reason:

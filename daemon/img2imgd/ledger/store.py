@@ -13,6 +13,8 @@ from img2imgd.ledger import schema
 from img2imgd.ledger.jobs import Jobs
 from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text
 
+_UNAVAILABLE = "unavailable "  # begins the fact that an inbox cannot be served
+
 
 def open_ledger(path: Path) -> Ledger:
     """Open the ledger for writing, making its tables if it is new.
@@ -167,16 +169,28 @@ class Ledger(Jobs):
         rows = self.read("SELECT * FROM waiting ORDER BY inbox, rel")
         return [(row["inbox"], os.fsdecode(row["rel"]), row["why"]) for row in rows]
 
+    def set_unavailable(self, inbox: str, why: str) -> None:
+        """Record why an inbox cannot be served now; empty when it can."""
+        self.set_facts(**{f"{_UNAVAILABLE}{inbox}": why})
+
+    def unavailable(self) -> dict[str, str]:
+        """Inboxes that cannot be served now, and why."""
+        return {
+            key.removeprefix(_UNAVAILABLE): why
+            for key, why in self.facts().items()
+            if key.startswith(_UNAVAILABLE)
+        }
+
     def set_facts(self, **facts: str) -> None:
         """Store facts of the daemon itself; an empty value removes one."""
         with self.transaction():
             for key, value in facts.items():
                 if value:
                     self.sql.execute(
-                        "INSERT OR REPLACE INTO facts VALUES(?,?)", (key, as_text(value))
+                        "INSERT OR REPLACE INTO facts VALUES(?,?)", (as_text(key), as_text(value))
                     )
                 else:
-                    self.sql.execute("DELETE FROM facts WHERE key=?", (key,))
+                    self.sql.execute("DELETE FROM facts WHERE key=?", (as_text(key),))
 
     def facts(self) -> dict[str, str]:
         """All facts of the daemon itself."""

@@ -44,7 +44,7 @@ class WaitingFile:
 
 @dataclass(frozen=True)
 class Report:
-    """All that ``img2imgd status`` says."""
+    """All that ``img2imgd status`` says. ``unavailable`` are inboxes, each with the reason."""
 
     running: bool
     pid: int | None
@@ -52,6 +52,7 @@ class Report:
     model: str
     device: str
     waits_for: str
+    unavailable: dict[str, str]
     counts: dict[str, int]
     current: tuple[JobReport, ...]
     queued: tuple[JobReport, ...]
@@ -65,13 +66,15 @@ def make_report(ledger: Ledger) -> Report:
     facts = ledger.facts()
     pid, host = int(facts.get("pid", "0")) or None, facts.get("host", "")
     failed = {JobState.FAILED, JobState.CANCELLED}
+    running = pid is not None and _is_alive(pid, host)
     return Report(
-        running=pid is not None and _is_alive(pid, host),
+        running=running,
         pid=pid,
         host=host,
         model=facts.get("model", ""),
         device=facts.get("device", ""),
         waits_for=facts.get("waits_for", ""),
+        unavailable=ledger.unavailable() if running else {},
         counts=ledger.counts(),
         current=_reports(ledger, ledger.jobs_in(JobState.RUNNING, JobState.PUBLISHING)),
         queued=_reports(ledger, ledger.jobs_in(JobState.CLAIMING, JobState.QUEUED, limit=50)),

@@ -122,3 +122,16 @@ def test_a_daemon_on_another_host_is_believed(ledger: Ledger) -> None:
 def test_reports_are_plain_values(ledger: Ledger) -> None:
     report = make_report(ledger)
     assert replace(report) == report
+
+
+def test_an_inbox_that_is_away_is_told_while_the_daemon_runs(ledger: Ledger) -> None:
+    ledger.set_facts(pid=str(os.getpid()), host=socket.gethostname())
+    ledger.set_unavailable("/scans", "The inbox /scans is not there.")
+    ledger.set_unavailable("/\udcff", "odd")
+    assert make_report(ledger).unavailable["/scans"] == "The inbox /scans is not there."
+    ledger.set_unavailable("/scans", "")
+    ledger.set_unavailable("/\udcff", "")
+    assert make_report(ledger).unavailable == {}
+    ledger.set_unavailable("/scans", "The inbox /scans is not there.")
+    ledger.set_facts(pid="")
+    assert make_report(ledger).unavailable == {}

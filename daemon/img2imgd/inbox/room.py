@@ -1,0 +1,50 @@
+"""Whether the disks have room for what a drop becomes: asked before it is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2imgd import filesystems
+from img2imgd.config import Config
+from img2imgd.inbox.claim import Drop
+from img2imgd.outputs.staging import STAGING
+from img2imgd.request import Request
+
+_UNKNOWN_SIDE = 1024  # pixels, of a result whose size the picture or the model decides
+_BYTES_PER_PIXEL = {"png": 3.0}  # noise, which no PNG makes smaller
+_BYTES_PER_LOSSY_PIXEL = 1.0
+_SHEET_AND_ANIMATION = 1.5  # with them, of the frames' own size
+
+
+def lacking(config: Config, inbox: Path, drops: Sequence[Drop]) -> str:
+    """What the drops must wait for, in words; empty when there is room."""
+    if not (config.outbox / STAGING).is_dir():
+        return f"waits for the outbox: {config.outbox} is not there"
+    keep = config.limits.min_free_gb * 1e9
+    results = sum(_result_bytes(config, drop.request) for drop in drops if drop.request)
+    copies = sum(item.signature.size for drop in drops for item in drop.inputs
+                 if item.how == "copy")  # fmt: skip
+    for folder, needed in ((config.outbox, results), (inbox, copies)):
+        free = filesystems.free_bytes(folder)
+        if needed and free < keep + needed:
+            return (
+                f"waits for room: about {needed / 1e6:,.0f} MB are needed in {folder}, beside the "
+                f"{config.limits.min_free_gb:g} GB that limits.min_free_gb keeps free; "
+                f"{free / 1e6:,.0f} MB are free"
+            )
+    return ""
+
+
+def _result_bytes(config: Config, request: Request) -> float:
+    """About how much the outputs will take, rather more than less."""
+    match request.size or config.models[request.model].size:
+        case (int(width), int(height)):
+            pixels = width * height
+        case int(side):
+            pixels = side * side
+        case _:
+            pixels = _UNKNOWN_SIDE**2
+    frames = request.frame_count * pixels
+    extra = _SHEET_AND_ANIMATION if request.frame_count > 1 else 1.0
+    return frames * _BYTES_PER_PIXEL.get(request.format, _BYTES_PER_LOSSY_PIXEL) * extra
