@@ -79,6 +79,7 @@ class Events:
 
     def _model_loaded(self, info: ModelInfo) -> None:
         self._faults.clear_model(info.name)
+        self._crashes.model_loaded()
         self._ledger.set_facts(model=info.name, device=f"{info.device} {info.dtype}")
 
     def _job_event(self, job: RunningJob, event: JobEvent, now: float) -> None:
