@@ -91,6 +91,8 @@ class Events:
             self._ledger.set_frame(job.id, event.index, FrameState.STAGED)
             self._ledger.clear_attempts(job.id)
             self._faults.succeeded()
+            if event.note and event.note not in job.notes:
+                job.notes.append(event.note)
         elif isinstance(event, FrameRefused):
             job.in_engine.discard(event.index)
             job.refused[event.index] = event.reason

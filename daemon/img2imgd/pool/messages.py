@@ -93,10 +93,14 @@ class ModelFailed:
 
 @dataclass(frozen=True)
 class FrameStaged:
-    """The frame is whole and on disk as every file it was admitted with."""
+    """The frame is whole and on disk as every file it was admitted with.
+
+    ``note`` is for its owner.
+    """
 
     job: str
     index: int
+    note: str = ""
 
 
 @dataclass(frozen=True)

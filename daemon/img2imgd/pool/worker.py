@@ -208,7 +208,7 @@ class Worker:
                 log.warning("frame not staged job=%s frame=%d: %s", *painted.key, error)
                 self._send(_not_written(file, painted, error))
                 return
-        self._send(FrameStaged(*painted.key))
+        self._send(FrameStaged(*painted.key, painted.note))
 
     def _end_without_engine(self, reason: str) -> NoReturn:
         """End: the next process may find the device in order."""
