@@ -200,6 +200,7 @@ class WorkerPool:
             except OSError as error:
                 self._bury(f"could not be started: {error.strerror or error}")
                 return
+            self._clock.restart(time.monotonic())
             log.info("worker started pid=%s", self.pid)
         self._child.send(order)
 
