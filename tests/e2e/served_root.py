@@ -91,13 +91,13 @@ class RunningDaemon:
         return self.log_file.read_text(errors="replace")
 
     def child(self, marker: str) -> int | None:
-        """The pid of the worker (``spawn_main``) or reader (``reader.process``), if it has one."""
+        """The pid of the worker (``pool.process``) or reader (``reader.process``), if any."""
         return next((p.pid for p in descendants(self.pid) if marker in p.command), None)
 
     @property
     def worker(self) -> int | None:
         """The worker's pid."""
-        return self.child("spawn_main")
+        return self.child("pool.process")
 
     def stop(self, number: signal.Signals = signal.SIGTERM, grace: float = 20.0) -> int:
         """Send a signal; the exit code."""

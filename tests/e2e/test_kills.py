@@ -123,7 +123,7 @@ def _is_painting(root: ServedRoot, daemon: RunningDaemon) -> bool:
     return daemon.worker is not None and any(row.state is JobState.RUNNING for row in root.jobs())
 
 
-@pytest.mark.parametrize("marker", ["reader.process", "spawn_main"])
+@pytest.mark.parametrize("marker", ["reader.process", "pool.process"])
 def test_a_child_outlives_no_killed_daemon(root: ServedRoot, marker: str) -> None:
     daemon = root.start(IMG2IMGD_FAKE_STEP_SECONDS="3")
     drop(root.inbox, "cat.png", SINGLE)

@@ -258,7 +258,8 @@ def test_memory_that_runs_out_refuses_the_frame_and_says_what_to_do(
         assert isinstance(event, FrameRefused)
         assert event.out_of_memory
         assert "smaller size" in event.reason
-        assert len(freed) == at + 1, "what accelerate holds on the device is let go"
+        assert f"{SIZE}×{SIZE}" in event.reason
+        assert len(freed) == at + 2, "what accelerate holds on the device is let go"
     del engine._pipe.maybe_free_model_hooks
     paint(engine, task(image))
 

@@ -135,7 +135,11 @@ class DispatchLoop(threading.Thread):
         self._ledger_path = ledger_path
         self._reader = reader
         self._ending = threading.Event()
-        self.pool = WorkerPool(config.engine.backend, offline=config.offline)
+        self.pool = WorkerPool(
+            config.engine.backend,
+            offline=config.offline,
+            stall_timeout=config.engine.stall_timeout,
+        )
         self.failure: LedgerDamaged | None = None
         self.idle = False
         self.blocked_since: float | None = None

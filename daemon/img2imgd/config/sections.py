@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from img2imgd.config.values import Duration, Listen, NameTemplate, PathText
+from img2imgd.config.values import Duration, Interval, Listen, NameTemplate, PathText
 from img2imgd.document import WRITTEN, Check, Refused, Settings, found
 from img2imgd.hub.known import PICKLES
 from img2imgd.request import OutputSettings, SchedulerName
@@ -175,6 +175,10 @@ class EngineConfig(Settings, frozen=True):
     ] = "auto"
     idle_unload: Annotated[
         Duration | None, Meta(description="Idle time after which GPU memory is freed; null: never.")
+    ] = 600.0
+    stall_timeout: Annotated[
+        Interval | None,
+        Meta(description="Time without progress after which the worker is replaced; null: never."),
     ] = 600.0
 
 

@@ -9,16 +9,31 @@ from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.pool.messages import WorkerDied
+from img2imgd.pool.messages import Death, WorkerDied
 
 log = logging.getLogger(__name__)
+
+_MEMORY = "perhaps the machine's memory ran out"
+_ADVICE = {
+    Death.CRASHED: "Try another size or model; the log of img2imgd says more.",
+    Death.KILLED: (
+        "Ask for a smaller size, or set `engine.offload` to none if memory is short; "
+        "`journalctl -k` says whether the kernel killed it for memory."
+    ),
+    Death.HUNG: (
+        "Try another size or model; if it only takes long, set `engine.stall_timeout` higher."
+    ),
+    Death.DEVICE_LOST: "Try another size or model; the log of img2imgd says more.",
+}
 
 
 class Crashes:
     """Jobs that were in the worker are suspects; one that was there alone is to blame.
 
-    ``running`` is the dispatcher's own table: a job that is queued again leaves it. ``fail`` ends
-    a job with a reason.
+    A lost device is another matter, since it may be unplugged: the job that was alone is to blame
+    once a new worker has loaded a model, which shows that the device is in order without it
+    (ADR 0014). ``running`` is the dispatcher's own table: a job that is queued again leaves it.
+    ``fail`` ends a job with a reason.
     """
 
     def __init__(
@@ -34,22 +49,37 @@ class Crashes:
         self._running = running
         self._fail = fail
         self._max_attempts = max_attempts
+        self._lost_device: tuple[str, WorkerDied] | None = None
 
     def worker_died(self, event: WorkerDied, now: float) -> None:
         """Decide for every running job how it goes on."""
-        if event.loading is not None:
-            self._faults.report_model(
-                event.loading, f"the worker died loading it ({event.exit})", now
-            )
         inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
         log.error("the worker died (%s) with %s in it", event.exit, inside or "nothing")
+        if event.loading is not None:
+            self._faults.report_model(
+                event.loading, f"the worker died loading it ({_how(event)}).", now
+            )
+        elif inside:  # longer each time, until something is staged: no crash loop runs hot
+            self._faults.report(f"The worker died ({_how(event)}).", now)
         for job in [job for job in self._running.values() if job.in_worker]:
             if job.assembling is not None:
                 job.lose_assembly(event.exit)
-            elif inside == [job.id]:
-                self._count(job, event.exit)
-            else:
+            elif inside != [job.id]:
                 self._queue_again(job, suspect=job.id in inside)
+            elif event.cause is Death.DEVICE_LOST:
+                self._queue_again(job, suspect=True)
+                self._lost_device = job.id, event
+            elif not self._used_up(job.row, event):
+                self._queue_again(job, suspect=True)
+
+    def model_loaded(self) -> None:
+        """The device works: if one was lost with a job alone, that was the job's doing."""
+        if self._lost_device is not None:
+            job, event = self._lost_device
+            row = self._ledger.job(job)
+            if row is not None and row.state is JobState.QUEUED:
+                self._used_up(row, event)
+            self._lost_device = None
 
     def _queue_again(self, job: RunningJob, *, suspect: bool) -> None:
         with self._ledger.transaction():
@@ -58,13 +88,18 @@ class Crashes:
             self._ledger.set_state(job.id, JobState.QUEUED)
         del self._running[job.id]
 
-    def _count(self, job: RunningJob, how: str) -> None:
-        attempts = self._ledger.count_attempt(job.id)
+    def _used_up(self, row: JobRow, event: WorkerDied) -> bool:
+        """Count an attempt; True if it was the last, and the job is set aside."""
+        attempts = self._ledger.count_attempt(row.id)
         if attempts < self._max_attempts:
-            self._queue_again(job, suspect=True)
-            return
+            return False
         reason = (
-            f"The worker died {attempts} times while it painted this picture alone ({how}).\n"
-            "Try another size or model; the log of img2imgd says more."
+            f"The worker died {attempts} times while it painted this picture alone "
+            f"({_how(event)}).\n{_ADVICE[event.cause]}"
         )
-        self._fail(job.row, reason)
+        self._fail(row, reason)
+        return True
+
+
+def _how(event: WorkerDied) -> str:
+    return f"{event.exit}; {_MEMORY}" if event.cause is Death.KILLED else event.exit

@@ -65,7 +65,7 @@ class Dispatch:
     @property
     def blocked_since(self) -> float | None:
         """Since when (monotonic) the environment has not allowed any work, None if it does."""
-        return self._faults.since if not self._running else None
+        return self._faults.since if not self._running or self._pool.stuck else None
 
     @property
     def loading(self) -> bool:
@@ -88,6 +88,7 @@ class Dispatch:
             if not self._recovered:
                 self.recover()
             self._events.handle(now)
+            self._hold_while_stuck(now)
             self._finish_ended()
             for job in list(self._running.values()):
                 if job.painted and job.assembling is None and not self._faults.holding(now):
@@ -225,6 +226,15 @@ class Dispatch:
     def _idle_unload(self) -> float:
         seconds = self._config.engine.idle_unload
         return math.inf if seconds is None else seconds
+
+    def _hold_while_stuck(self, now: float) -> None:
+        """Nothing is started while a worker that was killed still holds its device."""
+        if self._pool.stuck and not self._faults.holding(now):
+            self._faults.report(
+                f"The worker (process {self._pool.pid}) hangs and cannot be ended: its device or a "
+                "disk does not answer. Where that does not pass, restart the machine.",
+                now,
+            )
 
     def _frames_open(self) -> int:
         return sum(len(job.to_paint) + len(job.in_engine) for job in self._running.values())

@@ -79,6 +79,7 @@ class Events:
 
     def _model_loaded(self, info: ModelInfo) -> None:
         self._faults.clear_model(info.name)
+        self._crashes.model_loaded()
         self._ledger.set_facts(model=info.name, device=f"{info.device} {info.dtype}")
 
     def _job_event(self, job: RunningJob, event: JobEvent, now: float) -> None:
@@ -90,6 +91,8 @@ class Events:
             self._ledger.set_frame(job.id, event.index, FrameState.STAGED)
             self._ledger.clear_attempts(job.id)
             self._faults.succeeded()
+            if event.note and event.note not in job.notes:
+                job.notes.append(event.note)
         elif isinstance(event, FrameRefused):
             job.in_engine.discard(event.index)
             job.refused[event.index] = event.reason

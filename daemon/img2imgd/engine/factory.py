@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from img2imgd.engine.fake import FakeEngine
+from img2imgd.engine.fake import TROUBLES, FakeEngine
 from img2imgd.engine.protocol import Engine
 from img2imgd.errors import UsageError
 
@@ -15,16 +15,16 @@ def create_engine(backend: str, *, offline: bool = False) -> Engine:
     """Make the engine ``backend``; called in the worker process only, at its first model.
 
     ``offline`` keeps the Hugging Face libraries from the network altogether. The fake engine takes
-    its seconds per step from ``IMG2IMGD_FAKE_STEP_SECONDS``, and kills its own process when a
-    prompt holds ``IMG2IMGD_FAKE_POISON``.
+    its seconds per step from ``IMG2IMGD_FAKE_STEP_SECONDS``, and the texts that make prompts and
+    models bad for it from ``IMG2IMGD_FAKE_POISON``, ``_HANG``, ``_LOSS`` and ``_OOM``.
 
     Raises:
         UsageError: there is no such backend.
     """
     if backend == "fake":
         return FakeEngine(
-            step_seconds=float(os.environ.get("IMG2IMGD_FAKE_STEP_SECONDS", "0")),
-            poison=os.environ.get("IMG2IMGD_FAKE_POISON", ""),
+            float(os.environ.get("IMG2IMGD_FAKE_STEP_SECONDS", "0")),
+            **{name: os.environ.get(f"IMG2IMGD_FAKE_{name.upper()}", "") for name in TROUBLES},
         )
     if backend == "diffusers":
         _set_up_libraries(offline=offline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +16,9 @@ from PIL import Image
 from img2imgd.engine.picture import open_picture
 from img2imgd.engine.protocol import (
     EngineEvent,
+    FrameGivenBack,
     FramePainted,
+    FrameRefused,
     FrameTask,
     ModelInfo,
     ModelSpec,
@@ -25,24 +28,39 @@ from img2imgd.engine.protocol import (
 
 NATIVE_SIZE = 64
 MULTIPLE = 8
+TROUBLES = ("poison", "hang", "loss", "oom")
+"""What a text in a prompt can do to the engine; the first two in a model's name, too."""
 
 
 class FakeEngine:
     """Paints frames one after the other, one denoising step per :meth:`step`.
 
     Same task, same picture, same pixels; another picture, prompt, seed, strength, guidance scale,
-    number of steps or scheduler gives other pixels. ``poison``: a prompt that holds this text kills
-    the process when its first step runs, as a driver fault would.
+    number of steps or scheduler gives other pixels. A prompt with one of these texts, at its first
+    step, or a model with it in its name, when it is loaded: ``poison`` kills the process, as a
+    driver fault would; ``hang`` never comes back; ``loss`` loses the device; ``oom`` its memory.
     """
 
-    def __init__(self, step_seconds: float = 0.0, poison: str = "") -> None:
+    def __init__(
+        self,
+        step_seconds: float = 0.0,
+        *,
+        poison: str = "",
+        hang: str = "",
+        loss: str = "",
+        oom: str = "",
+    ) -> None:
         self._step_seconds = step_seconds
         self._poison = poison
+        self._hang = hang
+        self._loss = loss
+        self._oom = oom
         self._frames: deque[FrameTask] = deque()
         self._steps_done = 0
 
     def load(self, model: ModelSpec) -> ModelInfo:
         """Accept any model whose source, if it is an absolute path, is there."""
+        self._suffer(model.name)
         source = Path(model.source)
         if source.is_absolute() and not source.exists():
             raise ModelUnavailable(
@@ -64,8 +82,16 @@ class FakeEngine:
         if not self._frames:
             return
         task = self._frames[0]
-        if self._poison and self._poison in task.prompt:
-            os.kill(os.getpid(), signal.SIGKILL)
+        self._suffer(task.prompt)
+        if self._loss and self._loss in task.prompt:
+            self._drop_first()
+            report(FrameGivenBack(task.job, task.index, "The device has failed.", engine_lost=True))
+            return
+        if self._oom and self._oom in task.prompt:
+            self._drop_first()
+            reason = "The device's memory ran out."
+            report(FrameRefused(task.job, task.index, reason, out_of_memory=True))
+            return
         if self._step_seconds:
             time.sleep(self._step_seconds)
         self._steps_done += 1
@@ -85,6 +111,12 @@ class FakeEngine:
     def idle(self) -> bool:
         """True when no frame is left."""
         return not self._frames
+
+    def _suffer(self, text: str) -> None:
+        if self._poison and self._poison in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self._hang and self._hang in text:
+            threading.Event().wait()
 
     def _drop_first(self) -> None:
         self._frames.popleft()

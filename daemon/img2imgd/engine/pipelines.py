@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import logging
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ from img2imgd.engine.schedulers import (
     step_arguments,
     timesteps_from,
 )
+from img2imgd.engine.sparing import sparing
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +65,12 @@ class PipelineEngine:
         self._schedulers = Schedulers(None)
         self._frames: deque[FrameTask] = deque()
         self._cancelled: set[str] = set()
+        self._spared: set[tuple[int, int]] = set()  # sizes that memory did not hold at once
 
     def load(self, model: ModelSpec) -> ModelInfo:
         """Free the model before, then load this one: both together may not fit."""
         self._pipe = None
+        self._spared.clear()
         free_memory()
         try:
             self._pipe, info = load_pipeline(model)
@@ -90,17 +94,10 @@ class PipelineEngine:
         task = self._frames.popleft()
         self._cancelled.clear()
         try:
-            with torch.inference_mode():
-                event = self._paint(task, report)
+            event = self._paint(task, report)
         except _Cancelled:
             self._pipe.maybe_free_model_hooks()  # the call did not come to where it does this
             return
-        except Exception as error:  # noqa: BLE001 - one frame's edge; _explain logs it
-            event = self._explain(task, error)
-        if isinstance(event, FrameRefused) and event.out_of_memory:
-            # Only here, out of the except clause, has its frame let go of tensors.
-            self._pipe.maybe_free_model_hooks()
-            free_memory()
         if task.job not in self._cancelled:
             report(event)
 
@@ -114,9 +111,36 @@ class PipelineEngine:
         return not self._frames
 
     def _paint(self, task: FrameTask, report: Report) -> EngineEvent:
+        """Paint a frame; one that memory does not hold, once more with less of it."""
         picture = open_picture(task)
         if not isinstance(picture, Image.Image):
             return picture
+        if picture.size not in self._spared:
+            event = self._attempt(task, picture, report)
+            if not isinstance(event, FrameRefused) or not event.out_of_memory:
+                return event
+            self._spared.add(picture.size)
+        with sparing(self._pipe, max(picture.size)) as otherwise:
+            event = self._attempt(task, picture, report)
+        if isinstance(event, FramePainted) and otherwise:
+            return dataclasses.replace(event, note=_painted_with(otherwise, picture.size))
+        return event
+
+    def _attempt(self, task: FrameTask, picture: Image.Image, report: Report) -> EngineEvent:
+        try:
+            with torch.inference_mode():
+                return self._call(task, picture, report)
+        except _Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - one frame's edge; _explain logs it
+            event = self._explain(task, picture.size, error)
+        if isinstance(event, FrameRefused) and event.out_of_memory:
+            # Only here, out of the except clause, has its frame let go of tensors.
+            self._pipe.maybe_free_model_hooks()
+            free_memory()
+        return event
+
+    def _call(self, task: FrameTask, picture: Image.Image, report: Report) -> EngineEvent:
         try:
             self._pipe.scheduler = self._schedulers.take(task.scheduler, task.steps)
         except UnfitScheduler as unfit:
@@ -164,14 +188,12 @@ class PipelineEngine:
         }
         return {name: value for name, value in arguments.items() if name in known}
 
-    def _explain(self, task: FrameTask, error: Exception) -> EngineEvent:
+    def _explain(self, task: FrameTask, size: tuple[int, int], error: Exception) -> EngineEvent:
         if is_out_of_memory(error):
-            log.warning("out of memory job=%s frame=%d: %s", task.job, task.index, error)
-            reason = (
-                "The device's memory ran out. Ask for a smaller size, or set `engine.offload` to "
-                "model or sequential."
+            log.warning(
+                "out of memory job=%s frame=%d size=%dx%d: %s", task.job, task.index, *size, error
             )
-            return FrameRefused(task.job, task.index, reason, out_of_memory=True)
+            return FrameRefused(task.job, task.index, _too_large(size), out_of_memory=True)
         if is_device_lost(error):
             log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
             reason = f"The device has failed: {first_line(error)}"
@@ -186,6 +208,21 @@ class PipelineEngine:
         log.error("frame not painted job=%s frame=%d", task.job, task.index, exc_info=error)
         reason = f"The model could not paint it ({type(error).__name__}: {first_line(error)})."
         return FrameRefused(task.job, task.index, reason)
+
+
+def _painted_with(otherwise: Sequence[str], size: tuple[int, int]) -> str:
+    return (
+        f"Memory did not hold {size[0]}×{size[1]} at once, so it was painted with "
+        f"{' and '.join(otherwise)}: the picture may differ a little from one painted whole."
+    )
+
+
+def _too_large(size: tuple[int, int]) -> str:
+    smaller = max(max(size) * 3 // 4 // 64 * 64, 64)
+    return (
+        f"The device's memory ran out at {size[0]}×{size[1]}. Ask for a smaller size, such as "
+        f"`size: {smaller}`, or set `engine.offload` to model or sequential."
+    )
 
 
 @contextlib.contextmanager

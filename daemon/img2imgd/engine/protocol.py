@@ -151,13 +151,17 @@ class StepDone:
 
 @dataclass(frozen=True)
 class FramePainted:
-    """A frame is finished; ``pixels`` is H×W×3 uint8 RGB bytes, rows from the top."""
+    """A frame is finished; ``pixels`` is H×W×3 uint8 RGB bytes, rows from the top.
+
+    ``note`` is for the job's owner, where the frame was painted in another way than usual.
+    """
 
     job: str
     index: int
     width: int
     height: int
     pixels: bytes = field(repr=False)
+    note: str = ""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -167,7 +171,10 @@ class FramePainted:
 
 @dataclass(frozen=True)
 class FrameRefused:
-    """A frame that cannot be painted; ``reason`` is for a person."""
+    """A frame that cannot be painted; ``reason`` is for a person.
+
+    ``out_of_memory`` after everything was tried that :class:`Engine` names.
+    """
 
     job: str
     index: int
@@ -197,6 +204,12 @@ class Engine(Protocol):
 
     An engine belongs to one thread. ``cancel`` may be called from within ``report``, while a step
     runs; every other call comes between steps.
+
+    Memory that runs out is the engine's own affair, in this order: free what can be freed; halve
+    the batch, down to one frame; paint that frame with the autoencoder in tiles and whatever else
+    spares memory, and remember it for this model and size while the process lives; refuse it,
+    alone in its batch, with ``out_of_memory`` and the size in the reason. A frame is never refused
+    for what others in its batch took.
     """
 
     def load(self, model: ModelSpec) -> ModelInfo:

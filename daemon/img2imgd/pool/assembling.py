@@ -17,7 +17,7 @@ from img2imgd.pool.messages import (
     AssemblyFailed,
     AssemblyStaged,
     JobGivenUp,
-    PoolEvent,
+    WorkerEvent,
 )
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 class Assembler:
     """One thread that makes one assembly after the other; ``send`` must be safe to call from it."""
 
-    def __init__(self, send: Callable[[PoolEvent], None]) -> None:
+    def __init__(self, send: Callable[[WorkerEvent], None]) -> None:
         self._send = send
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assembling")
         self._begun: list[tuple[str, Future[None]]] = []

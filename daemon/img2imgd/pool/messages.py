@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelInfo, ModelSpec, StepDone
@@ -15,6 +16,8 @@ __all__ = [
     "AssemblyFailed",
     "AssemblyStaged",
     "Cancel",
+    "Death",
+    "EngineLost",
     "FrameRefused",
     "FrameStaged",
     "JobGivenUp",
@@ -26,6 +29,7 @@ __all__ = [
     "StepDone",
     "Stop",
     "WorkerDied",
+    "WorkerEvent",
     "WorkerFault",
 ]
 
@@ -89,10 +93,14 @@ class ModelFailed:
 
 @dataclass(frozen=True)
 class FrameStaged:
-    """The frame is whole and on disk as every file it was admitted with."""
+    """The frame is whole and on disk as every file it was admitted with.
+
+    ``note`` is for its owner.
+    """
 
     job: str
     index: int
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +142,22 @@ class WorkerFault:
 
 
 @dataclass(frozen=True)
+class EngineLost:
+    """The device is lost to the worker, which ends at once; its frames stay admitted until then."""
+
+    reason: str
+
+
+class Death(Enum):
+    """Why a worker ended; killed: by somebody's SIGKILL, as the kernel does when memory is out."""
+
+    CRASHED = "crashed"
+    KILLED = "killed"
+    HUNG = "hung"
+    DEVICE_LOST = "device lost"
+
+
+@dataclass(frozen=True)
 class WorkerDied:
     """The worker process ended unasked, or could not be started.
 
@@ -146,9 +170,10 @@ class WorkerDied:
     frames: frozenset[tuple[str, int]]
     assembling: frozenset[tuple[str, Path]]
     loading: str | None
+    cause: Death = Death.CRASHED
 
 
-PoolEvent = (
+Report = (
     ModelLoaded
     | ModelFailed
     | StepDone
@@ -158,5 +183,6 @@ PoolEvent = (
     | AssemblyFailed
     | JobGivenUp
     | WorkerFault
-    | WorkerDied
 )
+WorkerEvent = Report | EngineLost  # what the worker says
+PoolEvent = Report | WorkerDied  # what its pool tells of it

@@ -4,69 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
-import multiprocessing.resource_tracker
 import os
 import signal
 import time
 import weakref
-from collections.abc import Generator
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext, SpawnProcess
-from pathlib import Path
-from typing import TypeAlias
+from multiprocessing.connection import wait
 
 from img2imgd.engine.protocol import FrameTask, ModelInfo, ModelSpec
 from img2imgd.outputs.orders import FrameFile
+from img2imgd.pool.child import Child, OrderPipe
 from img2imgd.pool.messages import (
     Admit,
     Assemble,
     Assembly,
-    AssemblyFailed,
-    AssemblyStaged,
     Cancel,
-    FrameRefused,
-    FrameStaged,
+    Death,
+    EngineLost,
     JobGivenUp,
     Load,
     ModelFailed,
     ModelLoaded,
     Order,
     PoolEvent,
-    StepDone,
     Stop,
     WorkerDied,
-    WorkerFault,
+    WorkerEvent,
 )
+from img2imgd.pool.outstanding import Outstanding
+from img2imgd.pool.progress import ProgressClock, Work
 
 log = logging.getLogger(__name__)
 
 _TERMINATE_SECONDS = 2.0
 
-OrderPipe: TypeAlias = "Connection[Order, PoolEvent]"
-WorkerPipe: TypeAlias = "Connection[PoolEvent, Order]"
-
 
 class WorkerPool:
     """One worker process, started when it is first needed and again after it died.
 
+    A worker without progress for ``stall_timeout`` seconds is killed, which counts as its death.
     Belongs to one thread; only :meth:`wake` may be called from others and from signal handlers. No
     method raises because the worker is dead: that comes as WorkerDied from :meth:`poll`.
     """
 
     def __init__(
-        self, backend: str, *, offline: bool = False, context: SpawnContext | None = None
+        self, backend: str, *, offline: bool = False, stall_timeout: float | None = None
     ) -> None:
         self._backend = backend
         self._offline = offline
-        self._context = context or multiprocessing.get_context("spawn")
-        self._process: SpawnProcess | None = None
-        self._pipe: OrderPipe | None = None  # None also once the worker has closed its end
+        self._clock = ProgressClock(stall_timeout)
+        self._child: Child | None = None
         self._loaded: ModelInfo | None = None
-        self._loading: str | None = None
-        self._admitted: set[tuple[str, int]] = set()
-        self._assembling: set[tuple[str, Path]] = set()
-        self._giving_up: set[str] = set()
+        self._outstanding = Outstanding()
+        self._engine_lost = ""
+        self._hung = False
         self._unread: list[PoolEvent] = []
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         weakref.finalize(self, _close, self._wake_read, self._wake_write)
@@ -74,12 +64,20 @@ class WorkerPool:
     @property
     def running(self) -> bool:
         """True while there is a worker process."""
-        return self._process is not None
+        return self._child is not None
 
     @property
     def pid(self) -> int | None:
         """Process id of the worker, if there is one."""
-        return self._process.pid if self._process else None
+        return self._child.pid if self._child else None
+
+    @property
+    def stuck(self) -> bool:
+        """True while a killed worker has not ended: it waits for a device or disk (state D).
+
+        Give it no orders: no other worker is started before it is gone, which :meth:`poll` tells.
+        """
+        return self._hung
 
     @property
     def loaded(self) -> ModelInfo | None:
@@ -89,17 +87,17 @@ class WorkerPool:
     @property
     def loading(self) -> str | None:
         """The name of the model that is being loaded, if one is."""
-        return self._loading
+        return self._outstanding.loading
 
     @property
     def admitted(self) -> frozenset[tuple[str, int]]:
         """(job, index) of the frames that the worker has and has not answered for."""
-        return frozenset(self._admitted)
+        return frozenset(self._outstanding.frames)
 
     def load(self, model: ModelSpec) -> None:
         """Load a model, starting the worker if need be; ModelLoaded or ModelFailed follows."""
         self._loaded = None
-        self._loading = model.name
+        self._outstanding.loading = model.name
         self._order(Load(model))
 
     def admit(self, task: FrameTask, *files: FrameFile) -> None:
@@ -108,7 +106,7 @@ class WorkerPool:
         StepDone, then FrameStaged, FrameRefused or WorkerFault follow. The model may still be
         loading; if that fails, the frame comes back as a WorkerFault.
         """
-        self._admitted.add((task.job, task.index))
+        self._outstanding.frames.add((task.job, task.index))
         self._order(Admit(task, files))
 
     def assemble(self, job: str, assembly: Assembly) -> None:
@@ -116,34 +114,35 @@ class WorkerPool:
 
         AssemblyStaged or AssemblyFailed follows.
         """
-        self._assembling.add((job, assembly.target))
+        self._outstanding.assembling.add((job, assembly.target))
         self._order(Assemble(job, assembly))
 
     def cancel(self, job: str) -> None:
         """Have a job given up; JobGivenUp follows, always, when nothing more of it is written."""
-        self._admitted = {frame for frame in self._admitted if frame[0] != job}
-        self._giving_up.add(job)
-        if self._process is None:
+        self._outstanding.give_up(job)
+        if self._child is None:
             self._give_up_rest()
         else:
-            self._send(Cancel(job))
+            self._child.send(Cancel(job))
 
     def poll(self, timeout: float) -> list[PoolEvent]:
         """Wait up to ``timeout`` seconds for events, a death or :meth:`wake`; all that came."""
         watched: list[int | OrderPipe] = [self._wake_read]
-        if self._pipe is not None:
-            watched.append(self._pipe)
-        if self._process is not None:
-            watched.append(self._process.sentinel)
+        if self._child is not None:
+            watched += self._child.watched
+            timeout = min(timeout, self._clock.look_every)
         ready = wait(watched, 0 if self._unread else max(timeout, 0))
         if self._wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 while os.read(self._wake_read, 4096):
                     pass
-        dead = self._process is not None and self._process.sentinel in ready
-        self._receive()
-        if dead:
-            self._bury()
+        if self._child is not None:
+            dead = self._child.exit_code is not None
+            heard = self._take(self._child.receive())
+            if dead:
+                self._bury()
+            elif not self._hung:
+                self._watch_progress(self._child, heard=heard)
         events, self._unread = self._unread, []
         return events
 
@@ -158,127 +157,131 @@ class WorkerPool:
         One that only loads a model has nothing to lose and is terminated at once.
         What it had admitted is forgotten here and stays with the caller. Events it sent before its
         end come from the next :meth:`poll`; WorkerDied is not among them. The pool can start
-        another worker.
+        another worker, unless this one is :attr:`stuck`.
         """
-        process = self._process
-        if process is None:
+        child = self._child
+        if child is None:
             return
-        self._send(Stop())
-        only_loads = self._loading is not None and not self._admitted and not self._assembling
-        if only_loads or not self._ended(process, within=grace):
+        child.send(Stop())
+        told = self._outstanding
+        only_loads = told.loading is not None and not told.frames and not told.assembling
+        ended = self._ended(child, within=0 if only_loads or self._hung else grace)
+        if not ended and not self._hung:
             if not only_loads:
                 log.warning("worker has not stopped in %.1f s, terminating pid=%s", grace, self.pid)
-            process.terminate()
-            if not self._ended(process, within=_TERMINATE_SECONDS):
-                process.kill()
-        process.join()
-        self._receive()
-        self._forget()
+            child.terminate()
+            ended = self._ended(child, within=_TERMINATE_SECONDS)
+        if not ended:
+            child.kill()
+            ended = self._ended(child, within=_TERMINATE_SECONDS)
+        if ended:
+            self._take(child.receive())
+            self._close_child()
+        else:
+            log.error("worker cannot be ended pid=%s: it waits for a device or disk", self.pid)
+            self._hung = True
+        self._forget_orders()
 
-    def _ended(self, process: SpawnProcess, *, within: float) -> bool:
+    def _ended(self, child: Child, *, within: float) -> bool:
         """Wait for the end of the process, reading on so that a full pipe does not hold it up."""
         deadline = time.monotonic() + within
-        while process.is_alive():
+        while child.exit_code is None:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            watched = [process.sentinel] if self._pipe is None else [process.sentinel, self._pipe]
-            wait(watched, left)
-            self._receive()
+            wait(child.watched, left)
+            self._take(child.receive())
         return True
 
     def _order(self, order: Order) -> None:
-        if self._process is None:
+        if self._child is None:
             try:
-                self._start()
+                self._child = Child(self._backend, offline=self._offline)
             except OSError as error:
                 self._bury(f"could not be started: {error.strerror or error}")
                 return
-        self._send(order)
+            self._clock.restart(time.monotonic())
+            log.info("worker started pid=%s", self.pid)
+        self._child.send(order)
 
-    def _start(self) -> None:
-        ours, theirs = self._context.Pipe(duplex=True)
-        level = logging.getLevelName(logging.getLogger("img2imgd").getEffectiveLevel())
-        arguments = (theirs, self._backend, self._offline, level)
-        with contextlib.closing(theirs), _interrupts_held_back():
-            process = self._context.Process(
-                target=_run_worker, args=arguments, name="img2imgd-worker", daemon=True
-            )
-            process.start()
-        self._process, self._pipe = process, ours
-        log.info("worker started pid=%s", process.pid)
+    def _take(self, events: list[WorkerEvent]) -> bool:
+        """Note what the worker has answered for; True if it said anything."""
+        for event in events:
+            self._outstanding.note(event)
+            match event:
+                case EngineLost(reason):
+                    self._engine_lost = reason
+                    continue
+                case ModelLoaded(info):
+                    self._loaded = info
+                case ModelFailed():
+                    self._loaded = None
+                case _:
+                    pass
+            self._unread.append(event)
+        return bool(events)
 
-    def _send(self, order: Order) -> None:
-        if self._pipe is not None:
-            with contextlib.suppress(OSError):  # its death is heard of by poll
-                self._pipe.send(order)
-
-    def _receive(self) -> None:
-        """Read every event that is there; note what the worker has answered for."""
-        try:
-            while self._pipe is not None and self._pipe.poll():
-                event = self._pipe.recv()
-                self._note(event)
-                self._unread.append(event)
-        except (EOFError, OSError):
-            self._close_pipe()
-
-    def _note(self, event: PoolEvent) -> None:
-        match event:
-            case ModelLoaded(info):
-                self._loaded, self._loading = info, None
-            case ModelFailed():
-                self._loaded = self._loading = None
-            case FrameStaged() | FrameRefused() | WorkerFault():
-                self._admitted.discard((event.job, event.index))
-            case AssemblyStaged() | AssemblyFailed():
-                self._assembling.discard((event.job, event.target))
-            case JobGivenUp(job):
-                self._giving_up.discard(job)
-                self._assembling = {item for item in self._assembling if item[0] != job}
-            case StepDone() | WorkerDied():
-                pass
+    def _watch_progress(self, child: Child, *, heard: bool) -> None:
+        """Kill a worker that has something to do and does nothing."""
+        now = time.monotonic()
+        if heard or not self._outstanding.work:
+            self._clock.restart(now)
+            return
+        # A process that waits for its GPU may use a whole core: there, only events are progress.
+        on_gpu = self._loaded is not None and self._loaded.device != "cpu"
+        only_events = on_gpu and self._outstanding.painting_only
+        work = None if only_events else Work.of(child.pid)
+        if self._clock.overdue(now, work):
+            log.error(
+                "worker hangs pid=%s: no progress for %g s; it %s; killing it",
+                child.pid, self._clock.limit, self._outstanding.in_words(),
+            )  # fmt: skip
+            child.kill()
+            self._hung = True
+            if self._ended(child, within=_TERMINATE_SECONDS):
+                self._bury()
 
     def _bury(self, exit_: str = "") -> None:
         """The process has ended unasked: say so, and be ready to start another."""
-        if self._process is not None:
-            self._process.join()
-            exit_ = _describe_exit(self._process.exitcode)
+        cause, told = Death.CRASHED, self._outstanding
+        if self._child is not None:
+            cause, exit_ = self._cause_of_death(self._child.exit_code)
         died = WorkerDied(
             exit_,
-            frozenset(self._admitted),
-            frozenset(item for item in self._assembling if item[0] not in self._giving_up),
-            self._loading,
+            frozenset(told.frames),
+            frozenset(item for item in told.assembling if item[0] not in told.giving_up),
+            told.loading,
+            cause,
         )
         log.error("worker died: %s frames=%d", died.exit, len(died.frames))
         self._unread.append(died)
-        self._forget()
+        self._close_child()
+        self._forget_orders()
 
-    def _forget(self) -> None:
-        self._close_pipe()
-        if self._process is not None:
-            self._process.close()
-        self._process = None
-        self._loaded = self._loading = None
-        self._admitted.clear()
-        self._assembling.clear()
+    def _cause_of_death(self, code: int | None) -> tuple[Death, str]:
+        if self._hung:
+            return Death.HUNG, f"no progress for {self._clock.limit or 0:g} s, so it was killed"
+        if self._engine_lost:
+            return Death.DEVICE_LOST, self._engine_lost
+        if code == -signal.SIGKILL:
+            return Death.KILLED, "killed by SIGKILL"
+        return Death.CRASHED, _describe_exit(code)
+
+    def _close_child(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child = None
+        self._hung = False
+        self._engine_lost = ""
+
+    def _forget_orders(self) -> None:
+        self._loaded = None
         self._give_up_rest()
+        self._outstanding = Outstanding()
 
     def _give_up_rest(self) -> None:
-        self._unread.extend(JobGivenUp(job) for job in sorted(self._giving_up))
-        self._giving_up.clear()
-
-    def _close_pipe(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
-
-
-def _run_worker(pipe: WorkerPipe, backend: str, offline: bool, level: str) -> None:
-    """Entry of the child; imports there what the supervisor never needs."""
-    from img2imgd.pool.worker import main
-
-    main(pipe, backend, offline, level)
+        self._unread.extend(JobGivenUp(job) for job in sorted(self._outstanding.giving_up))
+        self._outstanding.giving_up.clear()
 
 
 def _describe_exit(code: int | None) -> str:
@@ -287,21 +290,6 @@ def _describe_exit(code: int | None) -> str:
             return f"killed by {signal.Signals(-code).name}"
         return f"killed by signal {-code}"
     return f"exit status {code}"
-
-
-@contextlib.contextmanager
-def _interrupts_held_back() -> Generator[None]:
-    """Block SIGINT in this thread: a child inherits that and unblocks it once it is ready.
-
-    Without it, Ctrl-C while the child imports its modules prints a traceback. The resource tracker
-    must run before: starting it would unblock the signal again (CPython's ``resource_tracker``).
-    """
-    multiprocessing.resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _close(*descriptors: int) -> None:

@@ -38,13 +38,14 @@ from img2imgd.pool.messages import (
     Admit,
     Assemble,
     Cancel,
+    EngineLost,
     FrameStaged,
     Load,
     ModelFailed,
     ModelLoaded,
     Order,
-    PoolEvent,
     Stop,
+    WorkerEvent,
     WorkerFault,
 )
 
@@ -53,7 +54,7 @@ log = logging.getLogger(__name__)
 EXIT_ORPHANED = 70
 EXIT_ENGINE_LOST = 71
 
-Pipe: TypeAlias = "Connection[PoolEvent, Order]"
+Pipe: TypeAlias = "Connection[WorkerEvent, Order]"
 
 
 def main(pipe: Pipe, backend: str, offline: bool, log_level: str) -> NoReturn:
@@ -101,7 +102,7 @@ class Worker:
                 os._exit(EXIT_ORPHANED)
             self._read.put(order)
 
-    def _send(self, event: PoolEvent) -> None:
+    def _send(self, event: WorkerEvent) -> None:
         with self._sending:
             try:
                 self._pipe.send(event)
@@ -145,6 +146,7 @@ class Worker:
         except Img2imgdError as error:
             self._send(ModelFailed(model.name, error.message, error.advice))
             if isinstance(error, ModelUnavailable) and error.engine_lost:
+                self._give_back(error.message)
                 self._end_without_engine(error.message)
         except Exception as error:
             log.exception("model not loaded model=%s source=%s", model.name, model.source)
@@ -161,6 +163,12 @@ class Worker:
             return
         self._files[task.job, task.index] = order.files
         self._engine.admit(task)
+
+    def _give_back(self, reason: str) -> None:
+        """The frames that waited for a model have nothing to do with its fault."""
+        for order in self._orders:
+            if isinstance(order, Admit):
+                self._send(WorkerFault(order.task.job, order.task.index, reason))
 
     def _give_up(self, job: str) -> None:
         self._orders = deque(
@@ -184,10 +192,10 @@ class Worker:
                 self._files.pop((event.job, event.index), None)
                 self._send(event)
             case FrameGivenBack():
-                self._files.pop((event.job, event.index), None)
-                self._send(WorkerFault(event.job, event.index, event.reason))
                 if event.engine_lost:
                     self._end_without_engine(event.reason)
+                self._files.pop((event.job, event.index), None)
+                self._send(WorkerFault(event.job, event.index, event.reason))
 
     def _stage(self, painted: FramePainted) -> None:
         files = self._files.pop(painted.key, None)
@@ -200,15 +208,13 @@ class Worker:
                 log.warning("frame not staged job=%s frame=%d: %s", *painted.key, error)
                 self._send(_not_written(file, painted, error))
                 return
-        self._send(FrameStaged(*painted.key))
+        self._send(FrameStaged(*painted.key, painted.note))
 
     def _end_without_engine(self, reason: str) -> NoReturn:
-        """Give every frame back and end: the next process may find the device in order."""
+        """End: the next process may find the device in order."""
         log.error("engine lost: %s", reason)
         self._assembler.stop()
-        waiting = [order.task for order in self._orders if isinstance(order, Admit)]
-        for job, index in [*self._files, *((task.job, task.index) for task in waiting)]:
-            self._send(WorkerFault(job, index, reason))
+        self._send(EngineLost(reason))
         sys.exit(EXIT_ENGINE_LOST)
 
 

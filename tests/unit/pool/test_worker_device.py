@@ -18,7 +18,7 @@ from img2imgd.engine.protocol import (
     ModelUnavailable,
 )
 from img2imgd.outputs.orders import FrameFile
-from img2imgd.pool.messages import Admit, Load, ModelFailed, PoolEvent, WorkerFault
+from img2imgd.pool.messages import Admit, EngineLost, Load, ModelFailed, WorkerEvent, WorkerFault
 from img2imgd.pool.worker import EXIT_ENGINE_LOST, Worker
 
 
@@ -34,7 +34,9 @@ class EngineOnALostDevice(FakeEngine):
         raise error
 
 
-def test_every_admitted_frame_is_given_back_once_before_the_worker_ends(tmp_path: Path) -> None:
+def test_a_lost_device_is_told_and_the_frames_stay_with_the_worker_that_ends(
+    tmp_path: Path,
+) -> None:
     ours, theirs = multiprocessing.Pipe()
     worker = Worker(theirs, "fake", offline=False)
     worker._engine = EngineOnALostDevice()
@@ -46,10 +48,9 @@ def test_every_admitted_frame_is_given_back_once_before_the_worker_ends(tmp_path
         worker._engine.step(worker._report)
     assert ended.value.code == EXIT_ENGINE_LOST
     theirs.close()
-    events: list[PoolEvent] = [ours.recv() for _ in range(3)]
+    assert ours.recv() == EngineLost("The device has failed.")
     with pytest.raises(EOFError):
         ours.recv()
-    assert events == [WorkerFault("j1", index, "The device has failed.") for index in range(3)]
 
 
 def test_a_model_that_fails_with_the_device_ends_the_worker_too(tmp_path: Path) -> None:
@@ -62,12 +63,13 @@ def test_a_model_that_fails_with_the_device_ends_the_worker_too(tmp_path: Path) 
         worker._obey()
     assert ended.value.code == EXIT_ENGINE_LOST
     theirs.close()
-    events: list[PoolEvent] = [ours.recv() for _ in range(2)]
+    events: list[WorkerEvent] = [ours.recv() for _ in range(3)]
     with pytest.raises(EOFError):
         ours.recv()
     assert events == [
         ModelFailed("mine", "The device has failed under mine.", "Look at it."),
         WorkerFault("j1", 0, "The device has failed under mine."),
+        EngineLost("The device has failed under mine."),
     ]
 
 
