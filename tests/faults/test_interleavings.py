@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
+import logging
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from rig import Crash
-from world import APART, DEFAULTS, World, digest, is_picture, is_retry
+from people import APART, DEFAULTS, World, digest, is_picture, is_retry
 
 from img2imgd.config import Config
 from img2imgd.dispatch import faults
@@ -38,6 +41,7 @@ PICTURES = st.sampled_from([".png", ".jpg"])
 SIDECARS = st.sampled_from([".yaml", ".yaml", ".png.yaml", ".txt.yml", ".yml"])
 WHICH = st.integers(0, 9)
 SECONDS = st.sampled_from([0.1, 2.5, 2.5, 11.0, 11.0, 11.0, 700.0])
+FRESH = st.sampled_from([None, "", "sub"])
 FRAMES = st.sampled_from([1, 1, 2, 0])
 LONG = 5000.0  # seconds: more than anything waits for
 
@@ -147,26 +151,35 @@ class Interleavings(RuleBasedStateMachine):
         for _ in range(steps):
             self.world.dispatch.step(0)
 
-    @rule(seconds=SECONDS, at=st.integers(1, 60), steps=st.integers(0, 20))
-    def crashes(self, seconds: float, at: int, steps: int) -> None:
-        self.look(0)
-        try:
-            with counted(Countdown(at), calls=True):
-                self.look(seconds)
-                self.serves(steps)
-        except Crash:
-            pass
+    @rule(fresh=FRESH, seconds=SECONDS, at=st.integers(1, 90), steps=st.integers(0, 40))
+    def crashes(self, fresh: str | None, seconds: float, at: int, steps: int) -> None:
+        with contextlib.suppress(Crash), self.fault(Countdown(at), fresh, calls=True):
+            self.look(seconds)
+            self.serves(steps)
         self.nothing_is_lost()
         self.world.crash()
 
     @rule(
-        seconds=SECONDS, at=st.integers(1, 60), lasting=st.integers(1, 30), steps=st.integers(0, 20)
-    )
-    def the_disk_is_full(self, seconds: float, at: int, lasting: int, steps: int) -> None:
-        self.look(0)
-        with counted(Countdown(at, disk_full, lasting)):
+        fresh=FRESH, seconds=SECONDS, at=st.integers(1, 50), lasting=st.integers(1, 30),
+        steps=st.integers(0, 40),
+    )  # fmt: skip
+    def the_disk_is_full(
+        self, fresh: str | None, seconds: float, at: int, lasting: int, steps: int
+    ) -> None:
+        with self.fault(Countdown(at, disk_full, lasting), fresh):
             self.look(seconds)
             self.serves(steps)
+
+    @contextmanager
+    def fault(
+        self, countdown: Countdown, fresh: str | None, *, calls: bool = False
+    ) -> Generator[None]:
+        """Something fails in here, often while a ``fresh`` pair (in this folder) is claimed."""
+        if fresh is not None:
+            self.drops_a_pair(fresh, "a")
+        self.look(0)
+        with counted(countdown, calls=calls):
+            yield
 
     @rule()
     def starts_again(self) -> None:
@@ -290,6 +303,7 @@ def make_world(
         pass
 
     monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # thousands of faults
     monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.0)
     monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.0)
     number = itertools.count()
