@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench evaluate format clean
+.PHONY: help demo test faults check bench evaluate format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -25,6 +25,9 @@ demo: $(READY)  ## draw sample sketches, serve them with the embedded model, say
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
+
+faults: $(READY)  ## every fault, in full; prints the table
+	$(BIN)/python -m pytest tests/faults --faults-in-full -q
 
 check: $(READY)  ## formatting, lint, types, import layers, version
 	$(BIN)/ruff format --check .

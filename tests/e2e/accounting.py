@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from PIL import Image
 from served_root import ServedRoot, visible_files
 
+from files import decode, fingerprints
+
 # What a person who opens a reason file should never have to read.
 _FOR_PROGRAMMERS = re.compile(
     r"Traceback|File \"|\b[A-Z][A-Za-z]*(Error|Exception|Fault)\b|\bNone\b|errno|Errno|img2imgd\."
 )
 _NUMBERED = re.compile(r"~\d+(?=(\.[^.]*)?$)")
-
-
-def fingerprints(folder: Path) -> dict[bytes, bytes]:
-    """Relative path → content of every file below; links by target, other kinds by type."""
-    base = os.fsencode(folder)
-    found: dict[bytes, bytes] = {}
-    for where, folders, names in os.walk(base):
-        folders[:] = [name for name in folders if not name.startswith(b".")]
-        for name in names:
-            path = os.path.join(where, name)  # noqa: PTH118 - names that are no text
-            found[os.path.relpath(path, base)] = _content(path)
-    return found
-
-
-def _content(path: bytes) -> bytes:
-    mode = os.lstat(path).st_mode
-    if stat.S_ISLNK(mode):
-        return b"link to " + os.readlink(path)  # noqa: PTH115 - names that are no text
-    if not stat.S_ISREG(mode):
-        return b"special %o" % stat.S_IFMT(mode)
-    with open(path, "rb") as file:  # noqa: PTH123 - names that are no text
-        return file.read()
 
 
 def account(
@@ -107,9 +86,7 @@ def assert_outputs_whole(root: ServedRoot) -> None:
     """Every picture in the outbox decodes to its last row, every frame of a GIF."""
     for path in root.outputs():
         with Image.open(path) as image:
-            for frame in range(getattr(image, "n_frames", 1)):
-                image.seek(frame)
-                image.load()
+            decode(image)
 
 
 def gif_duration(path: Path) -> int:
