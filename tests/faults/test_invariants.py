@@ -6,15 +6,17 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from invariants import Drop, check
-from world import config_of, misspelt, picture, put, shared, single, sweep
+from world import config_of, misspelt, picture, put, serve, shared, single, sweep
 
-from img2imgd.app import serve_once
 from img2imgd.config import Config
+
+Served = tuple[Config, tuple[Drop, ...]]
 
 DROPS = (
     single(),
@@ -28,26 +30,28 @@ KEPT = (single(), sweep())
 
 
 @pytest.fixture(scope="module")
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Config, tuple[Drop, ...]]:
-    """A root on which everything was served, and a copy of it beside."""
-    mode: Literal["move", "keep"] = request.param
-    config = config_of(tmp_path_factory.mktemp("invariants") / "root", mode)
-    drops = DROPS if mode == "move" else KEPT
-    put(config, drops)
-    serve_once(config, 20, lambda *_: None)
-    shutil.copytree(config.root, config.root.with_name("as served"))
-    return config, drops
+def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
+    """For each mode a root on which everything was served, with a copy of it beside."""
+    roots: dict[str, Served] = {}
+    modes: tuple[Literal["move", "keep"], ...] = ("move", "keep")
+    for mode in modes:
+        config = config_of(tmp_path_factory.mktemp(mode) / "root", mode)
+        roots[mode] = config, DROPS if mode == "move" else KEPT
+        put(*roots[mode])
+        serving = get_context("spawn").Process(target=serve, args=(config,))
+        serving.start()
+        serving.join()
+        shutil.copytree(config.root, config.root.with_name("as served"))
+    return roots
 
 
 @pytest.fixture
-def world(served: tuple[Config, tuple[Drop, ...]]) -> Iterator[tuple[Config, tuple[Drop, ...]]]:
-    """The served root; whatever a test does to it is undone."""
-    yield served
-    root = served[0].root
-    shutil.rmtree(root)
-    shutil.copytree(root.with_name("as served"), root)
+def world(request: pytest.FixtureRequest, served: dict[str, Served]) -> Iterator[Served]:
+    """A served root, of mode ``move`` unless a test says otherwise; what it does is undone."""
+    config, drops = served[getattr(request, "param", "move")]
+    yield config, drops
+    shutil.rmtree(config.root)
+    shutil.copytree(config.root.with_name("as served"), config.root)
 
 
 def one(folder: Path, pattern: str) -> Path:
@@ -69,8 +73,8 @@ def copied(path: Path, name: str) -> None:
     shutil.copy(path, path.with_name(name))
 
 
-@pytest.mark.parametrize("served", ["move", "keep"], indirect=True)
-def test_a_root_on_which_all_was_served_is_fine(world: tuple[Config, tuple[Drop, ...]]) -> None:
+@pytest.mark.parametrize("world", ["move", "keep"], indirect=True)
+def test_a_root_on_which_all_was_served_is_fine(world: Served) -> None:
     config, drops = world
     check(config, drops).assert_fine()
     check(config, drops, ended=False).assert_fine()
@@ -160,11 +164,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize(
-    ("served", "what"),
+    ("world", "what"),
     [(mode, what) for mode, wrong in WRONG.items() for what in wrong],
-    indirect=["served"],
+    indirect=["world"],
 )
-def test_what_is_wrong_is_found(what: str, world: tuple[Config, tuple[Drop, ...]]) -> None:
+def test_what_is_wrong_is_found(what: str, world: Served) -> None:
     config, drops = world
     kind, plant = WRONG[config.inboxes[0].mode][what]
     plant(config)
@@ -173,9 +177,8 @@ def test_what_is_wrong_is_found(what: str, world: tuple[Config, tuple[Drop, ...]
     assert not verdict.fine
 
 
-@pytest.mark.parametrize("served", ["move"], indirect=True)
 def test_a_drop_that_was_not_served_is_lost_and_unknown(
-    world: tuple[Config, tuple[Drop, ...]],
+    world: Served,
 ) -> None:
     config, drops = world
     verdict = check(config, (*drops, single("other", 9)))
@@ -184,9 +187,8 @@ def test_a_drop_that_was_not_served_is_lost_and_unknown(
     assert not verdict.duplicated
 
 
-@pytest.mark.parametrize("served", ["move"], indirect=True)
 def test_more_or_fewer_outputs_than_asked_are_found(
-    world: tuple[Config, tuple[Drop, ...]],
+    world: Served,
 ) -> None:
     config, drops = world
     dog = drops[1]
@@ -194,9 +196,8 @@ def test_more_or_fewer_outputs_than_asked_are_found(
     assert check(config, (*drops[:1], replace(dog, frames=1), *drops[2:])).disagreements
 
 
-@pytest.mark.parametrize("served", ["move"], indirect=True)
 def test_after_a_crash_one_whole_copy_anywhere_is_enough(
-    world: tuple[Config, tuple[Drop, ...]],
+    world: Served,
 ) -> None:
     config, drops = world
     spool = config.inboxes[0].path / ".img2imgd" / "job" / "in"
@@ -207,8 +208,7 @@ def test_after_a_crash_one_whole_copy_anywhere_is_enough(
     assert check(config, drops, ended=False).lost
 
 
-@pytest.mark.parametrize("served", ["move"], indirect=True)
-def test_half_a_job_is_never_to_be_seen(world: tuple[Config, tuple[Drop, ...]]) -> None:
+def test_half_a_job_is_never_to_be_seen(world: Served) -> None:
     config, drops = world
     one(config.outbox, "sub/dog_*/*.gif").unlink()
     assert check(config, drops, ended=False).half_visible

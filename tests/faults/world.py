@@ -11,6 +11,7 @@ from typing import Literal
 from invariants import Drop
 from PIL import Image
 
+from img2imgd.app import Outcome, serve_once
 from img2imgd.config import Config, EngineConfig, InboxConfig, LimitsConfig, ModelConfig
 from img2imgd.request import BUILT_IN, RequestKeys
 
@@ -77,3 +78,8 @@ def put(config: Config, drops: Iterable[Drop]) -> None:
             path = config.inboxes[drop.inbox].path / rel
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(drop.files[rel])
+
+
+def serve(config: Config, timeout: float = 20) -> Outcome:
+    """What ``img2imgd once`` does."""
+    return serve_once(config, timeout, lambda *_: None)
