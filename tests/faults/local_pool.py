@@ -45,13 +45,16 @@ class LocalPool(WorkerPool):
             worker._obey()
             if worker._engine is not None:
                 worker._engine.step(worker._report)
-        said, self._sink.said = self._sink.said, []
-        for event in said:
-            self._note(event)
+        said: list[PoolEvent] = []
+        while self._sink.said:  # an animation is made, and told of, by a thread
+            said.append(self._sink.said.pop(0))
+            self._note(said[-1])
         return said
 
     def stop(self, grace: float) -> None:  # noqa: ARG002
         """Forget the worker."""
+        if self._worker is not None:
+            self._worker._assembler.stop()
         self._worker = None
         self._loaded = None
         self._admitted.clear()

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from rig import Crash
 from people import APART, DEFAULTS, World, digest, is_picture, is_retry
+from rig import Crash
 
 from img2imgd.config import Config
 from img2imgd.dispatch import faults
