@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -53,3 +54,48 @@ class Disk:
 
 def _run(*command: str | Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
+
+
+class Mounts:
+    """Mounts that are gone when the test is over."""
+
+    def __init__(self) -> None:
+        self._points: list[Path] = []
+
+    def tmpfs(self, path: Path, options: str = "size=16m") -> None:
+        """Mount an empty filesystem in memory."""
+        self._mount(path, "-t", "tmpfs", "-o", options, "none")
+
+    def bind(self, source: Path, path: Path, *, read_only: bool = False) -> None:
+        """Show one folder's content at another path."""
+        self._mount(path, "--bind", source)
+        if read_only:
+            _run("mount", "-o", "remount,bind,ro", path)
+
+    def add(self, disk: Disk) -> None:
+        """Take this disk away with the others."""
+        self._points.append(disk.mounted_at)
+
+    def unmount(self, path: Path) -> None:
+        """Take the topmost mount away, though files of it may be open."""
+        _run("umount", "--lazy", path)
+        self._points.remove(path)
+
+    def close(self) -> None:
+        """Take all away."""
+        for path in reversed(self._points.copy()):
+            self.unmount(path)
+
+    def _mount(self, path: Path, *arguments: str | Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        _run("mount", *arguments, path)
+        self._points.append(path)
+
+
+def fill(folder: Path) -> Path:
+    """Write a file until not one more byte fits; delete it to make room again."""
+    ballast = folder / ".ballast"
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    return ballast
