@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from disks import Mounts
 from invariants import Drop, check
-from served_root import RunningDaemon, ServedRoot
+from served_root import PROGRAM, RunningDaemon, ServedRoot
 
 from conftest import Tally
 from img2imgd.config import Config, load_config
+from waiting import wait_until
 
 
 @contextmanager
@@ -34,6 +36,22 @@ def serving(folder: Path) -> Iterator[tuple[ServedRoot, Mounts]]:
 def config_at(root: ServedRoot) -> Config:
     """The config as the daemon has it."""
     return load_config(root.config, None, env=os.environ)
+
+
+def start_through(root: ServedRoot, *wrapper: str | Path, **environment: str) -> RunningDaemon:
+    """Start the daemon by way of another program and wait until it watches."""
+    log_file = root.path.parent / f"daemon-{len(root.daemons)}.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [*wrapper, PROGRAM, "run", "-c", root.config],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **environment},
+        )
+    root.daemons.append(RunningDaemon(process, log_file))
+    wait_until(lambda: "watching" in log_file.read_text(), "the daemon watches its inbox")
+    return root.daemons[-1]
 
 
 def end(root: ServedRoot, daemon: RunningDaemon, drops: tuple[Drop, ...], tally: Tally) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import config_at, end, serving
+from daemons import config_at, end, serving, start_through
 from disks import Disk, Mounts, fill, needs_mounts
 from served_root import ServedRoot
 from world import put, shared, single, sweep
@@ -142,5 +142,24 @@ def test_a_frozen_outbox_is_waited_for(
         wait_until(lambda: root.status()["queued"], "drops are claimed all the same")
     finally:
         subprocess.run(["fsfreeze", "--unfreeze", root.outbox], check=True)
+    root.wait_served(1 + JOBS_LATER)
+    end(root, daemon, FIRST + LATER, tally)
+
+
+@pytest.mark.parametrize("which", ["inbox", "outbox", "outbox/.img2imgd", "done"])
+def test_a_folder_whose_rights_are_taken_away_for_a_while_is_waited_for(
+    root: ServedRoot, which: str, tally: Tally
+) -> None:
+    daemon = start_through(root, "setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+    put(config_at(root), FIRST)
+    root.wait_served(1)
+    folder = root.path / which
+    before = folder.stat().st_mode
+    folder.chmod(0o000 if which == "inbox" else 0o500)
+    put(config_at(root), LATER)
+    try:
+        wait_until(lambda: "denied" in daemon.log, "the daemon says so")
+    finally:
+        folder.chmod(before)
     root.wait_served(1 + JOBS_LATER)
     end(root, daemon, FIRST + LATER, tally)

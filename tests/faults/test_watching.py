@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from daemons import config_at, end, serving
+from daemons import config_at, end, serving, start_through
 from disks import Mounts, needs_mounts
 from invariants import Drop
 from served_root import ServedRoot
@@ -83,3 +83,37 @@ def test_jobs_of_an_inbox_that_is_another_folder_for_a_while_wait_for_it(
     put(config_at(root), [single("new", 30)])
     root.wait_served(len(OLD) + 1)
     end(root, daemon, (*OLD, single("new", 30)), tally)
+
+
+def test_drops_whose_events_were_lost_in_a_flood_are_served(
+    served: tuple[ServedRoot, Mounts], tally: Tally
+) -> None:
+    root, _ = served
+    root.write_config(rescan=3600)  # only the flood itself can wake a scan
+    daemon = root.start()
+    daemon.process.send_signal(signal.SIGSTOP)
+    for number in range(8000):  # three events each; the queue holds 16,384
+        junk = root.inbox / f"{number}.tmp"
+        junk.write_bytes(b"")
+        junk.unlink()
+    drops = tuple(single(f"sub-{n % 3}/drop-{n}", 40 + n) for n in range(20))
+    put(config_at(root), drops)
+    daemon.process.send_signal(signal.SIGCONT)
+    root.wait_served(len(drops))
+    end(root, daemon, drops, tally)
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"), [("max_inotify_instances", 0), ("max_inotify_watches", 1),
+                         ("max_inotify_watches", 4)],
+)  # fmt: skip
+def test_an_inbox_that_cannot_be_watched_is_polled(
+    served: tuple[ServedRoot, Mounts], limit: str, count: int, tally: Tally
+) -> None:
+    root, _ = served
+    limited = f'echo {count} > /proc/sys/user/{limit}; exec "$@"'
+    daemon = start_through(root, "unshare", "--user", "--map-root-user", "sh", "-ec", limited, "sh")
+    drops = tuple(single(f"sub-{n}/drop", 60 + n) for n in range(6))
+    put(config_at(root), drops)
+    root.wait_served(len(drops))
+    end(root, daemon, drops, tally)
