@@ -31,10 +31,11 @@ def test_an_inbox_that_was_removed_and_made_again_is_served_again(root: ServedRo
     drop(root.inbox, "before.png", SIDECAR)
     root.wait_served(1)
     shutil.rmtree(root.inbox)
-    wait_until(lambda: "is not there" in daemon.log, "the daemon notices")
+    wait_until(lambda: "is not there" in str(root.status()["waiting"]), "the status says so")
     root.inbox.mkdir()
     drop(root.inbox, "after.png", SIDECAR)
     root.wait_served(2)
+    wait_until(lambda: not root.status()["waiting"], "the status has forgotten it")
     wait_until(lambda: "is back" in daemon.log, "the daemon says so")
     assert (root.inbox / ".img2imgd").stat().st_mode & 0o777 == 0o700
     drop(root.inbox, "later.png", SIDECAR)

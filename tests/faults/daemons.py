@@ -7,14 +7,17 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from disks import Mounts
 from invariants import Drop, check
 from served_root import PROGRAM, RunningDaemon, ServedRoot
 
-from conftest import Tally
 from img2imgd.config import Config, load_config
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Tally
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from daemons import config_at, end, serving, start_through
@@ -15,8 +16,10 @@ from disks import Disk, Mounts, fill, needs_mounts
 from served_root import ServedRoot
 from world import put, shared, single, sweep
 
-from conftest import Tally
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Tally
 
 pytestmark = needs_mounts
 
@@ -158,7 +161,7 @@ def test_a_folder_whose_rights_are_taken_away_for_a_while_is_waited_for(
     folder.chmod(0o000 if which == "inbox" else 0o500)
     put(config_at(root), LATER)
     try:
-        wait_until(lambda: "denied" in daemon.log, "the daemon says so")
+        wait_until(lambda: "denied" in str(root.status()), "the status says so")
     finally:
         folder.chmod(before)
     root.wait_served(1 + JOBS_LATER)

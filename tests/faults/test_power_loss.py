@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from crashing import Countdown, counted
@@ -19,11 +19,13 @@ from local_pool import LocalPool
 from rig import Rig
 from world import config_of, misspelt, put, shared, single, sweep
 
-from conftest import Points, Tally
 from img2imgd.app import folders
 from img2imgd.config import Config
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.pool.reading import ReaderProcess
+
+if TYPE_CHECKING:
+    from conftest import Points, Tally
 
 pytestmark = needs_mounts
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from daemons import config_at, serving
@@ -17,8 +18,10 @@ from invariants import Drop, check
 from served_root import RunningDaemon, ServedRoot, processes
 from world import picture, put, single, sweep
 
-from conftest import Points, Tally
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Points, Tally
 
 GRACE = 20.0  # seconds; the daemon gives its worker ten
 FRAMES = 12

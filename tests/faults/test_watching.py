@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from daemons import config_at, end, serving, start_through
@@ -14,8 +15,10 @@ from invariants import Drop
 from served_root import ServedRoot
 from world import picture, put, single
 
-from conftest import Tally
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Tally
 
 pytestmark = needs_mounts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from img2imgd.app.folders import FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
+from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, HeldByAnother
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import open_ledger
@@ -80,11 +82,13 @@ class InboxLoop(threading.Thread):
             self._arm()
             delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
-            if self.unavailable != str(fault):
-                log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
-            self.unavailable = str(fault)
+            self._set_unavailable(inbox, str(fault))
             return self._inbox.rescan
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
+                why = f"The inbox {self._inbox.path} cannot be used: {error.strerror}."
+                self._set_unavailable(inbox, why)
+                return self._inbox.rescan
             log.exception("inbox %s: a scan failed", self._inbox.path)
             return _AFTER_A_BUG
         if self.unavailable:
@@ -93,6 +97,13 @@ class InboxLoop(threading.Thread):
         self.drained = inbox.drained
         self.scanned.set()
         return delay
+
+    def _set_unavailable(self, inbox: Inbox, why: str) -> None:
+        if self.unavailable != why:
+            log.warning("%s Looking again every %g s.", why, self._inbox.rescan)
+            self.unavailable = why
+        with contextlib.suppress(EnvironmentFault):  # the ledger itself may be what is full
+            inbox.tell_unavailable(why)
 
     def _arm(self) -> None:
         """Hold and watch the folder that has the inbox's name now; it may have been replaced."""

@@ -103,6 +103,10 @@ class Inbox:
         self.drained = not open_waits
         return next_look
 
+    def tell_unavailable(self, why: str) -> None:
+        """Have the status say why nothing of the inbox can be seen, until it is seen again."""
+        self._set_waiting({".": why})
+
     def _scan(self) -> list[Found]:
         found = scan(self._inbox.path, recursive=self._inbox.recursive)
         if self._drain:
@@ -229,6 +233,9 @@ class Inbox:
 
     def _remember(self, waiting: dict[str, str]) -> None:
         self._notes.keep_only(self._broken_now(), self._defaults_seen)
+        self._set_waiting(waiting)
+
+    def _set_waiting(self, waiting: dict[str, str]) -> None:
         if waiting != self._waiting:
             self._ledger.set_waiting(str(self._inbox.path), waiting)
             self._waiting = waiting
