@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -18,28 +19,43 @@ LEDGER_STEPS = (
     "set_served", "reserve", "drop_job", "end_bundle", "set_frame", "replace_spec",
 )  # fmt: skip
 
+CALLS = ("replace", "rename", "link", "symlink", "mkdir", "unlink", "rmdir")  # of the module os
+
 
 class Countdown:
-    """Raises :class:`Crash` before the ``at``-th step; without one it only counts."""
+    """Raises a fault before the ``at``-th step; without one it only counts.
 
-    def __init__(self, at: int | None) -> None:
+    ``fault`` makes it from the step's name; ``lasting`` steps from there on meet it.
+    """
+
+    def __init__(
+        self, at: int | None, fault: Callable[[str], BaseException] = Crash, lasting: int = 1
+    ) -> None:
         self.at = at
         self.steps = 0
         self.last = ""
+        self._fault = fault
+        self._lasting = lasting
 
     def step(self, name: str) -> None:
         self.steps += 1
         self.last = name
-        if self.steps == self.at:
-            raise Crash(name)
+        if self.at is not None and self.at <= self.steps < self.at + self._lasting:
+            raise self._fault(name)
 
 
 @contextmanager
 def crash_at(at: int | None) -> Generator[Countdown]:
     """While this is open, every durable step counts, and the ``at``-th is never carried out."""
-    countdown = Countdown(at)
+    with counted(Countdown(at)) as countdown:
+        yield countdown
 
-    def counted(name: str, original: Callable[..., object]) -> Callable[..., object]:
+
+@contextmanager
+def counted(countdown: Countdown, *, calls: bool = False) -> Generator[Countdown]:
+    """Count every durable step; with ``calls`` the single calls within them, and removals too."""
+
+    def wrapped(name: str, original: Callable[..., object]) -> Callable[..., object]:
         @functools.wraps(original)
         def call(*arguments: object, **keywords: object) -> object:
             countdown.step(name)
@@ -48,7 +64,8 @@ def crash_at(at: int | None) -> Generator[Countdown]:
         return call
 
     with pytest.MonkeyPatch.context() as patch:
-        for owner, names in ((durable, FILE_STEPS), (Ledger, LEDGER_STEPS)):
+        owners = [(durable, FILE_STEPS), (Ledger, LEDGER_STEPS), (os, CALLS if calls else ())]
+        for owner, names in owners:
             for name in names:
-                patch.setattr(owner, name, counted(name, getattr(owner, name)))
+                patch.setattr(owner, name, wrapped(name, getattr(owner, name)))
         yield countdown

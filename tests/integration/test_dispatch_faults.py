@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -328,3 +329,26 @@ def test_an_archive_on_another_filesystem_cut_short_does_not_double_the_inputs(
     rig.crash()
     rig.serve()
     assert rig.tree(rig.config.done) == ["a.png", "a.yaml"]
+
+
+def test_a_job_whose_files_were_taken_out_of_the_spool_fails_and_says_so(rig: Rig) -> None:
+    rig.picture("cat.png")
+    rig.drop("cat.yaml")
+    (job,) = rig.claim()
+    shutil.rmtree(rig.spool / job.id)
+    (ended,) = rig.serve()
+    assert ended.state is JobState.FAILED
+    assert "no longer in" in rig.reason("cat.png")
+
+
+def test_a_job_waits_while_another_folder_has_the_name_of_its_inbox(rig: Rig) -> None:
+    rig.picture("cat.png")
+    rig.drop("cat.yaml")
+    rig.claim()
+    rig.folder.rename(rig.root / "away")
+    rig.spool.mkdir(parents=True)
+    rig.until(lambda: "is not what it was" in rig.ledger.facts().get("waits_for", ""))
+    assert [job.state for job in rig.jobs()] == [JobState.QUEUED]
+    shutil.rmtree(rig.folder)
+    (rig.root / "away").rename(rig.folder)
+    assert [job.state for job in rig.serve()] == [JobState.DONE]

@@ -12,6 +12,7 @@ from pathlib import Path
 from img2imgd.app.holding import STALE, FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
+from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import Ledger, open_ledger
@@ -93,13 +94,15 @@ class InboxLoop(threading.Thread):
             self._arm(inbox)
             delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
-            if self.unavailable != str(fault):
-                log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
-            self.unavailable = str(fault)
+            self._set_unavailable(str(fault))
             return self._inbox.rescan
         except LedgerDamaged:
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
+                why = f"The inbox {self._inbox.path} cannot be used: {error.strerror}."
+                self._set_unavailable(why)
+                return self._inbox.rescan
             log.exception("inbox %s: a scan failed", self._inbox.path)
             return _AFTER_A_BUG
         if self.unavailable:
@@ -108,6 +111,11 @@ class InboxLoop(threading.Thread):
         self.drained = inbox.drained
         self.scanned.set()
         return delay
+
+    def _set_unavailable(self, why: str) -> None:
+        if self.unavailable != why:
+            log.warning("%s Looking again every %g s.", why, self._inbox.rescan)
+            self.unavailable = why
 
     def _tell_availability(self, ledger: Ledger) -> None:
         if self._told != self.unavailable:

@@ -30,6 +30,8 @@ class Starting:
         self._config = config
         self._ledger = ledger
         self._reader = reader
+        spools = [inbox.path / STAGING for inbox in config.inboxes]
+        self._spools_at_start = {spool: _identity(spool) for spool in spools}
 
     def begin(self, row: JobRow, model: ModelInfo) -> RunningJob | None:
         """Start a job with the loaded model; None if a newer save took its place just now.
@@ -38,7 +40,8 @@ class Starting:
             PictureError: its picture cannot be read.
             EnvironmentFault: the disk or a folder does not allow it now.
         """
-        self._check_room(row)
+        self._check_spool(row)
+        self._check_room()
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
         request = self._in_full(row, model)
         prepared = self._prepare(row, request, model, picture)
@@ -86,13 +89,34 @@ class Starting:
         )
         return self._reader.prepare(source, target, rule)
 
-    def _check_room(self, row: JobRow) -> None:
-        for folder in (Path(row.spec.inbox), self._config.outbox):
-            if not (folder / STAGING).is_dir():
-                raise EnvironmentFault(
-                    f"{folder} is not what it was: it has no {STAGING} folder.",
-                    "Mount its disk again, or start img2imgd anew if it is a new folder.",
-                )
+    def _check_spool(self, row: JobRow) -> None:
+        """The job's files are there; or they wait in another folder, which had the inbox's name.
+
+        Raises:
+            EnvironmentFault: the inbox is not the one of this process's start.
+            PictureError: it is, so they were taken out of it.
+        """
+        inbox = Path(row.spec.inbox)
+        spool = inbox / STAGING
+        if (spool / row.id / "in").is_dir():
+            return
+        found = _identity(spool)
+        if found is not None and found == self._spools_at_start.get(spool):
+            raise PictureError(
+                f"Its files are no longer in {spool}, where they waited.",
+                "Drop the picture once more.",
+            )
+        raise EnvironmentFault(
+            f"{inbox} is not what it was: the files of claimed jobs are not in it.",
+            "Mount its disk again, or start img2imgd anew if it is a new folder.",
+        )
+
+    def _check_room(self) -> None:
+        if not (self._config.outbox / STAGING).is_dir():
+            raise EnvironmentFault(
+                f"{self._config.outbox} is not what it was: it has no {STAGING} folder.",
+                "Mount its disk again, or start img2imgd anew if it is a new folder.",
+            )
         needed = self._config.limits.min_free_gb * 1e9
         free = filesystems.free_bytes(self._config.outbox)
         if free < needed:
@@ -100,6 +124,14 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _check_sides(request: Request, prepared: Prepared) -> None:

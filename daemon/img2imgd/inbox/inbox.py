@@ -233,6 +233,9 @@ class Inbox:
 
     def _remember(self, waiting: dict[str, str]) -> None:
         self._notes.keep_only(self._broken_now(), self._defaults_seen)
+        self._set_waiting(waiting)
+
+    def _set_waiting(self, waiting: dict[str, str]) -> None:
         if waiting != self._waiting:
             self._ledger.set_waiting(str(self._inbox.path), waiting)
             self._waiting = waiting

@@ -1,0 +1,65 @@
+"""The worker without its process: every poll is one turn of its loop, so a test is repeatable."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from img2imgd.pool.messages import Cancel, Order, PoolEvent
+from img2imgd.pool.supervision import WorkerPool
+from img2imgd.pool.worker import Pipe, Worker
+
+
+class _Sink:
+    """The worker's end of the pipe: what it says is kept."""
+
+    def __init__(self) -> None:
+        self.said: list[PoolEvent] = []
+
+    def send(self, event: PoolEvent) -> None:
+        self.said.append(event)
+
+
+class LocalPool(WorkerPool):
+    """A pool whose worker, with the fake engine, lives and dies with the test's process."""
+
+    def __init__(self) -> None:
+        super().__init__("fake")
+        self._sink = _Sink()
+        self._worker: Worker | None = None
+
+    @property
+    def running(self) -> bool:
+        """True once something was asked of the worker."""
+        return self._worker is not None
+
+    def cancel(self, job: str) -> None:
+        """Have a job given up at once."""
+        self._admitted = {frame for frame in self._admitted if frame[0] != job}
+        self._order(Cancel(job))
+
+    def poll(self, timeout: float) -> list[PoolEvent]:  # noqa: ARG002
+        """Let the worker take its orders and paint one step; what it said."""
+        worker = self._worker
+        if worker is not None:
+            worker._take(wait=False)
+            worker._obey()
+            if worker._engine is not None:
+                worker._engine.step(worker._report)
+        said: list[PoolEvent] = []
+        while self._sink.said:  # an animation is made, and told of, by a thread
+            said.append(self._sink.said.pop(0))
+            self._note(said[-1])
+        return said
+
+    def stop(self, grace: float) -> None:  # noqa: ARG002
+        """Forget the worker."""
+        if self._worker is not None:
+            self._worker._assembler.stop()
+        self._worker = None
+        self._loaded = None
+        self._admitted.clear()
+
+    def _order(self, order: Order) -> None:
+        if self._worker is None:
+            self._worker = Worker(cast("Pipe", self._sink), "fake", offline=True)
+        self._worker._read.put(order)

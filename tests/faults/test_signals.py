@@ -1,0 +1,161 @@
+"""SIGTERM and SIGINT in every state: the daemon ends in time, and the next start serves it all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from daemons import config_at, serving
+from disks import Mounts, fill, needs_mounts
+from invariants import Drop, check
+from served_root import RunningDaemon, ServedRoot, processes
+from world import picture, put, single, sweep
+
+from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Points, Tally
+
+GRACE = 20.0  # seconds; the daemon gives its worker ten
+FRAMES = 12
+MANY = Drop(
+    {
+        "many.png": picture(5),
+        "many.yaml": f"prompt: a lake\nsteps: 5\nstrength: 1\nseed: 3\nn: {FRAMES}\n".encode(),
+    },
+    frames=FRAMES,
+    assemblies=1,
+)
+DROPS = (single("a", 1), sweep("sub/b", 2), MANY)
+# The program with a step that takes its time and leaves a mark when it begins.
+SLOWED = """\
+import importlib, pathlib, sys, time
+module, owner, name, mark = sys.argv[1:5]
+owner = getattr(importlib.import_module(module), owner)
+step = getattr(owner, name)
+def slowed(*arguments, **keywords):
+    pathlib.Path(mark).touch()
+    time.sleep(1)
+    return step(*arguments, **keywords)
+setattr(owner, name, slowed)
+from img2imgd.cli import run
+sys.exit(run(["run", "-c", sys.argv[5]]))
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    """How to bring a daemon into a state: config, environment or slowed step, and how to tell."""
+
+    reached: Callable[[ServedRoot, RunningDaemon], object]
+    slowed: tuple[str, str, str] | None = None
+    settle: float = 0.2
+    full: bool = False
+    step_seconds: str = "0"
+
+
+def staged(count: int) -> Callable[[ServedRoot, RunningDaemon], object]:
+    return lambda root, _: root.staged_frames() >= count
+
+
+def marked(root: ServedRoot, _: RunningDaemon) -> bool:
+    return (root.path / "mark").exists()
+
+
+STATES = {
+    "settling": State(lambda root, _: root.status()["waiting"], settle=30),
+    "claiming": State(marked, ("img2imgd.inbox.claim", "Claims", "_take")),
+    "loading": State(lambda _, daemon: "worker started" in daemon.log),
+    "painting": State(staged(3), step_seconds="0.03"),
+    "assembling": State(staged(FRAMES)),
+    "publishing": State(marked, ("img2imgd.outputs.staging", "Staging", "publish")),
+    "archiving": State(marked, ("img2imgd.dispatch.archive", "Archive", "_move")),
+    "on a full disk": State(lambda _, daemon: "Trying again" in daemon.log, full=True),
+}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[ServedRoot, Mounts]]:
+    """A root and its mounts."""
+    with serving(tmp_path) as both:
+        yield both
+
+
+def start(root: ServedRoot, state: State) -> RunningDaemon:
+    if state.slowed is None:
+        return root.start(IMG2IMGD_FAKE_STEP_SECONDS=state.step_seconds)
+    log_file = root.path.parent / "slowed.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SLOWED, *state.slowed, root.path / "mark", root.config],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "IMG2IMGD_FAKE_STEP_SECONDS": state.step_seconds},
+        )
+    root.daemons.append(RunningDaemon(process, log_file))
+    return root.daemons[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("name", STATES)
+@needs_mounts
+def test_a_signal_ends_the_daemon_and_loses_nothing(
+    served: tuple[ServedRoot, Mounts],
+    name: str,
+    number: signal.Signals,
+    points: Points,
+    tally: Tally,
+) -> None:
+    if not points.in_full and (list(STATES).index(name) + number) % 2:
+        pytest.skip("the other signal is tried; both are in full")
+    (root, mounts), state = served, STATES[name]
+    root.write_config(settle=state.settle)
+    mend = None
+    if state.full:
+        mounts.tmpfs(root.outbox, "size=1m")
+        daemon = start(root, state)
+        mend = fill(root.outbox).unlink
+        put(config_at(root), DROPS)
+    else:
+        put(config_at(root), DROPS)
+        daemon = start(root, state)
+    wait_until(lambda: state.reached(root, daemon), name)
+    assert daemon.stop(number, GRACE) == 0, daemon.log
+    if mend is not None:
+        mend()
+    assert "Traceback" not in daemon.log, daemon.log
+    children = {p.pid for p in processes() if str(root.path) in p.command}
+    assert not children, "the daemon's processes are gone with it"
+    verdict = check(config_at(root), DROPS, ended=False)
+    verdict.assert_fine(f"when it was stopped: {daemon.log}")
+    root.write_config()
+    again = root.once()
+    assert again.returncode == 0, again.stderr
+    verdict = check(config_at(root), DROPS)
+    tally.count(f"{number.name} while {name}", verdict)
+    verdict.assert_fine("after the next start")
+    assert {row.attempts for row in root.jobs()} == {0}
+
+
+def test_of_three_daemons_started_at_once_one_serves(
+    served: tuple[ServedRoot, Mounts], tally: Tally
+) -> None:
+    root, _ = served
+    put(config_at(root), DROPS)
+    daemons = [root.launch() for _ in range(3)]
+    root.wait_served(len(DROPS))
+    alive = [daemon for daemon in daemons if daemon.process.poll() is None]
+    assert len(alive) == 1
+    assert {d.process.wait(20) for d in daemons if d not in alive} == {4}
+    assert alive[0].stop() == 0
+    verdict = check(config_at(root), DROPS)
+    tally.count("three daemons on one root", verdict)
+    verdict.assert_fine()
