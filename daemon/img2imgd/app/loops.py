@@ -16,11 +16,14 @@ from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import open_ledger
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
+from img2imgd.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 _DISPATCH_SECONDS = 1.0  # the longest a dispatcher's step waits for events
 _STOP_GRACE = 10.0  # seconds the worker has to end its step and go
+_UPKEEP_FIRST = 180.0  # seconds after the start, which has enough to do
+_UPKEEP_EVERY = 3600.0
 _AFTER_A_BUG = 5.0  # seconds before a loop that raised tries again
 
 
@@ -144,4 +147,34 @@ class DispatchLoop(threading.Thread):
             self.blocked_since = dispatch.blocked_since
             self.loading = dispatch.loading
         dispatch.stop(_STOP_GRACE)
+        ledger.close()
+
+
+class UpkeepLoop(threading.Thread):
+    """Repeats upkeep's step: some minutes after the start, then every hour."""
+
+    def __init__(self, config: Config, ledger_path: Path) -> None:
+        super().__init__(name="upkeep", daemon=True)
+        self._config = config
+        self._ledger_path = ledger_path
+        self._ending = threading.Event()
+
+    def stop(self) -> None:
+        """Ask the loop to end; a step under way is cut short."""
+        self._ending.set()
+
+    def run(self) -> None:
+        """Repeat the step until :meth:`stop`."""
+        if self._ending.wait(_UPKEEP_FIRST):
+            return
+        ledger = open_ledger(self._ledger_path)
+        upkeep = Upkeep(self._config, ledger, self._ending.is_set)
+        while not self._ending.is_set():
+            try:
+                upkeep.step(time.time())
+            except (EnvironmentFault, OSError) as fault:
+                log.warning("upkeep waits for the next hour: %s", fault)
+            except Exception:
+                log.exception("a round of upkeep failed")
+            self._ending.wait(_UPKEEP_EVERY)
         ledger.close()
