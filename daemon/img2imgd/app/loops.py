@@ -24,6 +24,8 @@ _DISPATCH_SECONDS = 1.0  # the longest a dispatcher's step waits for events
 _STOP_GRACE = 10.0  # seconds the worker has to end its step and go
 _UPKEEP_FIRST = 180.0  # seconds after the start, which has enough to do
 _UPKEEP_EVERY = 3600.0
+_RESTING_SHARE = 0.005  # of a core: what scans may cost where nothing happens
+_RESTING_LONGEST = 60.0  # seconds
 _AFTER_A_BUG = 5.0  # seconds before a loop that raised tries again
 
 
@@ -67,8 +69,11 @@ class InboxLoop(threading.Thread):
         inbox = Inbox(self._config, self._inbox, ledger, self._infotext, drain=self._drain)
         while not self._ending.is_set():
             self._wake.clear()
-            began = time.monotonic()
+            began, used = time.monotonic(), time.thread_time()
             delay = self._step(inbox)
+            if inbox.resting:  # events wake it; without them a large inbox is looked at less often
+                cheap = (time.thread_time() - used) / _RESTING_SHARE
+                delay = max(delay, min(cheap, _RESTING_LONGEST))
             self._claimed()
             took = time.monotonic() - began
             # A burst of events is one scan, and scanning never takes more than a third of a core.
