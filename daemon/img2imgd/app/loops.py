@@ -14,6 +14,7 @@ from img2imgd.dispatch import Dispatch
 from img2imgd.errors import EnvironmentFault, HeldByAnother
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import open_ledger
+from img2imgd.log import Lasting
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 from img2imgd.upkeep import Upkeep
@@ -54,6 +55,7 @@ class InboxLoop(threading.Thread):
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._watch: Watch | None = None
+        self._lasting = Lasting(log)
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
         self.unavailable = ""
@@ -88,16 +90,17 @@ class InboxLoop(threading.Thread):
             self._arm()
             delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
-            if self.unavailable != str(fault):
-                log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
+            again = f"{fault} Looking again every {self._inbox.rescan:g} s."
+            self._lasting.say("unavailable", again)
             self.unavailable = str(fault)
             return self._inbox.rescan
-        except Exception:
-            log.exception("inbox %s: a scan failed", self._inbox.path)
+        except Exception:  # noqa: BLE001 - a loop goes on
+            what = f"inbox {self._inbox.path}: a scan failed"
+            self._lasting.say("bug", what, logging.ERROR, trace=True)
             return _AFTER_A_BUG
-        if self.unavailable:
-            log.info("inbox %s is back", self._inbox.path)
-            self.unavailable = ""
+        self._lasting.over("unavailable", f"inbox {self._inbox.path} is back")
+        self._lasting.over("bug", f"inbox {self._inbox.path}: scans succeed again")
+        self.unavailable = ""
         self.drained = inbox.drained
         self.scanned.set()
         return delay
@@ -142,12 +145,15 @@ class DispatchLoop(threading.Thread):
         """Repeat the step until :meth:`stop`."""
         ledger = open_ledger(self._ledger_path)
         dispatch = Dispatch(self._config, ledger, self.pool, self._reader)
+        lasting = Lasting(log)
         while not self._ending.is_set():
             try:
                 dispatch.step(_DISPATCH_SECONDS)
-            except Exception:
-                log.exception("a dispatcher's step failed")
+            except Exception:  # noqa: BLE001 - a loop goes on
+                lasting.say("bug", "a dispatcher's step failed", logging.ERROR, trace=True)
                 self._ending.wait(_AFTER_A_BUG)
+            else:
+                lasting.over("bug", "the dispatcher's steps succeed again")
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
             self.loading = dispatch.loading

@@ -21,6 +21,7 @@ from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.ledger import Ledger
+from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
 from img2imgd.request import RequestKeys
@@ -59,6 +60,7 @@ class Inbox:
         self._acts = Acts(config, inbox, ledger, self._drops, self._claims, infotext, self._restart)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive)
         self._last: list[Found] = []
+        self._lasting = Lasting(log)
         self._now = 0.0
         self._defaults_seen: dict[str, Signature] = {}
         self._notes = DefaultsNotes(config.failed)
@@ -168,9 +170,10 @@ class Inbox:
             return []  # taken away under our hands; the next scan knows
         except EnvironmentFault:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one drop's edge
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
-            log.warning("inbox %s: %s: %s", self._inbox.path, names[0], error, exc_info=True)
+            what = f"inbox {self._inbox.path}: {names[0]}: {error}"
+            self._lasting.say(f"{folder}/{names[0]}", what, trace=True)
             strerror = error.strerror if isinstance(error, OSError) else None
             why = f"could not be taken: {strerror or error!r}"
             return [Wait(name, why, self._inbox.rescan) for name in names]
@@ -187,7 +190,7 @@ class Inbox:
             try:
                 keys = self._drops.sidecar(file.rel, file.signature)
             except OSError as error:  # taken away, or on a bad sector: the others are served
-                log.warning("%s cannot be read: %s", file.rel, error.strerror)
+                self._lasting.say(file.rel, f"{file.rel} cannot be read: {error.strerror}")
                 at_rest = False
             else:
                 images = keys.images if isinstance(keys, RequestKeys) else None

@@ -13,9 +13,11 @@ from img2imgd.errors import DocumentError
 from img2imgd.inbox.claim import BUNDLE, Claims, put_back
 from img2imgd.job import JobState, plan_frames
 from img2imgd.ledger import BundleRow, JobSpec, Ledger
+from img2imgd.log import Lasting
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
+_lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
 
 def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
@@ -28,7 +30,8 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
         if claims.complete(specs):
             log.info("job %s: claim completed after a crash", names)
             continue
-        log.info("job %s: claim undone after a crash; its files wait again", names)
+        undone = f"job {names}: claim undone after a crash; its files wait again"
+        _lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
         for spec in specs:
             claims.undo(spec)
     for bundle in ledger.open_bundles():
