@@ -18,7 +18,7 @@ from types import FrameType
 from img2imgd import __version__
 from img2imgd.app import folders
 from img2imgd.app.holding import FolderLock, Heartbeat, held
-from img2imgd.app.loops import DispatchLoop, InboxLoop
+from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
 from img2imgd.ledger import Ledger, open_ledger, set_aside_damaged
@@ -39,6 +39,7 @@ class Daemon:
         self._asked_to_stop = threading.Event()
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
+        self.upkeep: UpkeepLoop | None = None
 
     def serve(self, tick: Callable[[Ledger], bool] | None = None, seconds: float = 1.0) -> None:
         """Run until a signal, or until ``tick`` (asked every ``seconds``) returns True.
@@ -113,16 +114,20 @@ class Daemon:
             )
             for inbox in self.config.inboxes
         ]
-        for loop in (self.dispatch, *self.inboxes):
+        self.upkeep = UpkeepLoop(self.config, self.ledger_path)
+        for loop in (self.dispatch, *self.inboxes, self.upkeep):
             loop.start()
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
+
+    def _loops(self) -> list[InboxLoop | DispatchLoop | UpkeepLoop]:
+        return [*self.inboxes, *filter(None, [self.dispatch, self.upkeep])]
 
     def _check_alive(self, heartbeat: Heartbeat) -> None:
         """A part that has ended unasked ends the daemon: who started it can start it again."""
         if heartbeat.lost is not None:
             raise heartbeat.lost
-        for loop in (*self.inboxes, *filter(None, [self.dispatch])):
+        for loop in self._loops():
             if loop.failure is not None:
                 raise loop.failure
             if not loop.is_alive():
@@ -132,10 +137,9 @@ class Daemon:
 
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
-        loops = [*self.inboxes, *filter(None, [self.dispatch])]
-        for loop in loops:
+        for loop in self._loops():
             loop.stop()
-        for loop in loops:
+        for loop in self._loops():
             loop.join(_JOIN_SECONDS)
         if self.dispatch is not None:
             self._reader.close()

@@ -16,13 +16,17 @@ from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import Ledger, open_ledger
+from img2imgd.log import Lasting
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
+from img2imgd.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 _DISPATCH_SECONDS = 1.0  # the longest a dispatcher's step waits for events
 _STOP_GRACE = 10.0  # seconds the worker has to end its step and go
+_UPKEEP_FIRST = 180.0  # seconds after the start, which has enough to do
+_UPKEEP_EVERY = 3600.0
 _AFTER_A_BUG = 5.0  # seconds before a loop that raised tries again
 
 
@@ -57,6 +61,7 @@ class InboxLoop(threading.Thread):
             poll_seconds=inbox.rescan,
             deaf_after=STALE,
         )
+        self._lasting = Lasting(log)
         self.failure: LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
@@ -94,28 +99,28 @@ class InboxLoop(threading.Thread):
             self._arm(inbox)
             delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
-            self._set_unavailable(str(fault))
-            return self._inbox.rescan
+            return self._unavailable(str(fault))
         except LedgerDamaged:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a loop goes on
             if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
-                why = f"The inbox {self._inbox.path} cannot be used: {error.strerror}."
-                self._set_unavailable(why)
-                return self._inbox.rescan
-            log.exception("inbox %s: a scan failed", self._inbox.path)
+                return self._unavailable(
+                    f"The inbox {self._inbox.path} cannot be used: {error.strerror}."
+                )
+            what = f"inbox {self._inbox.path}: a scan failed"
+            self._lasting.say("bug", what, logging.ERROR, trace=True)
             return _AFTER_A_BUG
-        if self.unavailable:
-            log.info("inbox %s is back", self._inbox.path)
-            self.unavailable = ""
+        self._lasting.over("unavailable", f"inbox {self._inbox.path} is back")
+        self._lasting.over("bug", f"inbox {self._inbox.path}: scans succeed again")
+        self.unavailable = ""
         self.drained = inbox.drained
         self.scanned.set()
         return delay
 
-    def _set_unavailable(self, why: str) -> None:
-        if self.unavailable != why:
-            log.warning("%s Looking again every %g s.", why, self._inbox.rescan)
-            self.unavailable = why
+    def _unavailable(self, why: str) -> float:
+        self._lasting.say("unavailable", f"{why} Looking again every {self._inbox.rescan:g} s.")
+        self.unavailable = why
+        return self._inbox.rescan
 
     def _tell_availability(self, ledger: Ledger) -> None:
         if self._told != self.unavailable:
@@ -162,19 +167,56 @@ class DispatchLoop(threading.Thread):
         """Repeat the step until :meth:`stop`."""
         ledger = open_ledger(self._ledger_path)
         dispatch = Dispatch(self._config, ledger, self.pool, self._reader)
+        lasting = Lasting(log)
         while not self._ending.is_set():
             try:
                 dispatch.step(_DISPATCH_SECONDS)
             except LedgerDamaged as damage:
                 self.failure = damage
                 break
-            except Exception:
-                log.exception("a dispatcher's step failed")
+            except Exception:  # noqa: BLE001 - a loop goes on
+                lasting.say("bug", "a dispatcher's step failed", logging.ERROR, trace=True)
                 self._ending.wait(_AFTER_A_BUG)
+            else:
+                lasting.over("bug", "the dispatcher's steps succeed again")
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
             self.loading = dispatch.loading
         # What cannot be written now is found out at the next start.
         with contextlib.suppress(EnvironmentFault, LedgerDamaged):
             dispatch.stop(_STOP_GRACE)
+        ledger.close()
+
+
+class UpkeepLoop(threading.Thread):
+    """Repeats upkeep's step: some minutes after the start, then every hour."""
+
+    def __init__(self, config: Config, ledger_path: Path) -> None:
+        super().__init__(name="upkeep", daemon=True)
+        self._config = config
+        self._ledger_path = ledger_path
+        self._ending = threading.Event()
+        self.failure: LedgerDamaged | None = None
+
+    def stop(self) -> None:
+        """Ask the loop to end; a step under way is cut short."""
+        self._ending.set()
+
+    def run(self) -> None:
+        """Repeat the step until :meth:`stop`."""
+        if self._ending.wait(_UPKEEP_FIRST):
+            return
+        ledger = open_ledger(self._ledger_path)
+        upkeep = Upkeep(self._config, ledger, self._ending.is_set)
+        while not self._ending.is_set():
+            try:
+                upkeep.step(time.time())
+            except LedgerDamaged as damage:
+                self.failure = damage
+                break
+            except (EnvironmentFault, OSError) as fault:
+                log.warning("upkeep waits for the next hour: %s", fault)
+            except Exception:
+                log.exception("a round of upkeep failed")
+            self._ending.wait(_UPKEEP_EVERY)
         ledger.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from img2imgd.ledger import Ledger
+from img2imgd.log import Lasting
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ class Faults:
         self._until = 0.0
         self._pause = 0.0
         self._models: dict[str, tuple[float, float]] = {}
+        self._lasting = Lasting(log)
         self.since: float | None = None
 
     def report(self, what: str, now: float) -> None:
@@ -63,10 +65,11 @@ class Faults:
     def _clear(self) -> None:
         if self.since is not None:
             self.since = None
+            self._lasting.over("fault", "what was waited for is there; work goes on")
             self._ledger.set_facts(waits_for="")
 
     def _say(self, what: str, pause: float, now: float) -> None:
-        log.warning("%s Trying again in %.0f s.", what, pause)
+        self._lasting.say("fault", f"{what} Trying again in {pause:.0f} s.")
         if self.since is None:
             self.since = now
         self._ledger.set_facts(waits_for=what)

@@ -108,6 +108,10 @@ class Acts:
             ]
 
     def _claim(self, claim: Claim, folder: str, defaults: FolderDefaults) -> list[Wait]:
+        if self._inbox.mode == "keep":
+            claim = self._without_served(claim, folder)
+            if not claim.pictures:
+                return []
         names = _names(claim)
         busy = [name for name in names if self._is_busy(self._file(folder, name))]
         if busy:
@@ -225,18 +229,22 @@ class Acts:
         self._restart(file.rel)
         return True
 
+    def _without_served(self, claim: Claim, folder: str) -> Claim:
+        """Keep mode: the claim without pictures that look as they did when they were served."""
+        sidecar = self._file(folder, claim.sidecar) if claim.sidecar else None
+        files = [self._file(folder, name) for name in claim.pictures]
+        new = [file.name for file in files if self._served.get(file.rel) != _looks(file, sidecar)]
+        return replace(claim, pictures=tuple(new))
+
     def _is_new(self, file: Found, sidecar: _Sidecar | None) -> bool:
         """Keep mode: whether this content of picture and sidecar was not served last."""
-        looks = (file.signature, sidecar.file.signature if sidecar else None)
-        if self._served.get(file.rel) == looks:
-            return False
         digest = self._digest(file, sidecar)
         if file.rel in self._known:
             self._known.discard(file.rel)
             self._ledger.set_served(str(self._inbox.path), file.rel, digest)
         if self._ledger.served(str(self._inbox.path), file.rel) != digest:
             return True
-        self._served[file.rel] = looks
+        self._served[file.rel] = _looks(file, sidecar.file if sidecar else None)
         return False
 
     def _digest(self, file: Found, sidecar: _Sidecar | None) -> str:
@@ -291,6 +299,10 @@ def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
     """What a person should know of how the drop's own keys were read."""
     passed_over = ", ".join(shown(word) for keys in layers for word in keys.passed_over)
     return (f"Of {label}, this has no meaning here: {passed_over}.",) if passed_over else ()
+
+
+def _looks(file: Found, sidecar: Found | None) -> tuple[Signature, Signature | None]:
+    return file.signature, sidecar.signature if sidecar else None
 
 
 def _names(decision: Claim | Late) -> list[str]:

@@ -18,9 +18,10 @@ from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
-from img2imgd.inbox.scan import Found, scan
+from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.ledger import Ledger
+from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
 from img2imgd.request import RequestKeys
@@ -57,12 +58,17 @@ class Inbox:
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger)
         self._acts = Acts(config, inbox, ledger, self._drops, self._claims, infotext, self._restart)
+        self._scanner = Scanner(inbox.path, recursive=inbox.recursive)
+        self._last: list[Found] = []
+        self._lasting = Lasting(log)
         self._now = 0.0
         self._defaults_seen: dict[str, Signature] = {}
         self._notes = DefaultsNotes(config.failed)
         self._waiting: dict[str, str] | None = None
         self._recovered = False
+        self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
+        self.resting = False
 
     def recover(self) -> None:
         """Repair what an earlier process left: once at start, before the first scan."""
@@ -79,6 +85,8 @@ class Inbox:
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
 
+        ``resting`` is True after a scan that found everything as it was, with nothing to decide.
+
         Raises:
             EnvironmentFault: the inbox is unavailable; nothing was decided.
         """
@@ -88,8 +96,12 @@ class Inbox:
         if not self._recovered:
             self.recover()
         found = self._scan()
+        self.resting = self._settled and found is self._last
+        if self.resting:
+            return self._inbox.rescan
+        self._last = found
         next_look = self._inbox.rescan
-        open_waits = False
+        open_waits = timed = False
         waiting: dict[str, str] = {}
         for folder, files in _by_folder(found).items():
             entries = [self._entry(file, now) for file in files]
@@ -97,18 +109,23 @@ class Inbox:
                 self._until_settled(e) for e in entries if e.settled is None and not e.empty
             ]
             next_look = min([next_look, *unsettled])
+            timed = timed or bool(unsettled)
             for wait in self._serve(folder, entries, now):
                 rel = f"{folder}/{wait.name}" if folder else wait.name
                 waiting[rel] = wait.why
                 open_waits = open_waits or not wait.for_a_person
                 if wait.seconds is not None:
+                    timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
         self._remember(waiting)
         self.drained = not open_waits
+        self._settled = not open_waits and not timed and self._recovered
         return next_look
 
     def _scan(self) -> list[Found]:
-        found = scan(self._inbox.path, recursive=self._inbox.recursive)
+        found = self._scanner.scan()
+        if found is self._last:
+            return found
         if self._drain:
             if self._first is None:
                 self._first = frozenset(file.rel for file in found)
@@ -157,9 +174,10 @@ class Inbox:
             return []  # taken away under our hands; the next scan knows
         except (EnvironmentFault, LedgerDamaged):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one drop's edge
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
-            log.warning("inbox %s: %s: %s", self._inbox.path, names[0], error, exc_info=True)
+            what = f"inbox {self._inbox.path}: {names[0]}: {error}"
+            self._lasting.say(f"{folder}/{names[0]}", what, trace=True)
             strerror = error.strerror if isinstance(error, OSError) else None
             why = f"could not be taken: {strerror or error!r}"
             return [Wait(name, why, self._inbox.rescan) for name in names]
@@ -176,7 +194,7 @@ class Inbox:
             try:
                 keys = self._drops.sidecar(file.rel, file.signature)
             except OSError as error:  # taken away, or on a bad sector: the others are served
-                log.warning("%s cannot be read: %s", file.rel, error.strerror)
+                self._lasting.say(file.rel, f"{file.rel} cannot be read: {error.strerror}")
                 at_rest = False
             else:
                 images = keys.images if isinstance(keys, RequestKeys) else None
@@ -194,7 +212,7 @@ class Inbox:
             defaults = self._drops.defaults(folder, self._defaults_seen)
         except OSError as error:
             why = f"is held: its folder's defaults cannot be read: {error.strerror}"
-            return Wait(folder, why, for_a_person=True)
+            return Wait(folder, why, self._inbox.rescan, for_a_person=True)
         if defaults.broken is None:
             return defaults
         self._notes.write(defaults.where, str(defaults.broken))

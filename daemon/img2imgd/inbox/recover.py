@@ -15,9 +15,11 @@ from img2imgd.inbox.claim import BUNDLE, Claims
 from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
 from img2imgd.ledger import ENDED_FILE, JOB_FILE, BundleRow, EndedJob, JobSpec, Ledger
+from img2imgd.log import Lasting
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
+_lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
 T = TypeVar("T", JobSpec, EndedJob)
 
@@ -32,7 +34,8 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
         if claims.complete(specs):
             log.info("job %s: claim completed after a crash", names)
             continue
-        log.info("job %s: claim undone after a crash; its files wait again", names)
+        undone = f"job {names}: claim undone after a crash; its files wait again"
+        _lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
         for spec in specs:
             claims.undo(spec)
     for bundle in ledger.open_bundles():

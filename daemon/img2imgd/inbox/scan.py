@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,36 +36,70 @@ def scan(inbox: Path, *, recursive: bool) -> list[Found]:
     Raises:
         EnvironmentFault: the inbox is not there or cannot be listed; it is unavailable, not empty.
     """
-    try:
-        found = list(_walk(inbox, "", recursive, 0))
-    except OSError as error:
-        raise EnvironmentFault(f"The inbox {inbox} cannot be listed: {error.strerror}.") from error
-    return sorted(found, key=lambda file: file.rel)
+    return Scanner(inbox, recursive=recursive).scan()
 
 
-def _walk(folder: Path, rel: str, recursive: bool, depth: int) -> Iterator[Found]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # taken away between the listing and the look
-            if stat.S_ISDIR(status.st_mode):
-                if recursive and depth < MAX_DEPTH and not folder_is_ignored(entry.name):
-                    below = f"{rel}/{entry.name}" if rel else entry.name
-                    yield from _subfolder(folder / entry.name, below, depth)
-                continue
-            kind = kind_of(entry.name)
-            if kind is Kind.IGNORED:
-                continue
-            if not stat.S_ISREG(status.st_mode) and kind is not Kind.UNFINISHED:
-                kind = Kind.SPECIAL
-            yield Found(rel, entry.name, kind, Signature.of(status))
+class Scanner:
+    """Scans one inbox again and again; of files that look as before nothing is made anew."""
+
+    def __init__(self, inbox: Path, *, recursive: bool) -> None:
+        self._inbox = inbox
+        self._recursive = recursive
+        self._known: dict[str, dict[str, Found]] = {}  # by folder, then by name
+        self._found: list[Found] = []
+
+    def scan(self) -> list[Found]:
+        """As :func:`scan`; the very list of the last time if nothing has changed since."""
+        folders: dict[str, dict[str, Found]] = {}
+        try:
+            self._look(self._inbox, "", 0, folders)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"The inbox {self._inbox} cannot be listed: {error.strerror}."
+            ) from error
+        if folders != self._known:
+            self._known = folders
+            found = [file for files in folders.values() for file in files.values()]
+            self._found = sorted(found, key=lambda file: file.rel)
+        return self._found
+
+    def _look(
+        self, folder: Path, rel: str, depth: int, folders: dict[str, dict[str, Found]]
+    ) -> None:
+        """Add a folder's files to ``folders``, and those of its subfolders."""
+        before = self._known.get(rel, {})
+        files: dict[str, Found] = {}
+        subfolders: list[str] = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # taken away between the listing and the look
+                name = entry.name
+                known = before.get(name)
+                if known is not None and known.signature.is_of(status):
+                    files[name] = known
+                elif stat.S_ISDIR(status.st_mode):
+                    subfolders.append(name)
+                elif (file := _found(rel, name, status)) is not None:
+                    files[name] = file
+        if files:
+            folders[rel] = files
+        if not self._recursive or depth >= MAX_DEPTH:
+            return
+        for name in subfolders:
+            if not folder_is_ignored(name):
+                below = f"{rel}/{name}" if rel else name
+                # One that cannot be read (or is just gone) does not hide the rest of the inbox.
+                with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                    self._look(folder / name, below, depth + 1, folders)
 
 
-def _subfolder(folder: Path, rel: str, depth: int) -> Iterator[Found]:
-    """A subfolder that cannot be read (or is just gone) does not hide the rest of the inbox."""
-    try:
-        yield from list(_walk(folder, rel, True, depth + 1))
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return
+def _found(folder: str, name: str, status: os.stat_result) -> Found | None:
+    kind = kind_of(name)
+    if kind is Kind.IGNORED:
+        return None
+    if not stat.S_ISREG(status.st_mode) and kind is not Kind.UNFINISHED:
+        kind = Kind.SPECIAL
+    return Found(folder, name, kind, Signature.of(status))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -208,6 +209,13 @@ class BundleRow:
     rel: str
     name: str
     inode: int
+
+
+def bundle_row(row: sqlite3.Row) -> BundleRow:
+    """A row of the table of bundles."""
+    return BundleRow(
+        row["id"], row["inbox"], os.fsdecode(row["rel"]), os.fsdecode(row["name"]), row["inode"]
+    )
 
 
 def stem_of(rel: str) -> bytes:

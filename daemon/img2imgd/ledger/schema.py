@@ -75,3 +75,9 @@ CREATE TABLE facts(                     -- the daemon's own state: pid, what it 
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+
+# Added after the first ledgers were written: upkeep makes them in those.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs(ended_at, id);
+CREATE INDEX IF NOT EXISTS jobs_by_bundle ON jobs(bundle) WHERE bundle IS NOT NULL;
+"""

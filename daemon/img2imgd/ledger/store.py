@@ -10,8 +10,8 @@ from pathlib import Path
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import schema
-from img2imgd.ledger.jobs import Jobs
-from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text
+from img2imgd.ledger.pruning import Pruning
+from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text, bundle_row
 
 _UNAVAILABLE = "unavailable "  # begins the fact that an inbox cannot be served
 
@@ -26,13 +26,15 @@ def open_ledger(path: Path) -> Ledger:
     """
     try:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heeded by a new ledger only
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version == 0:
             connection.executescript(
-                f"BEGIN IMMEDIATE; {schema.TABLES} PRAGMA user_version={schema.VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {schema.TABLES} {schema.INDEXES}"
+                f" PRAGMA user_version={schema.VERSION}; COMMIT;"
             )
     except sqlite3.Error as error:
         raise EnvironmentFault(f"The ledger {path} cannot be opened: {error}.") from error
@@ -64,7 +66,7 @@ def read_ledger(path: Path) -> Ledger | None:
     return Ledger(connection)
 
 
-class Ledger(Jobs):
+class Ledger(Pruning):
     """Everything one daemon knows. Methods that write commit before they return."""
 
     def frames(self, job: str) -> list[FrameRow]:
@@ -128,12 +130,7 @@ class Ledger(Jobs):
     def open_bundles(self) -> list[BundleRow]:
         """Bundles whose sidecar is still in the spool."""
         rows = self.read("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
-        return [
-            BundleRow(
-                r["id"], r["inbox"], os.fsdecode(r["rel"]), os.fsdecode(r["name"]), r["inode"]
-            )
-            for r in rows
-        ]
+        return [bundle_row(row) for row in rows]
 
     def jobs_of_bundle(self, bundle: str) -> list[JobRow]:
         """All jobs that a bundle's sidecar serves."""

@@ -25,6 +25,7 @@ _UNSAFE = re.compile(
 _OWN_FIELDS = re.compile(r"[-_. ]?\{(index|point)[^}]*\}")  # which a job's folder has none of
 _AXES = ("strength", "guidance_scale", "steps")  # the seed is in most names anyway
 _PROMPT_TO_INDEX = re.compile(r"(\{prompt[^}]*\})(.*?)(\{index[^}]*\})")
+_ASSEMBLY = re.compile(r"(.+)_(?:morph.*|sheet)(?:~\d+)?\.(?:gif|webp|png)")
 _DEVICE_NAMES = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
@@ -95,6 +96,12 @@ def folder_name(template: str, job: str, stem: str, prompt: str, frame: Frame) -
     bare = _OWN_FIELDS.sub("", template)
     words, kept = _fitting(bare, job, stem, prompt, [frame], [""])
     return _cut(_fill(bare, job, kept, words, frame, ""))
+
+
+def is_assembly(name: str, folder: str) -> bool:
+    """True for the animations and the sheet of the job whose folder was named ``folder``."""
+    found = _ASSEMBLY.fullmatch(name)
+    return found is not None and folder.startswith(found[1])
 
 
 def first_free(name: str, is_taken: Callable[[str], bool]) -> str:

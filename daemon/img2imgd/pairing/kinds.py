@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import Enum
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
 from img2imgd.request import is_list_name
 
@@ -17,13 +17,19 @@ PICTURE_SUFFIXES = frozenset(
 )  # fmt: skip
 SIDECAR_SUFFIXES = (".yaml", ".yml", ".txt")  # in order of precedence
 
+
+def _any_of(*patterns: str) -> re.Pattern[str]:
+    """One expression for several globs: every file of every scan is asked."""
+    return re.compile("|".join(map(translate, patterns)))
+
+
 # Files that programs write before or beside the real one; never read, never moved.
-_UNFINISHED = (
+_UNFINISHED = _any_of(
     ".*", "*~", "~$*", "*~syncthing~*", "*.tmp", "*.temp", "*.part", "*.partial", "*.filepart",
     "*.crdownload", "*.download", "*.sw?", "*-autosave.kra",
 )  # fmt: skip
-_LITTER = ("thumbs.db", "desktop.ini", "ehthumbs.db", f"*{REASON_SUFFIX}")
-_IGNORED_FOLDERS = (
+_LITTER = _any_of("thumbs.db", "desktop.ini", "ehthumbs.db", f"*{REASON_SUFFIX}")
+_IGNORED_FOLDERS = _any_of(
     ".*", "@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information",
 )  # fmt: skip
 
@@ -46,9 +52,9 @@ def kind_of(name: str) -> Kind:
     folded = name.casefold()
     if folded == DEFAULTS_NAME:
         return Kind.DEFAULTS
-    if any(fnmatchcase(folded, pattern) for pattern in _LITTER):
+    if _LITTER.match(folded):
         return Kind.IGNORED
-    if any(fnmatchcase(folded, pattern) for pattern in _UNFINISHED):
+    if _UNFINISHED.match(folded):
         return Kind.UNFINISHED
     if is_list_name(name):
         return Kind.LIST
@@ -62,7 +68,7 @@ def kind_of(name: str) -> Kind:
 
 def folder_is_ignored(name: str) -> bool:
     """True for folders that hold other programs' own files (``.stfolder``, ``@eaDir``, …)."""
-    return any(fnmatchcase(name.casefold(), pattern) for pattern in _IGNORED_FOLDERS)
+    return _IGNORED_FOLDERS.match(name.casefold()) is not None
 
 
 def split_suffix(name: str) -> tuple[str, str]:

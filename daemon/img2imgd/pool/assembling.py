@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from img2imgd.durable import ENVIRONMENT_ERRNOS
+from img2imgd.log import Lasting
 from img2imgd.outputs.animation import write_animation
 from img2imgd.outputs.orders import Animation
 from img2imgd.outputs.sheet import write_sheet
@@ -30,6 +31,7 @@ class Assembler:
         self._send = send
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assembling")
         self._begun: list[tuple[str, Future[None]]] = []
+        self._lasting = Lasting(log)
 
     def start(self, order: Assemble) -> None:
         """Make it after those that wait; AssemblyStaged or AssemblyFailed follows."""
@@ -53,8 +55,9 @@ class Assembler:
         target = order.assembly.target
         try:
             note = _write(order.assembly)
-        except Exception as error:
-            log.exception("assembly failed job=%s target=%s", order.job, target)
+        except Exception as error:  # noqa: BLE001 - one assembly's edge
+            what = f"assembly failed job={order.job} target={target}"
+            self._lasting.say(str(target), what, logging.ERROR, trace=True)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
             reason = f"{target.name} could not be made: {_in_words(error)}"
             self._send(AssemblyFailed(order.job, target, reason, environment))

@@ -81,6 +81,7 @@ class Worker:
         self._orders: deque[Load | Admit] = deque()
         self._files: dict[tuple[str, int], tuple[FrameFile, ...]] = {}
         self._assembler = Assembler(self._send)
+        self._lasting = package_log.Lasting(log)
 
     def run(self) -> NoReturn:
         """Work until told to stop."""
@@ -148,12 +149,14 @@ class Worker:
             if isinstance(error, ModelUnavailable) and error.engine_lost:
                 self._give_back(error.message)
                 self._end_without_engine(error.message)
-        except Exception as error:
-            log.exception("model not loaded model=%s source=%s", model.name, model.source)
+        except Exception as error:  # noqa: BLE001 - one model's edge
+            what = f"model not loaded model={model.name} source={model.source}"
+            self._lasting.say(model.name, what, logging.ERROR, trace=True)
             reason = f"Model {model.name}: {type(error).__name__}: {error}"
             self._send(ModelFailed(model.name, reason, "The log has the details."))
         else:
             self._model_loaded = True
+            self._lasting.over(model.name)
             self._send(ModelLoaded(info))
 
     def _admit(self, order: Admit) -> None:
@@ -205,9 +208,11 @@ class Worker:
             try:
                 write_frame(file, (painted.width, painted.height), painted.pixels)
             except Exception as error:  # noqa: BLE001 - one frame's edge
-                log.warning("frame not staged job=%s frame=%d: %s", *painted.key, error)
+                job, frame = painted.key
+                self._lasting.say("staging", f"frame not staged job={job} frame={frame}: {error}")
                 self._send(_not_written(file, painted, error))
                 return
+        self._lasting.over("staging", "frames are staged again")
         self._send(FrameStaged(*painted.key, painted.note))
 
     def _end_without_engine(self, reason: str) -> NoReturn:

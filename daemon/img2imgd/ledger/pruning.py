@@ -1,0 +1,158 @@
+"""What upkeep asks of the ledger: old jobs, forgetting them, giving their room back to the disk.
+
+Every write here is short, some hundred rows or pages: a claim that comes meanwhile hardly waits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from img2imgd.job import JobState
+from img2imgd.ledger import schema
+from img2imgd.ledger.jobs import Jobs
+from img2imgd.ledger.rows import BundleRow, JobRow, bundle_row, stem_of
+
+CHUNK = 200  # rows or pages in one transaction
+_SPARE_PAGES = 256  # free pages that are left in the file for the next jobs: 1 MB
+_SMALL = 16 << 20  # bytes of content that can be copied while a claim waits
+
+
+class Pruning(Jobs):
+    """The side of the ledger that keeps it small."""
+
+    def ended_between(self, start: float, end: float) -> Iterator[JobRow]:
+        """Archived jobs that ended from ``start`` to before ``end`` (seconds since 1970), in order.
+
+        They are read in chunks: jobs may be forgotten, and others may write, in between.
+        """
+        last = (start, "")
+        while rows := self._jobs(
+            "(ended_at, id)>(?,?) AND ended_at<? AND archived=1",
+            (*last, end),
+            order="ended_at, id",
+            limit=CHUNK,
+        ):
+            yield from rows
+            last = (rows[-1].ended_at or 0.0, rows[-1].id)
+
+    def put_again(self, row: JobRow, path: Path) -> bool:
+        """True if a later job of the same drop has put its own input or reason at ``path``."""
+        # A name is a value of the plan here, never a key: those follow no colon.
+        where = "instr(archive, ?)>0 AND instr(archive, ?)>0"
+        values = (f'"folder": {json.dumps(str(path.parent))}', f": {json.dumps(path.name)}")
+        return self._has_later(row, where, values)
+
+    def is_source(self, row: JobRow, path: Path, since: float) -> bool:
+        """True if a later job of the same drop reads ``path``, and ended after ``since`` or will.
+
+        A late sidecar that comes for that job goes back to ``path``.
+        """
+        where = "instr(spec, ?)>0 AND (ended_at IS NULL OR ended_at>=?)"
+        return self._has_later(row, where, (f'"source": {json.dumps(str(path))}', since))
+
+    def _has_later(self, row: JobRow, where: str, values: Sequence[Any]) -> bool:
+        rel = row.spec.rel
+        later = "inbox=? AND stem=? AND rel=? AND rowid>(SELECT rowid FROM jobs WHERE id=?)"
+        key = (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id)
+        return bool(self._jobs(f"{later} AND {where}", (*key, *values), limit=1))
+
+    def bundle_ended_by(self, row: JobRow) -> BundleRow | None:
+        """The shared sidecar of a job that was the last of its jobs to end; None for the others."""
+        last = self.sql.execute(
+            "SELECT id FROM jobs WHERE bundle=?"
+            " ORDER BY ended_at IS NULL DESC, ended_at DESC, id DESC",
+            (row.spec.bundle,),
+        ).fetchone()
+        if last is None or last["id"] != row.id:
+            return None
+        found = self.sql.execute(
+            "SELECT * FROM bundles WHERE id=? AND ended=1", (row.spec.bundle,)
+        ).fetchone()
+        return bundle_row(found) if found else None
+
+    def is_placing(self) -> bool:
+        """True while files of some job are on their way to outbox, done or failed."""
+        publishing = "SELECT 1 FROM jobs WHERE state=? LIMIT 1"
+        if self.sql.execute(publishing, (JobState.PUBLISHING.value,)).fetchone():
+            return True
+        archiving = "SELECT 1 FROM jobs WHERE archived=0 AND ended_at IS NOT NULL LIMIT 1"
+        return self.sql.execute(archiving).fetchone() is not None
+
+    def forget_jobs(self, jobs: Sequence[str]) -> None:
+        """Delete jobs with their frames."""
+        for at in range(0, len(jobs), CHUNK):
+            with self.transaction():
+                self.sql.executemany(
+                    "DELETE FROM jobs WHERE id=?", [(job,) for job in jobs[at : at + CHUNK]]
+                )
+
+    def forget_bundles(self) -> None:
+        """Delete shared sidecars that were archived and whose jobs are forgotten."""
+        with self.transaction():
+            self.sql.execute(
+                "DELETE FROM bundles WHERE ended=1"
+                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.bundle=bundles.id)"
+            )
+
+    def served_paths(self, inbox: str) -> Iterator[str]:
+        """The paths of an inbox whose last served content is known and whose jobs are forgotten."""
+        last = b""
+        while rows := self.sql.execute(
+            "SELECT rel FROM served WHERE inbox=? AND rel>? ORDER BY rel LIMIT ?",
+            (inbox, last, CHUNK),
+        ).fetchall():
+            paths = [os.fsdecode(row["rel"]) for row in rows]
+            yield from (rel for rel in paths if not self._is_known(inbox, rel))
+            last = rows[-1]["rel"]
+
+    def forget_served(self, inbox: str, paths: Collection[str]) -> None:
+        """Forget what was served for these paths."""
+        with self.transaction():
+            self.sql.executemany(
+                "DELETE FROM served WHERE inbox=? AND rel=?",
+                [(inbox, os.fsencode(rel)) for rel in paths],
+            )
+
+    def compact(self, free_bytes: int) -> None:
+        """Give free pages back to the disk, which has ``free_bytes`` left, and shorten the log.
+
+        A ledger of an earlier version is rewritten once, where that is short and worth it.
+        """
+        self.sql.executescript(schema.INDEXES)
+        free, size = self._pragma("freelist_count"), self._pragma("page_size")
+        if self._pragma("auto_vacuum"):
+            while free > _SPARE_PAGES:
+                self.sql.execute(f"PRAGMA incremental_vacuum({CHUNK})").fetchall()
+                free, before = self._pragma("freelist_count"), free
+                if free >= before:
+                    break
+        else:
+            content = (self._pragma("page_count") - free) * size
+            worth_it = free > _SPARE_PAGES and free * size > content / 2
+            if worth_it and content < min(_SMALL, free_bytes / 3):
+                self.sql.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                self.sql.execute("VACUUM")
+        # No PRAGMA optimize: nearly all jobs are done, and statistics that say so much without
+        # saying of which state make the planner read the whole table for the few that are not.
+        self._shorten_log()
+
+    def _shorten_log(self) -> None:
+        """Empty the write-ahead log, unless others are at work: then the next time."""
+        before = self._pragma("busy_timeout")
+        self.sql.execute("PRAGMA busy_timeout=100")
+        try:
+            self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self.sql.execute(f"PRAGMA busy_timeout={before}")
+
+    def _is_known(self, inbox: str, rel: str) -> bool:
+        asked = "SELECT 1 FROM jobs WHERE inbox=? AND stem=? AND rel=? LIMIT 1"
+        values = (inbox, stem_of(rel), os.fsencode(rel))
+        return self.sql.execute(asked, values).fetchone() is not None
+
+    def _pragma(self, name: str) -> int:
+        return int(self.sql.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,64 @@
+"""One round of upkeep: files by age, then the ledger, then its file, then leftovers.
+
+The order matters: the ledger alone knows which files are img2imgd's, so it forgets a job only when
+no file of it is left that ``retention`` will remove.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from img2imgd import filesystems
+from img2imgd.config import Config
+from img2imgd.ledger import Ledger
+from img2imgd.upkeep.forgetting import forget_jobs, forget_served
+from img2imgd.upkeep.leftovers import OLD, remove_leftovers
+from img2imgd.upkeep.retention import Retention
+
+log = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """Keeps folders and ledger within their bounds. ``stopping()`` cuts a round short."""
+
+    def __init__(
+        self, config: Config, ledger: Ledger, stopping: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._stopping = stopping
+        self._retention = Retention(config, ledger)
+        self._leftovers_at = float("-inf")
+
+    def step(self, now: float) -> None:
+        """Do what is due at ``now`` (seconds since 1970).
+
+        Raises:
+            EnvironmentFault, OSError: a folder or the ledger cannot be written; the rest waits.
+        """
+        files, size = self._retention.sweep(now, self._stopping)
+        jobs = self._forget(now)
+        leftovers = 0
+        if abs(now - self._leftovers_at) >= OLD:
+            leftovers = remove_leftovers(self._config, self._ledger, now, self._stopping)
+            self._leftovers_at = now
+        if files or jobs or leftovers:
+            log.info(
+                "upkeep: removed %d old files (%.1f MB), %d leftovers of crashes; forgot %d jobs",
+                files, size / 1e6, leftovers, jobs,
+            )  # fmt: skip
+        if self._retention.refused:
+            log.warning("upkeep: old files stay: %s", self._retention.refused)
+        if not self._stopping():
+            self._ledger.compact(filesystems.free_bytes(self._config.state))
+
+    def _forget(self, now: float) -> int:
+        keep = self._config.retention.ledger
+        if keep is None:
+            return 0
+        late = max((inbox.late_sidecar for inbox in self._config.inboxes), default=0.0)
+        before = min(now - max(keep, late), self._retention.swept)
+        jobs = forget_jobs(self._config, self._ledger, before, self._stopping)
+        forget_served(self._config, self._ledger)
+        return jobs
