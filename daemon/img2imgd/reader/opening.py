@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -46,6 +47,14 @@ PLUGINS = (
 
 # A decoder thread costs address space by the processor, and one picture is read at a time.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+# What Pillow's errors mean to the person who dropped the file.
+_MEANT = {
+    "is cut off": re.compile(r"truncat|EOF|end of (file|stream)|not enough", re.IGNORECASE),
+    "holds a text or a colour profile that unpacks to far too much": re.compile(
+        r"MAX_TEXT|Decompressed data too large"
+    ),
+}
 
 _DNG_VERSION = 50706
 _NEW_SUBFILE_TYPE = 254
@@ -131,7 +140,8 @@ def _not_served(path: Path, kind: Kind) -> PictureError:
 def _unreadable(path: Path, head: bytes) -> PictureError:
     if (name := begins_as(head)) is not None:
         return PictureError(
-            f"{shown(path)} begins as a {name} picture, and is damaged or cut off.", COPY_AGAIN
+            f"{shown(path)} begins as {_article(name)} {name} picture, and is damaged or cut off.",
+            COPY_AGAIN,
         )
     if is_text(head):
         return PictureError(
@@ -143,9 +153,13 @@ def _unreadable(path: Path, head: bytes) -> PictureError:
     )
 
 
+def _article(name: str) -> str:
+    return "an" if name == "AVIF" else "a"
+
+
 def _damaged(path: Path, fault: Exception) -> PictureError:
-    detail = " ".join(str(fault).split())[:120] or type(fault).__name__
-    return PictureError(f"{shown(path)} is damaged or cut off ({detail}).", COPY_AGAIN)
+    meant = (words for words, pattern in _MEANT.items() if pattern.search(str(fault)))
+    return PictureError(f"{shown(path)} {next(meant, 'is damaged or cut off')}.", COPY_AGAIN)
 
 
 def _too_many_pixels(path: Path, limits: ReaderLimits) -> PictureError:

@@ -13,8 +13,9 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.carriers import find_infotext, find_recipe
-from img2imgd.reader.colours import to_rgb
+from img2imgd.reader.colours import NotNumbers, to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
+from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import check_whole, opened
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 from img2imgd.reader.wholeness import has_zero_tail
@@ -66,7 +67,13 @@ def prepare(
         notes = _container_notes(image, file)
         seen = _size_seen(image)
         upright = _load_upright(image, placement, notes)
-        rgb, colour_notes = to_rgb(upright)
+        try:
+            rgb, colour_notes = to_rgb(upright)
+        except NotNumbers:
+            raise PictureError(
+                f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).",
+                EXPORT,
+            ) from None
         result = _resized(rgb, placement, seen)
     _write(path, result, target)
     notes += colour_notes
