@@ -24,7 +24,10 @@ from served_root import RunningDaemon, ServedRoot, visible_files
 
 from img2imgd.errors import shown
 from img2imgd.ledger import JobRow
+from img2imgd.pairing.kinds import Kind, kind_of
 from waiting import wait_until
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all the rounds
 
 ROUNDS, ROUNDS_IN_FULL = 3, 10
 # Bytes, of the supervisor in a last round. Caches fill in the first rounds; a picture, or what
@@ -174,6 +177,39 @@ def test_the_same_processes_serve_to_the_end(corpus: Corpus) -> None:
 def test_the_supervisor_opened_no_picture_and_did_not_grow(corpus: Corpus) -> None:
     assert "_imaging" not in Path(f"/proc/{corpus.daemon.pid}/maps").read_text()
     assert corpus.rounds[-1].growth < MAX_GROWTH, [each.growth for each in corpus.rounds]
+
+
+def test_names_of_outputs_are_safe_everywhere(corpus: Corpus) -> None:
+    for path in corpus.root.outputs():
+        name = path.name
+        assert name.isprintable(), ascii(name)
+        assert len(name.encode()) <= 200, name
+        assert not set('<>:"/\\|?*') & set(name), name
+        assert not name.startswith(("-", ".", "~", " ")), name
+
+
+def test_in_keep_mode_nothing_moves(tmp_path: Path) -> None:
+    root = ServedRoot(tmp_path / "root", tmp_path / "config.yaml")
+    root.write_config(extra="    mode: keep\n")
+    cases = [*odd_files.cases(tmp_path), *bad_pictures.cases(), *bad_sidecars.cases()]
+    cases = [case for case in cases if case.content and isinstance(case.content, bytes)]
+    for case in cases:
+        case.make(root.inbox)
+    dropped = fingerprints(root.inbox)
+    pictures = [case for case in cases if kind_of(Path(case.name).name) is Kind.PICTURE]
+    expected = {case.name: case.outcome for case in pictures if case.name != "odd/closed.png"}
+    daemon = root.start()
+
+    def ended() -> dict[str, str]:
+        return {row.spec.rel: row.state.value for row in root.jobs() if row.state.ended}
+
+    try:
+        wait_until(lambda: expected.keys() <= ended().keys(), "all are served", LONGEST_WAIT)
+        assert {name: state for name, state in ended().items() if name in expected} == expected
+        assert fingerprints(root.inbox) == dropped
+        assert "Traceback" not in daemon.log
+    finally:
+        daemon.stop()
 
 
 def test_the_log_is_in_words_and_nothing_outside_was_touched(corpus: Corpus) -> None:
