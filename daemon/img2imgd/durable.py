@@ -16,7 +16,9 @@ import os
 import shutil
 import signal
 import stat
+from collections.abc import Generator
 from pathlib import Path
+from typing import BinaryIO
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -224,10 +226,20 @@ def copy_new(source: Path, target: Path) -> None:
 
 def write_file(target: Path, data: bytes) -> None:
     """Write a small file whole and durably, replacing an older one of the same name."""
+    with writing(target) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Generator[BinaryIO]:
+    """A file to write, which appears whole and durable at the end, or not at all.
+
+    An older file of the same name is replaced.
+    """
     half = _half(target)
     try:
         with half.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         half.replace(target)

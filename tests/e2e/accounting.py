@@ -11,10 +11,12 @@ from PIL import Image
 from served_root import ServedRoot, visible_files
 
 from files import decode, fingerprints
+from img2imgd.errors import shown
 
 # What a person who opens a reason file should never have to read.
 _FOR_PROGRAMMERS = re.compile(
-    r"Traceback|File \"|\b[A-Z][A-Za-z]*(Error|Exception|Fault)\b|\bNone\b|errno|Errno|img2imgd\."
+    r"Traceback|File \"|\b[A-Z][A-Za-z]*(Error|Exception|Fault)\b|\bNone\b(?! of)|[eE]rrno|"
+    r"img2imgd\."
 )
 _NUMBERED = re.compile(r"~\d+(?=(\.[^.]*)?$)")
 
@@ -70,7 +72,7 @@ def assert_explained(root: ServedRoot) -> None:
     for name, text in said.items():
         first, _, rest = text.partition("\n\n")
         assert re.search("was not served|was served in part|cannot be used", first), text
-        assert Path(name).name in first.replace("\n", " "), text
+        assert shown(Path(name).name) in first.replace("\n", " "), text
         assert not _FOR_PROGRAMMERS.search(rest), text
         assert str(root.path / "state") not in text, text
         assert max(map(len, text.splitlines())) <= 110, text

@@ -149,7 +149,7 @@ def test_once_does_not_wait_for_a_list_that_is_not_there(rig: Rig) -> None:
     [
         ("styles.csv", b'name,prompt\nOil,"oil\n', "styles.csv cannot be used: line 2"),
         ("styles.csv", b"name,prompt\nOil,caf\xe9\n", "line 2: byte 0xe9"),
-        ("styles.csv", b"x" * 1_100_000, "at most 1,048,576 are read"),
+        ("styles.csv", b"x" * 1_100_000, "more than the 1,048,576 bytes"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_told_in_the_reason(

@@ -41,3 +41,13 @@ def test_the_sandbox_leaves_little_exposed(unit: Path) -> None:
     exposure = re.search(r"Overall exposure level for .*: (\d+\.\d+)", result.stdout)
     assert exposure is not None, result.stdout
     assert float(exposure[1]) <= 2.5
+
+
+def test_the_reader_may_enter_its_sandbox() -> None:
+    """What a filter does not name ends the process that calls it."""
+    allowed = re.findall(r"^SystemCallFilter=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    group = analyze("syscall-filter", "--no-pager", "@system-service").stdout
+    known = {*" ".join(allowed).split(), *group.split()}
+    calls = {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
+    assert calls <= known
+    assert "prctl" in analyze("syscall-filter", "--no-pager", "@process", "@default").stdout

@@ -30,7 +30,7 @@ def decode_text(name: str, data: bytes, *, max_bytes: int = MAX_BYTES) -> str:
     """
     if len(data) > max_bytes:
         problem = Problem(
-            f"the file has {len(data):,} bytes; at most {max_bytes:,} are read.",
+            f"the file has more than the {max_bytes:,} bytes that are read at most.",
             advice="A few lines of text are enough; is this the right file?",
         )
         raise DocumentError(name, [problem])
@@ -46,6 +46,8 @@ def _decode(name: str, data: bytes) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
+        if not wide and (at := data.find(b"\0", 0, error.start)) >= 0:
+            raise DocumentError(name, [_nul(data.count(b"\n", 0, at) + 1)]) from None
         line = 1 if wide else data.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
         what = "UTF-16, though the file begins as such" if wide else "UTF-8"
@@ -59,5 +61,9 @@ def _forbidden(text: str, at: int) -> Problem:
     if text[at] != "\0":
         return Problem(f"the control character U+{ord(text[at]):04X} is in the text.", line=line,
                        advice="Remove it, or type the line again.")  # fmt: skip
+    return _nul(line)
+
+
+def _nul(line: int) -> Problem:
     return Problem("a NUL byte is in the text: this is UTF-16 without its mark, or no text at all.",
                    line=line, advice=_SAVE_AS)  # fmt: skip

@@ -15,6 +15,8 @@ COMMENT_LIKE = re.compile(r"[ \t]+#\S")
 
 _BEGINS_WITH_BRACE = re.compile(r"\s*(?:-|\w+:)\s+\{[^}]*\}\s*\S")
 
+_LONGEST_KEY = 1024  # characters; of a longer one the parser says that it is none
+
 _QUOTE = "Put the text after the first colon in quotes."
 _CLOSE = "Close it, or put the text in quotes if the sign belongs to the text."
 
@@ -36,7 +38,9 @@ _MEANINGS = (
     (r"parsing a block mapping", "this line does not fit the lines above.",
      "Begin keys of one level at the same column, and put texts with quotes wholly in quotes."),
     (r"alias|anchor", "a text may not begin with & or * unquoted.", "Put the text in quotes."),
-    (r"tag|directive", "a text may not begin with ! or % unquoted.", "Put the text in quotes."),
+    (r"YAML document|directive", "a line that begins with % says something not understood here.",
+     "Remove it; a text that begins with % needs quotes."),
+    (r"tag", "a text may not begin with ! unquoted.", "Put the text in quotes."),
 )  # fmt: skip
 
 
@@ -81,6 +85,9 @@ def top_level_problem(value: object, example: str) -> Problem:
 
 
 def _stray_colon(here: str, line: int) -> Problem:
+    if len(here.partition(":")[0]) > _LONGEST_KEY:
+        return Problem("this key is longer than any there is.", line=line,
+                       advice="Write a key, a colon, a space and the value.")  # fmt: skip
     if len(re.findall(r":(?:\s|$)", here)) > 1:
         return Problem("a second colon confuses this line.", line=line, advice=_QUOTE)
     return Problem("this line continues the one above, yet looks like a key of its own.", line=line,

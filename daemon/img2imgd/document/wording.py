@@ -30,7 +30,7 @@ def wording(kind: Any, metadata: Iterable[object], value: object) -> tuple[str, 
     metas = [piece for piece in metadata if isinstance(piece, msgspec.Meta)]
     for meta in metas:
         if meta.max_length is not None and kind is str:
-            return f"is too long: at most {meta.max_length:,} are taken.", ""
+            return f"is too long: at most {meta.max_length:,} characters are taken.", ""
     limits = [
         f"{words} {limit:.10g}"
         for meta in metas

@@ -14,7 +14,7 @@ def open_picture(task: FrameTask) -> Image.Image | FrameRefused | FrameGivenBack
     refused.
     """
     try:
-        with Image.open(task.image) as opened:
+        with Image.open(task.image, formats=["PNG"]) as opened:
             return opened.convert("RGB")
     except OSError as error:
         if error.errno is not None:

@@ -204,6 +204,9 @@ class Acts:
         named = split_suffix(stem)[1] in PICTURE_SUFFIXES
         picture = shown(stem) if named else f"{shown(stem)}.png (or .jpg, …)"
         what = f"It was taken for a sidecar, but {picture} did not come, nor was it served lately."
+        keys = self._drops.sidecar(file.rel, file.signature)
+        if isinstance(keys, DocumentError):  # perhaps its list of pictures is what is wrong
+            what += f" Nor can it be used as one: {keys}"
         advice = "Put this file and its picture into the inbox together."
         return self._reject(Reject(file.name, what, advice), folder)
 

@@ -62,25 +62,23 @@ class Pruning(Jobs):
 
     def bundle_ended_by(self, row: JobRow) -> BundleRow | None:
         """The shared sidecar of a job that was the last of its jobs to end; None for the others."""
-        last = self.sql.execute(
+        jobs = self.read(
             "SELECT id FROM jobs WHERE bundle=?"
             " ORDER BY ended_at IS NULL DESC, ended_at DESC, id DESC",
             (row.spec.bundle,),
-        ).fetchone()
-        if last is None or last["id"] != row.id:
+        )
+        if not jobs or jobs[0]["id"] != row.id:
             return None
-        found = self.sql.execute(
-            "SELECT * FROM bundles WHERE id=? AND ended=1", (row.spec.bundle,)
-        ).fetchone()
-        return bundle_row(found) if found else None
+        found = self.read("SELECT * FROM bundles WHERE id=? AND ended=1", (row.spec.bundle,))
+        return bundle_row(found[0]) if found else None
 
     def is_placing(self) -> bool:
         """True while files of some job are on their way to outbox, done or failed."""
         publishing = "SELECT 1 FROM jobs WHERE state=? LIMIT 1"
-        if self.sql.execute(publishing, (JobState.PUBLISHING.value,)).fetchone():
+        if self.read(publishing, (JobState.PUBLISHING.value,)):
             return True
         archiving = "SELECT 1 FROM jobs WHERE archived=0 AND ended_at IS NOT NULL LIMIT 1"
-        return self.sql.execute(archiving).fetchone() is not None
+        return bool(self.read(archiving))
 
     def forget_jobs(self, jobs: Sequence[str]) -> None:
         """Delete jobs with their frames."""
@@ -101,10 +99,8 @@ class Pruning(Jobs):
     def served_paths(self, inbox: str) -> Iterator[str]:
         """The paths of an inbox whose last served content is known and whose jobs are forgotten."""
         last = b""
-        while rows := self.sql.execute(
-            "SELECT rel FROM served WHERE inbox=? AND rel>? ORDER BY rel LIMIT ?",
-            (inbox, last, CHUNK),
-        ).fetchall():
+        query = "SELECT rel FROM served WHERE inbox=? AND rel>? ORDER BY rel LIMIT ?"
+        while rows := self.read(query, (inbox, last, CHUNK)):
             paths = [os.fsdecode(row["rel"]) for row in rows]
             yield from (rel for rel in paths if not self._is_known(inbox, rel))
             last = rows[-1]["rel"]

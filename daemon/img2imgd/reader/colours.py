@@ -25,11 +25,15 @@ class _Pixels:
     notes: list[str] = field(default_factory=list[str])
 
 
+class NotNumbers(ValueError):
+    """Floating-point pixels that cannot be shown."""
+
+
 def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     """A loaded picture as sRGB, transparent parts laid on white, and notes on what was done.
 
     Raises:
-        ValueError: floating-point pixels that are not numbers.
+        NotNumbers: its pixels are infinite, or no numbers at all.
     """
     profile = image.info.get("icc_profile")
     pixels = _to_eight_bit(image)
@@ -81,7 +85,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     extrema = image.getextrema()
     low, high = (float(value) for value in extrema if not isinstance(value, tuple))
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError("it holds values that are not numbers")
+        raise NotNumbers
     return low, high
 
 

@@ -18,7 +18,8 @@ class TooNarrowError(ValueError):
     """The picture is so long and narrow that too little of it would be left; says how little."""
 
     def __init__(self, kept: float, size: tuple[int, int]) -> None:
-        super().__init__(f"only {kept:.1%} of it would be left at {size[0]}×{size[1]}")
+        share = f"only {kept:.1%}" if kept >= 0.001 else "next to nothing"
+        super().__init__(f"{share} of it would be left at {size[0]}×{size[1]}")
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ _MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x1aE\xdf\xa3", Kind("a film", _FILM)),
     (8, b"AVI ", Kind("a film", _FILM)),
     (0, b"\x7fELF", Kind("a program", "")),
+    (0, b"MZ", Kind("a program", "")),
 )  # fmt: skip
 
 # Brands of ISO media files, bytes 8 to 12 after "ftyp".

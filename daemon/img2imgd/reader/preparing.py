@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from math import ceil
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
-from img2imgd.durable import write_file
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.carriers import find_infotext, find_recipe
-from img2imgd.reader.colours import to_rgb
+from img2imgd.reader.colours import NotNumbers, to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
+from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import check_whole, opened
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 from img2imgd.reader.wholeness import has_zero_tail
@@ -26,14 +27,14 @@ _BLOCK = 1 << 20  # bytes read at a time
 _UNPACKED = ("BMP", "TIFF", "PPM")  # no decoder can tell missing zeros from black
 
 
-def inspect(path: Path, limits: ReaderLimits) -> PictureInfo:
+def inspect(path: Path, file: BinaryIO, limits: ReaderLimits) -> PictureInfo:
     """What a picture is, from its header; a PNG is read to its end, for text behind its pixels.
 
     Raises:
         PictureError: it cannot be read; the message says why.
         EnvironmentFault: the storage under it fails.
     """
-    with opened(path, limits) as (image, _):
+    with opened(path, file, limits) as image:
         if image.format == "PNG":
             image.load()
         width, height = _size_seen(image)
@@ -48,26 +49,33 @@ def inspect(path: Path, limits: ReaderLimits) -> PictureInfo:
         )
 
 
-def prepare(path: Path, target: Path, rule: SizeRule, limits: ReaderLimits) -> Prepared:
-    """Write a plain 8-bit RGB PNG of a picture at ``target``, of the size that the rule says.
+def prepare(
+    path: Path, file: BinaryIO, target: BinaryIO, rule: SizeRule, limits: ReaderLimits
+) -> Prepared:
+    """Write a plain 8-bit RGB PNG of a picture into ``target``, of the size that the rule says.
 
-    It is upright, in sRGB, on white, and carries no metadata; ``target`` appears when it is whole
-    and on disk, and replaces an older file of its name.
+    It is upright, in sRGB, on white, carries no metadata, and is on disk at the end.
 
     Raises:
         PictureError: it cannot be read or used at that size; the message says why.
         EnvironmentFault: the target's disk, or the storage under the picture, fails.
     """
-    with opened(path, limits) as (image, file):
+    with opened(path, file, limits) as image:
         check_whole(path, file, _format(image))
         digest = _sha256(file)
         placement = _placement(path, image, rule, limits)
         notes = _container_notes(image, file)
         seen = _size_seen(image)
         upright = _load_upright(image, placement, notes)
-        rgb, colour_notes = to_rgb(upright)
+        try:
+            rgb, colour_notes = to_rgb(upright)
+        except NotNumbers:
+            raise PictureError(
+                f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).",
+                EXPORT,
+            ) from None
         result = _resized(rgb, placement, seen)
-    _write(result, target)
+    _write(path, result, target)
     notes += colour_notes
     if not isinstance(rule.size, tuple):
         notes += _loss_note(placement)
@@ -183,14 +191,16 @@ def _loss_note(placement: Placement) -> list[str]:
     return [f"{lost:.0%} of it was cut off at the edges, to make it {width}×{height}."]
 
 
-def _write(image: Image.Image, target: Path) -> None:
+def _write(path: Path, image: Image.Image, target: BinaryIO) -> None:
     image.info = {}
     encoded = io.BytesIO()
     image.save(encoded, "PNG", compress_level=1)
     try:
-        write_file(target, encoded.getvalue())
+        target.write(encoded.getvalue())
+        target.flush()
+        os.fsync(target.fileno())  # here, where a disk that hangs is noticed
     except OSError as fault:
         raise EnvironmentFault(
-            f"{target} cannot be written: {fault.strerror or fault}.",
-            "Look at the space and the rights on that disk.",
+            f"The prepared copy of {shown(path)} cannot be written: {fault.strerror or fault}.",
+            "Look at the space on the disk of its inbox.",
         ) from fault

@@ -1,8 +1,9 @@
 """The reader's child process: takes requests from a socket, answers each, ends with its parent.
 
 Messages are JSON, so that a picture which takes this process over still gives its parent nothing
-but text. ``img2imgd.pool.reading`` starts it as ``python -m img2imgd.reader.process SOCKET LIMITS``
-and holds the other end.
+but text. Behind each request come descriptors: the picture's, and the file to write, if one is
+wanted; nothing else can be opened here. ``img2imgd.pool.reading`` starts it as ``python -m
+img2imgd.reader.process SOCKET LIMITS`` and holds the other end.
 """
 
 from __future__ import annotations
@@ -12,18 +13,22 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader import sandbox
 from img2imgd.reader.preparing import inspect, prepare
 from img2imgd.reader.protocol import Fit, PictureInfo, Prepared, ReaderLimits, SizeRule
 
 _OPEN_FILES = 64
-_READY = b'{"ready": true}'
+# The descriptors that come with a request, as modes of open().
+_FILES: Mapping[str, Sequence[Literal["rb", "wb"]]] = {"inspect": ("rb",), "prepare": ("rb", "wb")}
 
 
 def main(arguments: list[str]) -> None:
@@ -32,19 +37,26 @@ def main(arguments: list[str]) -> None:
     limits = ReaderLimits(**json.loads(arguments[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets Ctrl-C too, and decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _confine(limits)
+    _limit(limits)
     _mute_libraries()
+    missing = sandbox.enter()
     try:
-        connection.send_bytes(_READY)
+        connection.send_bytes(json.dumps({"missing": missing}).encode())
         while True:
             request = json.loads(connection.recv_bytes())
-            _grant_time(limits.cpu_seconds)
-            connection.send_bytes(json.dumps(_answer(request, limits)).encode())
+            with ExitStack() as stack:
+                files = [
+                    stack.enter_context(open(recv_handle(connection), mode))  # noqa: PTH123
+                    for mode in _FILES[request["do"]]
+                ]
+                _grant_time(limits.cpu_seconds)
+                answer = _answer(request, files, limits)
+            connection.send_bytes(json.dumps(answer).encode())
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _confine(limits: ReaderLimits) -> None:
+def _limit(limits: ReaderLimits) -> None:
     # A prepared PNG never has more bytes than this; whatever else is written is an accident.
     largest = 4 * limits.max_pixels + 1_000_000
     for kind, most in (
@@ -74,9 +86,11 @@ def _mute_libraries() -> None:
     os.close(nowhere)
 
 
-def _answer(request: Mapping[str, Any], limits: ReaderLimits) -> Mapping[str, object]:
+def _answer(
+    request: Mapping[str, Any], files: Sequence[BinaryIO], limits: ReaderLimits
+) -> Mapping[str, object]:
     try:
-        return {"ok": asdict(_serve(request, limits))}
+        return {"ok": asdict(_serve(request, files, limits))}
     except PictureError as fault:
         return {"error": "picture", "message": fault.message, "advice": fault.advice}
     except EnvironmentFault as fault:
@@ -87,10 +101,12 @@ def _answer(request: Mapping[str, Any], limits: ReaderLimits) -> Mapping[str, ob
         return {"error": "internal", "message": f"{type(fault).__name__}: {fault}"}
 
 
-def _serve(request: Mapping[str, Any], limits: ReaderLimits) -> PictureInfo | Prepared:
+def _serve(
+    request: Mapping[str, Any], files: Sequence[BinaryIO], limits: ReaderLimits
+) -> PictureInfo | Prepared:
     path = Path(request["path"])
     if request["do"] == "inspect":
-        return inspect(path, limits)
+        return inspect(path, files[0], limits)
     sizes: list[int] | int | Literal["keep"] = request["size"]
     rule = SizeRule(
         size=(sizes[0], sizes[1]) if isinstance(sizes, list) else sizes,
@@ -98,7 +114,7 @@ def _serve(request: Mapping[str, Any], limits: ReaderLimits) -> PictureInfo | Pr
         multiple=request["multiple"],
         whole=request["whole"],
     )
-    return prepare(path, Path(request["target"]), rule, limits)
+    return prepare(path, files[0], files[1], rule, limits)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def test_hints_come_from_the_model_the_key_is_in(text: str, key: str) -> None:
         ("wet: 1", "must be true or false; found the number 1."),
         ("tip: sharp", "must be 'round' or 'flat'; found the text “sharp”."),
         ("name:", "must be text; found nothing."),
-        ("name: abcdef", "is too long: at most 5 are taken."),
+        ("name: abcdef", "is too long: at most 5 characters are taken."),
         ("ink: red", "must be keys with values, such as {key: value}; found the text “red”."),
         ("inks: {hue: red}", "must be a list; found keys with values."),
         ("drawer: 3", "must be keys with values, each on its own line; found the number 3."),

@@ -164,6 +164,55 @@ def test_the_child_is_confined(reader: ReaderProcess, cat: Path) -> None:
     assert "Max file size             401000000 " in limits
 
 
+def test_the_child_is_in_its_sandbox_and_has_no_tokens(
+    cat: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    reader = ReaderProcess()
+    try:
+        reader.inspect(cat)
+        status = Path(f"/proc/{reader.pid}/status").read_text()
+        environment = Path(f"/proc/{reader.pid}/environ").read_bytes()
+    finally:
+        reader.close()
+    if "seccomp" not in caplog.text:
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status
+    assert b"HF_TOKEN" not in environment
+
+
+def test_a_sandbox_that_cannot_be_had_is_told_once(
+    reader: ReaderProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        reader._tell_missing(["Landlock", "seccomp"])
+    assert caplog.messages == [
+        "this kernel has no Landlock and no seccomp: pictures are read with less of a sandbox"
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[], {"ok": 5}, {"ok": {"width": "wide"}}, {"ok": {}}, {"error": "picture"}, {"error": []},
+     {"error": "picture", "message": 5, "advice": ""}],
+)  # fmt: skip
+def test_a_child_that_was_taken_over_can_answer_nothing_that_harms(
+    reader: ReaderProcess, cat: Path, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    reader.inspect(cat)
+    with monkeypatch.context() as patch:
+        taken_over = Connection.recv_bytes
+
+        def recv(connection: Connection, maxlength: int) -> bytes:
+            taken_over(connection, maxlength)
+            return json.dumps(answer).encode()
+
+        patch.setattr(Connection, "recv_bytes", recv)
+        with pytest.raises(PictureError, match=r"cat\.png"):
+            reader.inspect(cat)
+    assert reader.inspect(cat).width == 96
+
+
 def test_too_little_memory_is_said_and_the_next_picture_is_read(
     cat: Path, slow: Path, tmp_path: Path
 ) -> None:

@@ -6,11 +6,11 @@ import html
 from pathlib import Path
 
 import pytest
+from directly import inspect
 from PIL import ExifTags, Image, PngImagePlugin
 
 from img2imgd.outputs.xmp import xmp_packet
 from img2imgd.reader.carriers import MAX_CHARACTERS, decode_user_comment
-from img2imgd.reader.preparing import inspect
 from img2imgd.reader.protocol import ReaderLimits
 
 TEXT = "Häuser am See, 夕焼け\nNegative prompt: blurry\nSteps: 50, Sampler: Euler, Seed: 187"

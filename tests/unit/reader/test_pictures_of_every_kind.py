@@ -8,9 +8,9 @@ import struct
 from pathlib import Path
 
 import pytest
+from directly import inspect, prepare
 from PIL import ExifTags, Image, ImageCms, ImageFilter
 
-from img2imgd.reader.preparing import inspect, prepare
 from img2imgd.reader.protocol import Prepared, ReaderLimits, SizeRule
 
 LIMITS = ReaderLimits(max_file_mb=20, max_pixels=4_000_000)

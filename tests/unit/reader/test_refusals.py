@@ -12,10 +12,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+from directly import inspect, prepare
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from img2imgd.errors import EnvironmentFault, PictureError
-from img2imgd.reader.preparing import inspect, prepare
+from img2imgd.reader import preparing
 from img2imgd.reader.protocol import ReaderLimits, SizeRule
 
 LIMITS = ReaderLimits(max_file_mb=1, max_pixels=1_000_000)
@@ -215,7 +216,7 @@ def test_a_text_bomb_in_a_png_is_refused(tmp_path: Path) -> None:
     whole = encoded("PNG")
     text = chunk(b"zTXt", b"parameters\0\0" + zlib.compress(bytes(50_000_000)))
     (tmp_path / "cat.png").write_bytes(whole[:33] + text + whole[33:])
-    assert "damaged" in refusal(tmp_path / "cat.png").message
+    assert "unpacks to far too much" in refusal(tmp_path / "cat.png").message
 
 
 def test_a_line_of_pixels_is_refused_with_advice(tmp_path: Path) -> None:
@@ -247,8 +248,12 @@ def test_a_name_with_a_newline_cannot_forge_a_line_of_the_message(tmp_path: Path
 
 def test_a_target_that_cannot_be_written_blames_the_disk(tmp_path: Path) -> None:
     noise().save(tmp_path / "cat.png")
-    with pytest.raises(EnvironmentFault, match=re.escape("prepared.png cannot be written")):
-        prepare(tmp_path / "cat.png", tmp_path / "absent" / "prepared.png", RULE, LIMITS)
+    with (
+        (tmp_path / "cat.png").open("rb") as file,
+        Path("/dev/full").open("wb", buffering=0) as full,
+        pytest.raises(EnvironmentFault, match="cannot be written: No space left on device"),
+    ):
+        preparing.prepare(tmp_path / "cat.png", file, full, RULE, LIMITS)
 
 
 @pytest.mark.parametrize(

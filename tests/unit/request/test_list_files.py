@@ -102,7 +102,7 @@ def test_other_tables_and_texts_have_no_named_styles(text: str) -> None:
         ("_a.txt", b"a\ncaf\xe9\n", 2, "0xe9"),
         ("_a.txt", b"a\n\0b", 2, "NUL"),
         ("_a.txt", "a\n" + "x" * (MAX_PROMPT + 1), 2, "too long"),
-        ("_a.txt", b"x" * (MAX_LIST_BYTES + 1), 0, "1,048,577 bytes"),
+        ("_a.txt", b"x" * (MAX_LIST_BYTES + 1), 0, "1,048,576 bytes"),
         ("_a.txt", "a cat\n--prompt 'x' --steps 30\n", 2, "begins with --"),
         ("a.csv", '"a"\n"b\nc\n', 3, "never closed"),
         ("a.csv", 'a\n"b" c\n', 2, "followed by more text"),

@@ -1,0 +1,43 @@
+"""The reader's answers, taken as what they should be, whatever a picture made of its process.
+
+Each raises TypeError, ValueError or LookupError for an answer that is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from img2imgd.errors import shown
+from img2imgd.reader.protocol import PictureInfo, Prepared
+
+
+def picture_info(answer: Mapping[str, Any]) -> PictureInfo:
+    """What an answer to "inspect" tells."""
+    return PictureInfo(
+        width=int(answer["width"]),
+        height=int(answer["height"]),
+        format=str(answer["format"]),
+        frames=int(answer["frames"]),
+        mode=str(answer["mode"]),
+        infotext=_text_or_none(answer["infotext"]),
+        recipe=_text_or_none(answer["recipe"]),
+    )
+
+
+def prepared_report(answer: Mapping[str, Any]) -> Prepared:
+    """What an answer to "prepare" tells."""
+    left, top, wide, high = map(int, answer["inside"])
+    width, height = map(int, answer["original"])
+    return Prepared(
+        int(answer["width"]),
+        int(answer["height"]),
+        notes=tuple(shown(note) for note in answer["notes"]),
+        inside=(left, top, wide, high),
+        original=(width, height),
+        sha256=str(answer["sha256"]),
+    )
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
