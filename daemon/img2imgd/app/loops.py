@@ -11,6 +11,7 @@ from pathlib import Path
 from img2imgd.app.folders import FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
+from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, HeldByAnother
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import open_ledger
@@ -51,6 +52,7 @@ class InboxLoop(threading.Thread):
         self._watch: Watch | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
+        self.stepping = False
         self.unavailable = ""
 
     def stop(self) -> None:
@@ -65,7 +67,9 @@ class InboxLoop(threading.Thread):
         while not self._ending.is_set():
             self._wake.clear()
             began = time.monotonic()
+            self.stepping = True
             delay = self._step(inbox)
+            self.stepping = False
             self._claimed()
             took = time.monotonic() - began
             # A burst of events is one scan, and scanning never takes more than a third of a core.
@@ -80,11 +84,10 @@ class InboxLoop(threading.Thread):
             self._arm()
             delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
-            if self.unavailable != str(fault):
-                log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
-            self.unavailable = str(fault)
-            return self._inbox.rescan
-        except Exception:
+            return self._wait_for(str(fault))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
+                return self._wait_for(f"{error.filename or self._inbox.path}: {error.strerror}.")
             log.exception("inbox %s: a scan failed", self._inbox.path)
             return _AFTER_A_BUG
         if self.unavailable:
@@ -93,6 +96,12 @@ class InboxLoop(threading.Thread):
         self.drained = inbox.drained
         self.scanned.set()
         return delay
+
+    def _wait_for(self, fault: str) -> float:
+        if self.unavailable != fault:
+            log.warning("%s Looking again every %g s.", fault, self._inbox.rescan)
+        self.unavailable = fault
+        return self._inbox.rescan
 
     def _arm(self) -> None:
         """Hold and watch the folder that has the inbox's name now; it may have been replaced."""
@@ -123,7 +132,7 @@ class DispatchLoop(threading.Thread):
         self.pool = WorkerPool(config.engine.backend, offline=config.offline)
         self.idle = False
         self.blocked_since: float | None = None
-        self.loading = False
+        self.trying = False
 
     def stop(self) -> None:
         """Ask the loop to end after its step, and the worker with it."""
@@ -142,6 +151,9 @@ class DispatchLoop(threading.Thread):
                 self._ending.wait(_AFTER_A_BUG)
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
-            self.loading = dispatch.loading
-        dispatch.stop(_STOP_GRACE)
+            self.trying = dispatch.loading or dispatch.painting
+        try:
+            dispatch.stop(_STOP_GRACE)
+        except EnvironmentFault as fault:  # the next start queues its jobs as well
+            log.warning("%s", fault)
         ledger.close()

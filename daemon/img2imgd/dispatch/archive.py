@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +58,7 @@ class Archive:
         }
         if names != plan.names:
             self._ledger.set_archive(row.id, replace(plan, names=names), row.state, row.reason)
-        shutil.rmtree(spool, ignore_errors=True)
+        durable.remove_tree(spool)
         Staging(self._config.outbox, row.id).discard()
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle, row)
@@ -111,7 +110,7 @@ class Archive:
         root = self._config.failed if failed else self._config.done
         spool = Path(row.inbox) / STAGING / bundle
         self._move(spool / row.name, root / row.rel.rpartition("/")[0], row.name)
-        shutil.rmtree(spool, ignore_errors=True)
+        durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)
 
 

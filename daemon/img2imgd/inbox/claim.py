@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +109,7 @@ class Claims:
                 if entry.how == "move" and os.path.lexists(folder / entry.name)
             ]
         )
-        shutil.rmtree(self.spool / spec.id, ignore_errors=True)
+        durable.remove_tree(self.spool / spec.id)
         self._ledger.drop_job(spec.id)
 
     def complete(self, specs: Sequence[JobSpec]) -> bool:
@@ -146,8 +145,8 @@ class Claims:
             taken = self.spool / bundle / shared.path.name
             if os.path.lexists(taken):
                 put_back([(taken, shared.path)])
+            durable.remove_tree(self.spool / bundle)
             self._ledger.end_bundle(bundle)
-            shutil.rmtree(self.spool / bundle, ignore_errors=True)
 
     def _record(self, drop: Drop, bundle: str | None) -> JobSpec:
         """Make the spool folder, reserve names, write ``job.json`` and the ledger row."""

@@ -155,9 +155,9 @@ class Inbox:
             raise
         except Exception as error:
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
-            log.warning("inbox %s: %s: %s", self._inbox.path, names[0], error, exc_info=True)
             strerror = error.strerror if isinstance(error, OSError) else None
-            why = f"could not be taken: {strerror or error!r}"
+            why = f"could not be taken: {strerror or repr(error)}"
+            log.warning("inbox %s: %s %s", self._inbox.path, names[0], why, exc_info=not strerror)
             return [Wait(name, why, self._inbox.rescan) for name in names]
         self._recovered = recovered
         return waits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -63,14 +62,14 @@ def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
 def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
     inputs = folder / "in"
     if not inputs.is_dir() or not any(inputs.iterdir()):
-        shutil.rmtree(folder)  # the claim died before it took anything
+        durable.remove_tree(folder)  # the claim died before it took anything
         return
     try:
         spec = JobSpec.from_json((folder / "job.json").read_text("ascii"))
     except (FileNotFoundError, ValueError, KeyError, TypeError, DocumentError):
         log.warning("%s is not readable; its files go back to the inbox", folder / "job.json")
         put_back([(stray, inbox / stray.name) for stray in inputs.iterdir()])
-        shutil.rmtree(folder)
+        durable.remove_tree(folder)
         return
     log.info("job %s found in the spool, unknown to the ledger: taken up again", spec.id)
     frames = plan_frames(spec.request) if spec.request else ()
@@ -90,7 +89,7 @@ def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
             ledger.add_bundle(BundleRow(folder.name, str(inbox), rel, sidecar.name, inode))
             return
         put_back([(sidecar, inbox / rel)])
-    shutil.rmtree(folder, ignore_errors=True)
+    durable.remove_tree(folder)
 
 
 def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRow) -> None:
@@ -104,7 +103,7 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
         return
     if os.path.lexists(taken):
         put_back([(taken, home)])
-    shutil.rmtree(claims.spool / bundle.id, ignore_errors=True)
+    durable.remove_tree(claims.spool / bundle.id)
     ledger.end_bundle(bundle.id)
 
 

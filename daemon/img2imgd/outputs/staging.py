@@ -7,7 +7,6 @@ outbox's filesystem, so that the rename into place is atomic.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -69,7 +68,7 @@ class Staging:
 
     def discard(self) -> None:
         """Remove the staging folder and whatever is still in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        durable.remove_tree(self.folder)
 
 
 def _drop_halves(staged: Path) -> None:

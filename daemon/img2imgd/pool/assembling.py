@@ -54,9 +54,9 @@ class Assembler:
         try:
             note = _write(order.assembly)
         except Exception as error:
-            log.exception("assembly failed job=%s target=%s", order.job, target)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
             reason = f"{target.name} could not be made: {_in_words(error)}"
+            log.warning("job %s: %s", order.job, reason, exc_info=not environment)
             self._send(AssemblyFailed(order.job, target, reason, environment))
         else:
             self._send(AssemblyStaged(order.job, target, note))
