@@ -29,6 +29,10 @@ _FLAG_UNKNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _LINK_UNKNOWN = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 MTIME_GRAIN_NS = 2_000_000_000  # of FAT, the coarsest
+# What rmdir(2) and unlink(2) answer while others make or remove files there; on NFS, a file that
+# is open comes back under another name until it is closed.
+_USED_BY_OTHERS = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST})
+_TRIES = 3
 
 # Faults that blame the machine, not the file: work pauses and resumes by itself.
 ENVIRONMENT_ERRNOS = frozenset(
@@ -246,6 +250,22 @@ def writing(target: Path) -> Generator[BinaryIO]:
     finally:
         half.unlink(missing_ok=True)
     fsync_path(target.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all that is in it, if it is there.
+
+    Raises:
+        OSError: the disk, as from unlink(2) and rmdir(2); not where others still use the folder.
+    """
+    for _ in range(_TRIES):
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            if error.errno not in _USED_BY_OTHERS:
+                raise
+        if not os.path.lexists(path):
+            return
 
 
 def _half(target: Path) -> Path:

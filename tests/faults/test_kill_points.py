@@ -28,8 +28,11 @@ def ended(trial: Trial, point: Point, *at_once: str) -> Attempt:
 
 def killed(trial: Trial, point: Point) -> Attempt | None:
     trial.renew()
-    if KILLED not in trial.run(point.role, *killing(point.call, point.n)).trace:
+    ran = trial.run(point.role, *killing(point.call, point.n))
+    if KILLED not in ran.trace:
         return None
+    if ran.hung:  # one of its children was killed, and it did not go on
+        return Attempt(point, (), f"{point}: hung\n{trial.log}")
     return ended(trial, point)
 
 

@@ -309,3 +309,43 @@ def test_a_folder_that_cannot_be_synced_is_forgiven_and_a_file_is_not(
     durable.fsync_path(tmp_path)
     with pytest.raises(OSError, match="Invalid"):
         durable.fsync_path(tmp_path / "a")
+
+
+def test_a_folder_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "job"
+    (folder / "in").mkdir(parents=True)
+    (folder / "in" / "cat.png").write_bytes(b"x")
+    durable.remove_tree(folder)
+    assert not folder.exists()
+    durable.remove_tree(folder)
+
+
+def test_a_folder_that_others_write_into_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "job"
+    folder.mkdir()
+    late = iter(["a.part", "b.part"])
+    rmdir = os.rmdir
+
+    def put_and_remove(path: str, **keywords: int) -> None:
+        for name in late:
+            (folder / name).write_bytes(b"")
+            break
+        rmdir(path, **keywords)
+
+    monkeypatch.setattr(os, "rmdir", put_and_remove)
+    durable.remove_tree(folder)
+    assert not folder.exists()
+
+
+def test_a_folder_that_the_disk_does_not_let_go_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: str, **_: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    (tmp_path / "job").mkdir()
+    monkeypatch.setattr(os, "rmdir", fail)
+    with pytest.raises(OSError, match="Read-only"):
+        durable.remove_tree(tmp_path / "job")

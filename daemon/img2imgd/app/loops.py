@@ -65,6 +65,7 @@ class InboxLoop(threading.Thread):
         self.failure: LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
+        self.stepping = False
         self.unavailable = ""
         self._told = ""
 
@@ -80,12 +81,14 @@ class InboxLoop(threading.Thread):
         while not self._ending.is_set():
             self._wake.clear()
             began = time.monotonic()
+            self.stepping = True
             try:
                 delay = self._step(inbox)
                 self._tell_availability(ledger)
             except LedgerDamaged as damage:
                 self.failure = damage
                 break
+            self.stepping = False
             self._claimed()
             took = time.monotonic() - began
             # A burst of events is one scan, and scanning never takes more than a third of a core.
@@ -104,9 +107,7 @@ class InboxLoop(threading.Thread):
             raise
         except Exception as error:  # noqa: BLE001 - a loop goes on
             if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
-                return self._unavailable(
-                    f"The inbox {self._inbox.path} cannot be used: {error.strerror}."
-                )
+                return self._unavailable(f"{error.filename or self._inbox.path}: {error.strerror}.")
             what = f"inbox {self._inbox.path}: a scan failed"
             self._lasting.say("bug", what, logging.ERROR, trace=True)
             return _AFTER_A_BUG
@@ -156,7 +157,7 @@ class DispatchLoop(threading.Thread):
         self.failure: LedgerDamaged | None = None
         self.idle = False
         self.blocked_since: float | None = None
-        self.loading = False
+        self.trying = False
 
     def stop(self) -> None:
         """Ask the loop to end after its step, and the worker with it."""
@@ -181,7 +182,7 @@ class DispatchLoop(threading.Thread):
                 lasting.over("bug", "the dispatcher's steps succeed again")
             self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
-            self.loading = dispatch.loading
+            self.trying = dispatch.loading or dispatch.painting
         # What cannot be written now is found out at the next start.
         with contextlib.suppress(EnvironmentFault, LedgerDamaged):
             dispatch.stop(_STOP_GRACE)

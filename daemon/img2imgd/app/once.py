@@ -63,7 +63,9 @@ class _Once:
         if scanned and not open_jobs:
             self._finished = True
             return True
-        return self._is_stuck(ledger, bool(open_jobs))
+        # A claim that a fault cut short is undone by the next scan, and begun again.
+        claimed = [row for row in open_jobs if row.state is not JobState.CLAIMING]
+        return self._is_stuck(ledger, bool(claimed))
 
     def outcome(self) -> Outcome:
         """The exit code: environment before failures before success."""
@@ -86,8 +88,10 @@ class _Once:
         if working and not faulty and not unavailable:
             self._stuck_for = 0.0
             return False
-        # A model that is tried again may be downloading: that time neither counts nor frees.
-        if dispatch is None or not dispatch.loading:
+        # What is tried again may take its time, a model's download or the copy of a large file:
+        # that neither counts nor frees.
+        claiming = any(loop.stepping for loop in self.daemon.inboxes)
+        if not claiming and (dispatch is None or not dispatch.trying):
             self._stuck_for += passed
         if self._stuck_for < self._timeout:
             return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,7 +70,7 @@ class Archive:
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle, row)
         Staging(self._config.outbox, row.id).discard()
-        shutil.rmtree(spool, ignore_errors=True)
+        durable.remove_tree(spool)
         self._ledger.set_archived(row.id)
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
@@ -121,7 +120,7 @@ class Archive:
         root = self._config.failed if failed else self._config.done
         spool = Path(row.inbox) / STAGING / bundle
         self._move(spool / row.name, root / row.rel.rpartition("/")[0], row.name)
-        shutil.rmtree(spool, ignore_errors=True)
+        durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)
 
 

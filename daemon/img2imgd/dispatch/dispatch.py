@@ -65,12 +65,18 @@ class Dispatch:
     @property
     def blocked_since(self) -> float | None:
         """Since when (monotonic) the environment has not allowed any work, None if it does."""
-        return self._faults.since if not self._running or self._pool.stuck else None
+        blocked = self._faults.general or not self._running or self._pool.stuck
+        return self._faults.since if blocked else None
 
     @property
     def loading(self) -> bool:
         """True while a model is being loaded, which may mean downloaded."""
         return self._pool.loading is not None
+
+    @property
+    def painting(self) -> bool:
+        """True while the worker has frames."""
+        return bool(self._pool.admitted)
 
     def recover(self) -> None:
         """Take up what an earlier process left: once at start."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
+from img2imgd.errors import EnvironmentFault
 from img2imgd.ledger import Ledger
 from img2imgd.log import Lasting
 
@@ -30,6 +32,11 @@ class Faults:
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._until = now + self._pause
         self._say(what, self._pause, now)
+
+    @property
+    def general(self) -> bool:
+        """True while nothing has succeeded since everything paused."""
+        return self._pause > 0
 
     def report_model(self, name: str, what: str, now: float) -> None:
         """Jobs of one model pause; those of others go on."""
@@ -64,12 +71,13 @@ class Faults:
 
     def _clear(self) -> None:
         if self.since is not None:
-            self.since = None
             self._lasting.over("fault", "what was waited for is there; work goes on")
             self._ledger.set_facts(waits_for="")
+            self.since = None
 
     def _say(self, what: str, pause: float, now: float) -> None:
         self._lasting.say("fault", f"{what} Trying again in {pause:.0f} s.")
         if self.since is None:
             self.since = now
-        self._ledger.set_facts(waits_for=what)
+        with contextlib.suppress(EnvironmentFault):  # the ledger's own disk may be what is full
+            self._ledger.set_facts(waits_for=what)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +94,7 @@ class Claims:
                 and not is_home(entry)
             ]
         )
-        shutil.rmtree(self.spool / spec.id, ignore_errors=True)
+        durable.remove_tree(self.spool / spec.id)
         self._ledger.drop_job(spec.id)
 
     def complete(self, specs: Sequence[JobSpec]) -> bool:
@@ -118,7 +117,7 @@ class Claims:
     def clear(self, job: str) -> None:
         """Remove the folders of a job that has no inputs any more."""
         Staging(self._config.outbox, job).discard()
-        shutil.rmtree(self.spool / job)
+        durable.remove_tree(self.spool / job)
 
     def reserve_again(self, spec: JobSpec) -> None:
         """Take the names of a job that a new ledger does not know yet."""
@@ -135,8 +134,8 @@ class Claims:
             taken = self.spool / bundle / shared.path.name
             if os.path.lexists(taken):
                 put_back([(taken, shared.path)])
+            durable.remove_tree(self.spool / bundle)
             self._ledger.end_bundle(bundle)
-            shutil.rmtree(self.spool / bundle, ignore_errors=True)
 
     def _record(self, drop: Drop, bundle: str | None) -> JobSpec:
         """Make the spool folder, reserve names, write ``job.json`` and the ledger row."""

@@ -176,10 +176,10 @@ class Inbox:
             raise
         except Exception as error:  # noqa: BLE001 - one drop's edge
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
-            what = f"inbox {self._inbox.path}: {names[0]}: {error}"
-            self._lasting.say(f"{folder}/{names[0]}", what, trace=True)
             strerror = error.strerror if isinstance(error, OSError) else None
-            why = f"could not be taken: {strerror or error!r}"
+            why = f"could not be taken: {strerror or repr(error)}"
+            what = f"inbox {self._inbox.path}: {names[0]} {why}"
+            self._lasting.say(f"{folder}/{names[0]}", what, trace=not strerror)
             return [Wait(name, why, self._inbox.rescan) for name in names]
         self._recovered = recovered
         return waits

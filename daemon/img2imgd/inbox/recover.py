@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import TypeVar
@@ -85,7 +84,7 @@ def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
     if spec is None:
         log.warning("%s is not readable; its files go back to the inbox", folder / JOB_FILE)
         put_back([(stray, inbox / stray.name) for stray in (folder / "in").iterdir()])
-        shutil.rmtree(folder)
+        durable.remove_tree(folder)
         return
     if ended is not None:
         log.info("job %s found in the spool, %s: its inputs are archived", spec.id, ended.state)
@@ -122,7 +121,7 @@ def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
             ledger.add_bundle(BundleRow(folder.name, str(inbox), rel, sidecar.name, inode))
             return
         put_back([(sidecar, inbox / rel)])
-    shutil.rmtree(folder, ignore_errors=True)
+    durable.remove_tree(folder)
 
 
 def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRow) -> None:
@@ -136,7 +135,7 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
         return
     if os.path.lexists(taken):
         put_back([(taken, home)])
-    shutil.rmtree(claims.spool / bundle.id, ignore_errors=True)
+    durable.remove_tree(claims.spool / bundle.id)
     ledger.end_bundle(bundle.id)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -103,26 +102,25 @@ class Staging:
     def _carry_across(self, staged: Path, part: Path) -> None:
         """Copy what is staged, and remove it when the copy is whole: one of both always is."""
         if part.is_dir():
-            shutil.rmtree(part)
+            durable.remove_tree(part)
         part.unlink(missing_ok=True)
         if staged.is_dir():
             part.mkdir()
             for file in staged.iterdir():
                 durable.copy_across(file, part / file.name)
-            shutil.copystat(staged, part)
         else:
             durable.copy_across(staged, part)
         durable.fsync_path(part)
         durable.fsync_path(part.parent)
         if staged.is_dir():
-            shutil.rmtree(staged)
+            durable.remove_tree(staged)
         else:
             staged.unlink()
         durable.fsync_path(self.folder)
 
     def discard(self) -> None:
         """Remove the staging folder and whatever is still in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        durable.remove_tree(self.folder)
 
 
 def _drop_halves(staged: Path) -> None:

@@ -56,10 +56,10 @@ class Assembler:
         try:
             note = _write(order.assembly)
         except Exception as error:  # noqa: BLE001 - one assembly's edge
-            what = f"assembly failed job={order.job} target={target}"
-            self._lasting.say(str(target), what, logging.ERROR, trace=True)
             environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
             reason = f"{target.name} could not be made: {_in_words(error)}"
+            what = f"job {order.job}: {reason}"
+            self._lasting.say(str(target), what, trace=not environment)
             self._send(AssemblyFailed(order.job, target, reason, environment))
         else:
             self._send(AssemblyStaged(order.job, target, note))
