@@ -20,7 +20,7 @@ from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.dispatch.starting import Starting
+from img2imgd.dispatch.starting import InboxAway, Starting
 from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
@@ -124,14 +124,16 @@ class Dispatch:
         """Start queued jobs, oldest first, while the window has room for their frames."""
         if self._faults.holding(now) or self._pool.loading is not None:
             return
-        held = [name for name in self._config.models if self._faults.holding_model(name, now)]
-        for row in self._ledger.queued(WINDOW, without_models=held):
+        models, inboxes = self._faults.held_models(now), self._faults.held_inboxes(now)
+        for row in self._ledger.queued(WINDOW, models, inboxes):
+            if row.spec.inbox in self._faults.held_inboxes(now):
+                continue  # an older job of it has just found it away
             if self._frames_open() >= WINDOW:
                 return
             alone = row.suspect or any(job.row.suspect for job in self._running.values())
             if alone and self._running:
                 return
-            if self._guarded(row, lambda row=row: self._start(row)) is False:
+            if self._guarded(row, lambda row=row: self._start(row, now)) is False:
                 return
 
     def _guarded(self, row: JobRow, act: Callable[[], T]) -> T | None:
@@ -147,7 +149,7 @@ class Dispatch:
             self._fail(row, f"img2imgd itself failed on it: {error!r}")
             return None
 
-    def _start(self, row: JobRow) -> bool:
+    def _start(self, row: JobRow, now: float) -> bool:
         """Start one job; False when no further one may be started before something happens."""
         if self._publishing.was_begun(row):
             self._resume(row)
@@ -167,6 +169,10 @@ class Dispatch:
         except PictureError as error:
             self._fail(row, str(error))
             return True
+        except InboxAway as away:
+            self._faults.report_inbox(row.spec.inbox, str(away), now)
+            return True
+        self._faults.clear_inbox(row.spec.inbox)
         if job is None:
             return True
         self._running[row.id] = job

@@ -16,13 +16,13 @@ _LONGEST_PAUSE = 60.0
 
 
 class Faults:
-    """What the dispatcher waits for: the disk or device as a whole, or single models."""
+    """What the dispatcher waits for: the disk or device as a whole, single models or inboxes."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._until = 0.0
         self._pause = 0.0
-        self._models: dict[str, tuple[float, float]] = {}
+        self._parts: dict[tuple[str, str], tuple[float, float]] = {}  # until when, and the pause
         self._lasting = Lasting(log)
         self.since: float | None = None
 
@@ -40,16 +40,22 @@ class Faults:
 
     def report_model(self, name: str, what: str, now: float) -> None:
         """Jobs of one model pause; those of others go on."""
-        _, pause = self._models.get(name, (0.0, 0.0))
-        pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self._models[name] = (now + pause, pause)
         prefix = f"Model {name}: "
-        self._say(prefix + what.removeprefix(prefix), pause, now)
+        self._report_part(("model", name), prefix + what.removeprefix(prefix), now)
+
+    def report_inbox(self, inbox: str, what: str, now: float) -> None:
+        """Jobs of one inbox pause; those of others go on."""
+        self._report_part(("inbox", inbox), what, now)
 
     def clear_model(self, name: str) -> None:
         """A model was loaded: what was wrong with it, and in general, is over."""
-        self._models.pop(name, None)
-        if not self._models:
+        self._parts.pop(("model", name), None)
+        if not self._parts:
+            self._clear()
+
+    def clear_inbox(self, inbox: str) -> None:
+        """The inbox's jobs can be started: what was wrong with it is over."""
+        if self._parts.pop(("inbox", inbox), None) is not None and not self._parts:
             self._clear()
 
     def holding(self, now: float) -> bool:
@@ -58,16 +64,28 @@ class Faults:
             self._until = 0.0  # try again; what fails again pauses longer
         return bool(self._until)
 
-    def holding_model(self, name: str, now: float) -> bool:
-        """True while one model is not to be tried again."""
-        until, _ = self._models.get(name, (0.0, 0.0))
-        return now < until
+    def held_models(self, now: float) -> list[str]:
+        """Models that are not to be tried again yet."""
+        return self._held("model", now)
+
+    def held_inboxes(self, now: float) -> list[str]:
+        """Inboxes whose jobs are not to be tried again yet."""
+        return self._held("inbox", now)
 
     def succeeded(self) -> None:
         """Something was written: a general fault is over."""
         self._pause = 0.0
-        if not self._models:
+        if not self._parts:
             self._clear()
+
+    def _report_part(self, part: tuple[str, str], what: str, now: float) -> None:
+        _, pause = self._parts.get(part, (0.0, 0.0))
+        pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self._parts[part] = (now + pause, pause)
+        self._say(what, pause, now)
+
+    def _held(self, kind: str, now: float) -> list[str]:
+        return [name for (k, name), (until, _) in self._parts.items() if k == kind and now < until]
 
     def _clear(self) -> None:
         if self.since is not None:

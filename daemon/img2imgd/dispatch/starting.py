@@ -13,6 +13,7 @@ from img2imgd.engine.protocol import ModelInfo
 from img2imgd.errors import DocumentError, EnvironmentFault, PictureError, shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
+from img2imgd.ledger.marker import spool_id
 from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, Restoration
 from img2imgd.outputs.recipe import EmbeddingOrigin, LoraOrigin, ModelOrigin, PictureOrigin
@@ -23,6 +24,10 @@ from img2imgd.request import OWN, Request
 from img2imgd.request.outputs import LONGEST_SIDES
 
 
+class InboxAway(EnvironmentFault):
+    """The folder with a job's files is not mounted, or another one has its name."""
+
+
 class Starting:
     """Turns queued jobs into running ones."""
 
@@ -30,14 +35,13 @@ class Starting:
         self._config = config
         self._ledger = ledger
         self._reader = reader
-        spools = [inbox.path / STAGING for inbox in config.inboxes]
-        self._spools_at_start = {spool: _identity(spool) for spool in spools}
 
     def begin(self, row: JobRow, model: ModelInfo) -> RunningJob | None:
         """Start a job with the loaded model; None if a newer save took its place just now.
 
         Raises:
             PictureError: its picture cannot be read.
+            InboxAway: its inbox is not there.
             EnvironmentFault: the disk or a folder does not allow it now.
         """
         self._check_spool(row)
@@ -90,25 +94,24 @@ class Starting:
         return self._reader.prepare(source, target, rule)
 
     def _check_spool(self, row: JobRow) -> None:
-        """The job's files are there; or they wait in another folder, which had the inbox's name.
+        """The job's files are there; or another folder has the inbox's name, and they wait.
 
         Raises:
-            EnvironmentFault: the inbox is not the one of this process's start.
-            PictureError: it is, so they were taken out of it.
+            InboxAway: the spool is not the one that the job was claimed into.
+            PictureError: it is, so somebody took the files out of it.
         """
-        inbox = Path(row.spec.inbox)
-        spool = inbox / STAGING
+        spool = Path(row.spec.inbox) / STAGING
         if (spool / row.id / "in").is_dir():
             return
-        found = _identity(spool)
-        if found is not None and found == self._spools_at_start.get(spool):
-            raise PictureError(
-                f"Its files are no longer in {spool}, where they waited.",
-                "Drop the picture once more.",
+        if spool_id(spool) not in ("", row.spec.spool):
+            raise InboxAway(
+                f"{row.spec.inbox} is another folder than the one that jobs were claimed from.",
+                "Mount its disk again; the jobs wait, and others are served.",
             )
-        raise EnvironmentFault(
-            f"{inbox} is not what it was: the files of claimed jobs are not in it.",
-            "Mount its disk again, or start img2imgd anew if it is a new folder.",
+        if not spool.is_dir():
+            raise InboxAway(f"The inbox {row.spec.inbox} is not there.")
+        raise PictureError(
+            f"Its files are no longer in {spool}, where they waited.", "Drop the picture once more."
         )
 
     def _check_room(self) -> None:
@@ -124,14 +127,6 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _check_sides(request: Request, prepared: Prepared) -> None:

@@ -20,6 +20,7 @@ from img2imgd.inbox.taking import ChangedMeanwhile, Input, is_home, is_whole, pu
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.job import JobState, new_job_id, plan_frames
 from img2imgd.ledger import JOB_FILE, BundleRow, FileEntry, JobSpec, Ledger, Outputs
+from img2imgd.ledger.marker import spool_id
 from img2imgd.outputs.names import first_free, folder_name, frame_names
 from img2imgd.outputs.staging import Staging
 from img2imgd.pairing.kinds import fold, split_suffix
@@ -161,6 +162,7 @@ class Claims:
             files=tuple(files), request=drop.request,
             outputs=self._reserve(job, drop.rel, drop.request) if drop.request else None,
             error=drop.error, notes=drop.notes, bundle=bundle, digest=drop.digest,
+            spool=spool_id(self.spool),
         )  # fmt: skip
         durable.make_folders(self.spool / job / "in")
         durable.write_file(self.spool / job / JOB_FILE, spec.to_json().encode("ascii"))

@@ -19,8 +19,8 @@ from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
-from img2imgd.inbox.watch import SPOOL
 from img2imgd.ledger import Ledger
+from img2imgd.ledger.marker import mark
 from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
@@ -75,7 +75,8 @@ class Inbox:
         self._claims.spool.mkdir(mode=0o700, exist_ok=True)
         adopt_spool(self._inbox.path, self._claims, self._ledger)
         repair_claims(self._inbox.path, self._claims, self._ledger)
-        self._acts.begin(ledger_lost=self._ledger_is_new())
+        ledger_lost = mark(self._claims.spool, self._ledger.facts().get("ledger_id", ""))
+        self._acts.begin(ledger_lost=ledger_lost)
         self._recovered = True
 
     def was_replaced(self) -> None:
@@ -265,18 +266,6 @@ class Inbox:
                 if self._drops.defaults(rel.rpartition("/")[0], {rel: signature}).broken:
                     broken.add(rel)
         return broken
-
-    def _ledger_is_new(self) -> bool:
-        """True when the inbox was served before by a ledger that is no more."""
-        marker = self._inbox.path / SPOOL / "ledger"
-        known = self._ledger.facts().get("ledger_id", "")
-        try:
-            before = marker.read_text("ascii")
-        except FileNotFoundError:
-            before = ""
-        if before != known:
-            marker.write_text(known, "ascii")
-        return bool(before) and before != known
 
 
 def _name_of(decision: Late | Reject) -> str:

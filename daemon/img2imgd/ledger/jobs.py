@@ -130,12 +130,18 @@ class Jobs(Transactions):
         marks = ",".join("?" * len(states))
         return self._jobs(f"state IN ({marks})", [s.value for s in states], limit=limit)
 
-    def queued(self, limit: int, without_models: Collection[str] = ()) -> list[JobRow]:
-        """Jobs that may start, oldest claim first, leaving out those of some models."""
-        marks = ",".join("?" * len(without_models))
+    def queued(
+        self,
+        limit: int,
+        without_models: Collection[str] = (),
+        without_inboxes: Collection[str] = (),
+    ) -> list[JobRow]:
+        """Jobs that may start, oldest claim first, leaving out those of some models and inboxes."""
+        models, inboxes = (",".join("?" * len(n)) for n in (without_models, without_inboxes))
         return self._jobs(
-            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN ({marks})",
-            list(without_models),
+            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN ({models})"
+            f" AND inbox NOT IN ({inboxes})",
+            [*without_models, *without_inboxes],
             limit=limit,
         )
 

@@ -47,7 +47,10 @@ class Outputs:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """All that must be known to serve a job again from its spool folder alone."""
+    """All that must be known to serve a job again from its spool folder alone.
+
+    ``digest`` is of a kept file's content; ``spool`` is the id of the spool that its files are in.
+    """
 
     id: str
     inbox: str
@@ -60,6 +63,7 @@ class JobSpec:
     notes: tuple[str, ...] = ()
     bundle: str | None = None
     digest: str = ""
+    spool: str = ""
 
     @property
     def subject(self) -> FileEntry:

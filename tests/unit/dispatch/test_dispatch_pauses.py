@@ -64,9 +64,8 @@ def test_a_model_pauses_alone_until_it_is_loaded(faults: Faults, ledger: Ledger)
     faults.report_model("sd21", "not found.", 100)
     faults.report_model("other", "not found.", 100)
     assert not faults.holding(100)
-    assert faults.holding_model("sd21", 101)
-    assert not faults.holding_model("demo", 101)
-    assert not faults.holding_model("sd21", 102)
+    assert faults.held_models(101) == ["sd21", "other"]
+    assert faults.held_models(102) == []
     faults.succeeded()
     faults.clear_model("demo")
     assert "other" in ledger.facts()["waits_for"]
@@ -74,4 +73,4 @@ def test_a_model_pauses_alone_until_it_is_loaded(faults: Faults, ledger: Ledger)
         faults.clear_model(name)
     assert "waits_for" not in ledger.facts()
     faults.report_model("sd21", "gone again.", 200)
-    assert not faults.holding_model("sd21", 202)
+    assert faults.held_models(202) == []
