@@ -91,7 +91,7 @@ def _broken() -> list[tuple[str, str, bytes]]:
         half = whole[: len(whole) // 2]
         found += [
             (f"half.{suffix}", "cut off", half),
-            (f"head-only.{suffix}", "", whole[:12]),
+            (f"head-only.{suffix}", "cut off", whole[:12]),
             (f"all-zeros.{suffix}", "nothing but zeros", bytes(5000)),
         ]
         if form not in ("BMP", "TIFF", "PPM"):  # there zeros may be black
@@ -105,15 +105,15 @@ def _broken() -> list[tuple[str, str, bytes]]:
     return [
         *found,
         ("flipped.png", "damaged", bytes(flipped)),
-        ("no-pixels.png", "", png(0, 0, zlib.compress(b""))),
-        ("no-height.png", "", png(64, 0, zlib.compress(b""))),
-        ("bad-depth.png", "", png(8, 8, zlib.compress(bytes(400)), depth=3)),
+        ("no-pixels.png", "damaged or cut off", png(0, 0, zlib.compress(b""))),
+        ("no-height.png", "damaged or cut off", png(64, 0, zlib.compress(b""))),
+        ("bad-depth.png", "damaged or cut off", png(8, 8, zlib.compress(bytes(400)), depth=3)),
         ("empty.png", "empty", b""),
-        ("loop.tif", "", b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
-        ("offset.tif", "", b"II*\0\xff\xff\xff\xff"),
-        ("nothing.ppm", "", b"P6"),
-        ("comment.ppm", "", b"P6\n#" + b"x" * 100_000),
-        ("digits.ppm", "", b"P6 " + b"9" * 5000 + b" 1 255\n"),
+        ("loop.tif", "damaged or cut off", b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
+        ("offset.tif", "damaged or cut off", b"II*\0\xff\xff\xff\xff"),
+        ("nothing.ppm", "cut off", b"P6"),
+        ("comment.ppm", "cut off", b"P6\n#" + b"x" * 100_000),
+        ("digits.ppm", "damaged", b"P6 " + b"9" * 5000 + b" 1 255\n"),
         ("not-numbers.tif", "not numbers", encoded("TIFF", Image.new("F", (64, 64), float("nan")))),
         ("infinite.tif", "not numbers", encoded("TIFF", Image.new("F", (64, 64), float("inf")))),
     ]
@@ -138,7 +138,7 @@ def _foreign() -> list[tuple[str, str, bytes]]:
         ("dicom.png", "no picture of a kind read here", bytes(128) + b"DICM" + b"\x93" * 50),
         ("pickle.png", "no picture of a kind read here", b"\x80\5\x95\0\0\0\0cos\nsystem\n"),
         ("yaml.png", "text", b"prompt: a lake\n"),
-        ("utf16.png", "", "prompt: a lake\n".encode("utf-16")),
+        ("utf16.png", "no picture of a kind", "prompt: a lake\n".encode("utf-16")),
         ("film.png", "film", struct.pack(">I", 24) + b"ftypisom" + bytes(100)),
     ]
 
