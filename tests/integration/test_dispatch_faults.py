@@ -130,10 +130,10 @@ def test_frames_given_back_by_the_worker_pause_once_and_burn_no_attempt(rig: Rig
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A filesystem of 300 kB; where none can be mounted, a folder that a fake full disk fills."""
+    """A filesystem of 8 MB; where none can be mounted, a folder that a fake full disk fills."""
     path = tmp_path / "disk"
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(path)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(path)]
     mounted = os.geteuid() == 0 and not subprocess.run(mount, capture_output=True).returncode
     yield path
     if mounted:
@@ -148,7 +148,7 @@ def test_a_full_outbox_pauses_and_goes_on_when_there_is_room(
     drop_jobs(rig, a="one", b="two")
     if os.path.ismount(small_disk):
         with pytest.raises(OSError, match="No space"):
-            filler.write_bytes(b"x" * 400_000)
+            filler.write_bytes(b"x" * 9_000_000)
     else:
         monkeypatch.setattr(durable, "rename_new", _full_while(filler, durable.rename_new))
     filler.touch()
