@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from img2imgd.ledger import Ledger
 
@@ -12,56 +13,80 @@ _FIRST_PAUSE = 2.0  # seconds; doubled with every failure in a row
 _LONGEST_PAUSE = 60.0
 
 
+@dataclass
+class _Pause:
+    """A wait of ``length`` seconds, which is over at ``until``."""
+
+    until: float = 0.0
+    length: float = 0.0
+
+    def lengthen(self, now: float) -> None:
+        self.length = min(max(self.length * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+        self.until = now + self.length
+
+    def holds(self, now: float) -> bool:
+        return now < self.until
+
+
 class Faults:
-    """What the dispatcher waits for: the disk or device as a whole, or single models."""
+    """What the dispatcher waits for: the disk or device as a whole, the worker, single models."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._until = 0.0
-        self._pause = 0.0
-        self._models: dict[str, tuple[float, float]] = {}
+        self._general = _Pause()
+        self._deaths = _Pause()
+        self._models: dict[str, _Pause] = {}
         self.since: float | None = None
 
     def report(self, what: str, now: float) -> None:
         """Everything pauses: a full disk, a lost device."""
         if not self.holding(now):  # the frames under way all meet the same fault: that is one
-            self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-            self._until = now + self._pause
-        self._say(what, self._pause, now)
+            self._general.lengthen(now)
+        self._say(what, self._general.length, now)
+
+    def report_death(self, what: str, now: float) -> None:
+        """The worker died with work in it: everything pauses, ever longer until it paints again."""
+        self._deaths.lengthen(now)
+        self._say(what, self._deaths.length, now)
 
     def report_model(self, name: str, what: str, now: float) -> None:
         """Jobs of one model pause; those of others go on."""
-        _, pause = self._models.get(name, (0.0, 0.0))
-        pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self._models[name] = (now + pause, pause)
+        pause = self._models.setdefault(name, _Pause())
+        pause.lengthen(now)
         prefix = f"Model {name}: "
-        self._say(prefix + what.removeprefix(prefix), pause, now)
+        self._say(prefix + what.removeprefix(prefix), pause.length, now)
 
-    def clear_model(self, name: str) -> None:
-        """A model was loaded: what was wrong with it, and in general, is over."""
+    def clear_model(self, name: str, now: float) -> None:
+        """A model was loaded: what was wrong with it, and in general, is over.
+
+        The others' pauses begin again, or a model that fails would come before one that takes
+        longer to load than the pause lasts, and never let its jobs be painted.
+        """
         self._models.pop(name, None)
-        if not self._models:
-            self._clear()
+        for pause in self._models.values():
+            pause.until = now + pause.length
+        self._clear()
 
     def holding(self, now: float) -> bool:
-        """True while everything pauses."""
-        if self._until and now >= self._until:
-            self._until = 0.0  # try again; what fails again pauses longer
-        return bool(self._until)
+        """True while everything pauses; what fails again after that pauses longer."""
+        return self._general.holds(now) or self._deaths.holds(now)
 
     def holding_model(self, name: str, now: float) -> bool:
         """True while one model is not to be tried again."""
-        until, _ = self._models.get(name, (0.0, 0.0))
-        return now < until
+        return name in self._models and self._models[name].holds(now)
 
     def succeeded(self) -> None:
         """Something was written: a general fault is over."""
-        self._pause = 0.0
-        if not self._models:
-            self._clear()
+        self._general.length = 0.0
+        self._clear()
+
+    def painted(self) -> None:
+        """The worker has staged something: so it works, and the disk as well."""
+        self._deaths.length = 0.0
+        self.succeeded()
 
     def _clear(self) -> None:
-        if self.since is not None:
+        if self.since is not None and not self._models:
             self.since = None
             self._ledger.set_facts(waits_for="")
 
