@@ -29,7 +29,7 @@ DROPS = (Drop({"cat.png": picture(1), "cat.yaml": SLOW}),)
 
 @pytest.fixture
 def frozen_disk(tmp_path: Path) -> Iterator[Path]:
-    """An ext4 of its own, which ``fsfreeze`` can make hang; it is thawed and unmounted at the end."""
+    """An ext4 of its own, which ``fsfreeze`` can make hang; thawed and unmounted at the end."""
     if os.geteuid() or not all(map(shutil.which, ("mkfs.ext4", "fsfreeze", "mount"))):
         pytest.skip("needs root, mkfs.ext4 and fsfreeze")
     image, disk = tmp_path / "disk.img", tmp_path / "disk"
@@ -104,9 +104,7 @@ def test_a_worker_in_state_d_is_said_to_hang_and_does_not_keep_the_program_from_
     with running(config, log) as daemon:
         wait_until(lambda: paints(config), "it paints")
         subprocess.run(["fsfreeze", "-f", str(frozen_disk)], check=True)
-        wait_until(
-            lambda: "cannot be ended" in status(config).get("waits_for", ""), log.read_text()
-        )
+        wait_until(lambda: "cannot be ended" in status(config).get("waits_for", ""), "it says so")
         worker = worker_of(log)
         assert state_of(worker) == "D"
         assert log.read_text().count("worker started") == 1
@@ -136,9 +134,7 @@ def test_a_worker_in_state_d_that_comes_back_is_replaced_by_itself(
     with running(config, log) as daemon:
         wait_until(lambda: paints(config), "it paints")
         subprocess.run(["fsfreeze", "-f", str(frozen_disk)], check=True)
-        wait_until(
-            lambda: "cannot be ended" in status(config).get("waits_for", ""), log.read_text()
-        )
+        wait_until(lambda: "cannot be ended" in status(config).get("waits_for", ""), "it says so")
         subprocess.run(["fsfreeze", "-u", str(frozen_disk)], check=True)
         wait_until(lambda: status(config).get("counts", {}).get("done") == 1, "it is served", 90)
         assert log.read_text().count("worker started") == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from img2imgd.dispatch import Dispatch, faults
 from img2imgd.dispatch.faults import Faults
 from img2imgd.job import JobState
 from img2imgd.pool.child import Child
+from img2imgd.pool.messages import FrameStaged, PoolEvent
 from img2imgd.pool.supervision import WorkerPool
 
 RigMaker = Callable[..., Rig]
@@ -154,6 +156,29 @@ def test_a_picture_too_large_for_the_memory_fails_alone(
     rig.serve()
     assert outcome(rig) == {"a.png": (JobState.FAILED, 0), "b.png": (JobState.DONE, 0)}
     assert "memory ran out" in rig.reason("a.png")
+
+
+class SparingPool(WorkerPool):
+    """Tells of each frame that it was painted in tiles, as the worker does."""
+
+    def poll(self, timeout: float) -> list[PoolEvent]:
+        return [
+            replace(event, note="It was painted in tiles.")
+            if isinstance(event, FrameStaged)
+            else event
+            for event in super().poll(timeout)
+        ]
+
+
+def test_what_the_engine_notes_of_frames_is_told_once_a_job(rig: Rig) -> None:
+    pool = SparingPool("fake")
+    rig._pools.append(pool)
+    rig.dispatch = Dispatch(rig.config, rig.ledger, pool, rig.reader)
+    rig.picture("a.png")
+    rig.drop("a.yaml", "prompt: a lake\nn: 3\n")
+    rig.claim()
+    (job,) = rig.serve()
+    assert (job.state, job.reason) == (JobState.DONE, "It was painted in tiles.")
 
 
 def test_a_worker_that_cannot_be_ended_is_waited_for_and_no_second_one_is_started(
