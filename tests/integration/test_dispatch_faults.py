@@ -119,7 +119,7 @@ def test_frames_given_back_by_the_worker_pause_once_and_burn_no_attempt(rig: Rig
     rig.drop("cat.yaml", SWEEP)
     rig.claim()
     rig.until(lambda: "No space" in rig.ledger.facts().get("waits_for", ""))
-    assert rig.dispatch._faults._pause == faults._FIRST_PAUSE
+    assert rig.dispatch._faults._general.length == faults._FIRST_PAUSE
     assert rig.dispatch.blocked_since is not None, "nothing is got done, though the job runs"
     pool.full = False
     (job,) = rig.serve()

@@ -59,8 +59,8 @@ class Crashes:
             self._faults.report_model(
                 event.loading, f"the worker died loading it ({_how(event)}).", now
             )
-        elif inside:  # longer each time, until something is staged: no crash loop runs hot
-            self._faults.report(f"The worker died ({_how(event)}).", now)
+        elif inside:
+            self._faults.report_death(f"The worker died ({_how(event)}).", now)
         for job in [job for job in self._running.values() if job.in_worker]:
             if job.assembling is not None:
                 job.lose_assembly(event.exit)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.engine.protocol import FrameRefused, ModelInfo, StepDone
+from img2imgd.engine.protocol import FrameRefused, StepDone
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import Ledger
@@ -69,18 +69,16 @@ class Events:
 
     def _handle(self, event: PoolEvent, now: float) -> None:
         if isinstance(event, ModelLoaded):
-            self._model_loaded(event.info)
+            self._faults.clear_model(event.info.name, now)
+            self._crashes.model_loaded()
+            device = f"{event.info.device} {event.info.dtype}"
+            self._ledger.set_facts(model=event.info.name, device=device)
         elif isinstance(event, ModelFailed):
             self._faults.report_model(event.name, f"{event.reason} {event.advice}".strip(), now)
         elif isinstance(event, WorkerDied):
             self._crashes.worker_died(event, now)
         elif (job := self._running.get(event.job)) is not None:
             self._job_event(job, event, now)
-
-    def _model_loaded(self, info: ModelInfo) -> None:
-        self._faults.clear_model(info.name)
-        self._crashes.model_loaded()
-        self._ledger.set_facts(model=info.name, device=f"{info.device} {info.dtype}")
 
     def _job_event(self, job: RunningJob, event: JobEvent, now: float) -> None:
         if isinstance(event, StepDone):
@@ -90,7 +88,7 @@ class Events:
             self._steps.pop((event.job, event.index), None)
             self._ledger.set_frame(job.id, event.index, FrameState.STAGED)
             self._ledger.clear_attempts(job.id)
-            self._faults.succeeded()
+            self._faults.painted()
             if event.note and event.note not in job.notes:
                 job.notes.append(event.note)
         elif isinstance(event, FrameRefused):
@@ -104,6 +102,7 @@ class Events:
             job.to_paint.insert(0, event.index)
         elif isinstance(event, AssemblyStaged):
             job.assembling = None
+            self._faults.painted()
             if event.note:
                 job.notes.append(event.note)
         elif isinstance(event, AssemblyFailed):

@@ -67,10 +67,33 @@ def test_a_model_pauses_alone_until_it_is_loaded(faults: Faults, ledger: Ledger)
     assert faults.held_models(101) == ["sd21", "other"]
     assert faults.held_models(102) == []
     faults.succeeded()
-    faults.clear_model("demo")
+    faults.clear_model("demo", 102)
     assert "other" in ledger.facts()["waits_for"]
     for name in ("sd21", "other"):
-        faults.clear_model(name)
+        faults.clear_model(name, 103)
     assert "waits_for" not in ledger.facts()
     faults.report_model("sd21", "gone again.", 200)
     assert faults.held_models(202) == []
+
+
+def test_a_model_that_fails_is_not_tried_before_the_jobs_of_one_that_was_just_loaded(
+    faults: Faults,
+) -> None:
+    faults.report_model("sd21", "not found.", 100)
+    faults.clear_model("demo", 170)
+    assert faults.held_models(171) == ["sd21"]
+    assert faults.held_models(172) == []
+
+
+def test_deaths_of_the_worker_pause_longer_until_something_is_painted(
+    faults: Faults, ledger: Ledger
+) -> None:
+    for now, pause in ((100, 2), (110, 4), (120, 8)):
+        faults.report_death("The worker died.", now)
+        assert faults.holding(now + pause - 1)
+        assert not faults.holding(now + pause)
+        faults.succeeded()  # a job was set aside, which says nothing about the worker
+        assert "waits_for" not in ledger.facts()
+    faults.painted()
+    faults.report_death("The worker died.", 200)
+    assert not faults.holding(202)

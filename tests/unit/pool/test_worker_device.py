@@ -12,13 +12,22 @@ from img2imgd.engine.fake import FakeEngine
 from img2imgd.engine.protocol import (
     EngineEvent,
     FrameGivenBack,
+    FramePainted,
     FrameTask,
     ModelInfo,
     ModelSpec,
     ModelUnavailable,
 )
 from img2imgd.outputs.orders import FrameFile
-from img2imgd.pool.messages import Admit, EngineLost, Load, ModelFailed, WorkerEvent, WorkerFault
+from img2imgd.pool.messages import (
+    Admit,
+    EngineLost,
+    FrameStaged,
+    Load,
+    ModelFailed,
+    WorkerEvent,
+    WorkerFault,
+)
 from img2imgd.pool.worker import EXIT_ENGINE_LOST, Worker
 
 
@@ -71,6 +80,14 @@ def test_a_model_that_fails_with_the_device_ends_the_worker_too(tmp_path: Path) 
         WorkerFault("j1", 0, "The device has failed under mine."),
         EngineLost("The device has failed under mine."),
     ]
+
+
+def test_a_note_of_the_engine_goes_along_with_the_staged_frame(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    worker = Worker(theirs, "fake", offline=False)
+    worker._files["j1", 0] = (FrameFile(tmp_path / "0.png"),)
+    worker._report(FramePainted("j1", 0, 8, 8, bytes(8 * 8 * 3), note="in tiles"))
+    assert ours.recv() == FrameStaged("j1", 0, "in tiles")
 
 
 def task(index: int) -> FrameTask:
