@@ -14,6 +14,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config
+from img2imgd.dispatch.spools import Spools
 from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import ArchivePlan, JobRow, JobSpec, Ledger
@@ -32,6 +33,7 @@ class Archive:
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config = config
         self._ledger = ledger
+        self._spools = Spools(config)
 
     def end(self, row: JobRow, state: JobState, reason: str = "") -> None:
         """End a job: commit its state and where its inputs go; :meth:`finish` moves them."""
@@ -40,11 +42,16 @@ class Archive:
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
 
     def finish(self, row: JobRow) -> None:
-        """Move the inputs of an ended job, as far as they have not been moved yet."""
+        """Move the inputs of an ended job, as far as they have not been moved yet.
+
+        Raises:
+            EnvironmentFault: another folder has the inbox's name; they are not in it.
+        """
         plan = row.archive
         if plan is None:  # refused at claim: the plan is made now, and committed like any other
             plan = self._plan(row.spec, row.state)
             self._ledger.set_archive(row.id, plan, row.state, row.reason)
+        self._spools.has(row)  # else what was not moved before a crash was, or was removed
         folder = Path(plan.folder)
         spool = Path(row.spec.inbox) / STAGING / row.id
         if plan.reason:

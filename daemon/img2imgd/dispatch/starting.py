@@ -9,6 +9,7 @@ from msgspec import structs
 from img2imgd import durable, filesystems
 from img2imgd.config import Config
 from img2imgd.dispatch.running import Painting, RunningJob
+from img2imgd.dispatch.spools import Spools
 from img2imgd.engine.protocol import ModelInfo
 from img2imgd.errors import DocumentError, EnvironmentFault, PictureError, shown
 from img2imgd.job import FrameState, JobState
@@ -30,8 +31,7 @@ class Starting:
         self._config = config
         self._ledger = ledger
         self._reader = reader
-        spools = [inbox.path / STAGING for inbox in config.inboxes]
-        self._spools_at_start = {spool: _identity(spool) for spool in spools}
+        self._spools = Spools(config)
 
     def begin(self, row: JobRow, model: ModelInfo) -> RunningJob | None:
         """Start a job with the loaded model; None if a newer save took its place just now.
@@ -90,26 +90,11 @@ class Starting:
         return self._reader.prepare(source, target, rule)
 
     def _check_spool(self, row: JobRow) -> None:
-        """The job's files are there; or they wait in another folder, which had the inbox's name.
-
-        Raises:
-            EnvironmentFault: the inbox is not the one of this process's start.
-            PictureError: it is, so they were taken out of it.
-        """
-        inbox = Path(row.spec.inbox)
-        spool = inbox / STAGING
-        if (spool / row.id / "in").is_dir():
-            return
-        found = _identity(spool)
-        if found is not None and found == self._spools_at_start.get(spool):
+        if not self._spools.has(row):
             raise PictureError(
-                f"Its files are no longer in {spool}, where they waited.",
+                f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
                 "Drop the picture once more.",
             )
-        raise EnvironmentFault(
-            f"{inbox} is not what it was: the files of claimed jobs are not in it.",
-            "Mount its disk again, or start img2imgd anew if it is a new folder.",
-        )
 
     def _check_room(self) -> None:
         if not (self._config.outbox / STAGING).is_dir():
@@ -124,14 +109,6 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _check_sides(request: Request, prepared: Prepared) -> None:
