@@ -123,8 +123,12 @@ class Keeping(Interleavings):
         most: Counter[Asked] = Counter()
         for rel, looks in self.looks.items():
             ends = [*(look.since for look in looks[1:]), self.world.now]
+            unchanged: dict[str, float] = {}  # since when the picture itself has been so
             for look, end in zip(looks, ends, strict=True):
-                if look.seed is not None and end - look.since >= SETTLE:
+                unchanged = {look.sha256: unchanged.get(look.sha256, look.since)}
+                # A sidecar that is gone needs no time to settle.
+                since = unchanged[look.sha256] if look.seed == DEFAULT else look.since
+                if look.seed is not None and end - since >= SETTLE:
                     most[Path(rel).name, look.sha256, look.seed] += 1
         return most
 
