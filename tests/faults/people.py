@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class People:
     writer: Writer | None = None
     whole: set[str] = field(default_factory=lambda: set[str]())  # SHA-256 of all that was dropped
     again: Counter[str] = field(default_factory=lambda: Counter[str]())  # put back from failed
+    defaults: set[int] = field(default_factory=lambda: set[int]())  # their seeds
     made: int = 0
 
 
@@ -222,6 +224,12 @@ class World(Rig):
 def is_picture(path: Path) -> bool:
     """True for names that pictures have."""
     return path.suffix in PICTURE_SUFFIXES
+
+
+def seed_in(document: bytes) -> int | None:
+    """The seed of a document that is whole and not broken."""
+    found = re.search(rb"^(?!promt).*seed: (\d+)\nn: \d\nsheet: false\n$", document, re.DOTALL)
+    return int(found[1]) if found else None
 
 
 def is_retry(rel: str) -> bool:

@@ -17,8 +17,10 @@ from rig import Rig
 from img2imgd import durable, filesystems
 from img2imgd.config.sections import LimitsConfig
 from img2imgd.dispatch import faults
+from img2imgd.dispatch.archive import Archive
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import JobState
+from img2imgd.ledger import JobRow
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import WorkerFault
 from img2imgd.pool.supervision import WorkerPool
@@ -354,3 +356,26 @@ def test_a_job_waits_while_another_folder_has_the_name_of_its_inbox(rig: Rig) ->
     shutil.rmtree(rig.folder)
     (rig.root / "away").rename(rig.folder)
     assert [job.state for job in rig.serve()] == [JobState.DONE]
+
+
+def test_inputs_are_archived_from_the_inbox_that_they_are_in(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.picture("cat.png")
+    rig.drop("cat.yaml")
+    rig.claim()
+    finish = Archive.finish
+
+    def unmounted(archive: Archive, row: JobRow) -> None:
+        monkeypatch.setattr(Archive, "finish", finish)
+        rig.folder.rename(rig.root / "away")
+        rig.spool.mkdir(parents=True)
+        finish(archive, row)
+
+    monkeypatch.setattr(Archive, "finish", unmounted)
+    rig.until(lambda: "is another folder" in rig.ledger.facts().get("waits_for", ""))
+    shutil.rmtree(rig.folder)
+    (rig.root / "away").rename(rig.folder)
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
+    assert len(rig.outputs()) == 1

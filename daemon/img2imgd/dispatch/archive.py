@@ -14,6 +14,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config
+from img2imgd.dispatch.spools import has_files
 from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, Ledger
@@ -42,11 +43,11 @@ class Archive:
     def finish(self, row: JobRow) -> None:
         """Move the inputs of an ended job, as far as they have not been moved yet.
 
-        Of an inbox that is away, they move when it is back.
+        Raises:
+            InboxAway: they are in another folder, which had the inbox's name.
         """
         spool = Path(row.spec.inbox) / STAGING / row.id
-        if not spool.parent.is_dir():
-            return
+        has_files(row)  # else what was not moved before a crash was, or was taken out
         plan = row.archive
         if plan is None:  # refused at claim: the plan is made now, and committed like any other
             plan = self._plan(row.spec, row.state)

@@ -20,7 +20,8 @@ from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.dispatch.starting import InboxAway, Starting
+from img2imgd.dispatch.spools import InboxAway
+from img2imgd.dispatch.starting import Starting
 from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
@@ -95,11 +96,11 @@ class Dispatch:
                 self.recover()
             self._events.handle(now)
             self._hold_while_stuck(now)
-            self._finish_ended()
+            self._finish_ended(now)
             for job in list(self._running.values()):
                 if job.painted and job.assembling is None and not self._faults.holding(now):
                     self._guarded(job.row, lambda job=job: self._advance(job))
-            self._finish_ended()
+            self._finish_ended(now)
             self._start_jobs(now)
             self._admit(now)
         except EnvironmentFault as fault:
@@ -216,13 +217,16 @@ class Dispatch:
         self._archive.end(row, JobState.FAILED, reason)
         self._running.pop(row.id, None)
 
-    def _finish_ended(self) -> None:
+    def _finish_ended(self, now: float) -> None:
         """Archive what was refused at claim, and what a fault kept from being archived."""
         for row in self._ledger.unarchived():
-            if row.id in self._unfinished:
+            if row.id in self._unfinished or row.spec.inbox in self._faults.held_inboxes(now):
                 continue
             try:
                 self._archive.finish(row)
+            except InboxAway as away:
+                self._faults.report_inbox(row.spec.inbox, str(away), now)
+                continue
             except (EnvironmentFault, LedgerDamaged):
                 raise
             except Exception as error:

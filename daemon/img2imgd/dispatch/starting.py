@@ -9,11 +9,11 @@ from msgspec import structs
 from img2imgd import durable, filesystems
 from img2imgd.config import Config
 from img2imgd.dispatch.running import Painting, RunningJob
+from img2imgd.dispatch.spools import has_files
 from img2imgd.engine.protocol import ModelInfo
 from img2imgd.errors import DocumentError, EnvironmentFault, PictureError, shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.ledger.marker import spool_id
 from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, Restoration
 from img2imgd.outputs.recipe import EmbeddingOrigin, LoraOrigin, ModelOrigin, PictureOrigin
@@ -22,10 +22,6 @@ from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
 from img2imgd.request import OWN, Request
 from img2imgd.request.outputs import LONGEST_SIDES
-
-
-class InboxAway(EnvironmentFault):
-    """The folder with a job's files is not mounted, or another one has its name."""
 
 
 class Starting:
@@ -44,7 +40,11 @@ class Starting:
             InboxAway: its inbox is not there.
             EnvironmentFault: the disk or a folder does not allow it now.
         """
-        self._check_spool(row)
+        if not has_files(row):
+            raise PictureError(
+                f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
+                "Drop the picture once more.",
+            )
         self._check_room()
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
         request = self._in_full(row, model)
@@ -92,27 +92,6 @@ class Starting:
             request.size or model.native_size, request.fit, model.multiple, request.restore_size
         )
         return self._reader.prepare(source, target, rule)
-
-    def _check_spool(self, row: JobRow) -> None:
-        """The job's files are there; or another folder has the inbox's name, and they wait.
-
-        Raises:
-            InboxAway: the spool is not the one that the job was claimed into.
-            PictureError: it is, so somebody took the files out of it.
-        """
-        spool = Path(row.spec.inbox) / STAGING
-        if (spool / row.id / "in").is_dir():
-            return
-        if spool_id(spool) not in ("", row.spec.spool):
-            raise InboxAway(
-                f"{row.spec.inbox} is another folder than the one that jobs were claimed from.",
-                "Mount its disk again; the jobs wait, and others are served.",
-            )
-        if not spool.is_dir():
-            raise InboxAway(f"The inbox {row.spec.inbox} is not there.")
-        raise PictureError(
-            f"Its files are no longer in {spool}, where they waited.", "Drop the picture once more."
-        )
 
     def _check_room(self) -> None:
         if not (self._config.outbox / STAGING).is_dir():
