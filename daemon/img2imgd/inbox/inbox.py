@@ -175,7 +175,7 @@ class Inbox:
             what = f"inbox {self._inbox.path}: {names[0]}: {error}"
             self._lasting.say(f"{folder}/{names[0]}", what, trace=True)
             strerror = error.strerror if isinstance(error, OSError) else None
-            why = f"could not be taken: {strerror or error!r}"
+            why = f"could not be taken: {strerror or error}"
             return [Wait(name, why, self._inbox.rescan) for name in names]
         self._recovered = recovered
         return waits
