@@ -178,7 +178,7 @@ class Inbox:
         except Exception as error:  # noqa: BLE001 - one drop's edge
             names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
             strerror = error.strerror if isinstance(error, OSError) else None
-            why = f"could not be taken: {strerror or repr(error)}"
+            why = f"could not be taken: {strerror or error}"
             what = f"inbox {self._inbox.path}: {names[0]} {why}"
             self._lasting.say(f"{folder}/{names[0]}", what, trace=not strerror)
             return [Wait(name, why, self._inbox.rescan) for name in names]

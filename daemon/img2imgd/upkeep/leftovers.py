@@ -38,7 +38,7 @@ def remove_leftovers(
         leftovers += _old_halves(folder, now, stopping)
     for path in leftovers:
         if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path, ignore_errors=True)  # it follows no symlinks
         else:
             path.unlink(missing_ok=True)
     return len(leftovers)
@@ -68,11 +68,16 @@ def _old_halves(folder: Path, now: float, stopping: Callable[[], bool]) -> Itera
         if stopping():
             return
         for name in names:
-            path = Path(above, name)
-            if _HALF.fullmatch(name) and stat.S_ISREG(path.lstat().st_mode) and _is_old(path, now):
-                yield path
+            if _HALF.fullmatch(name) and _is_old(Path(above, name), now):
+                yield Path(above, name)
 
 
 def _is_old(path: Path | os.DirEntry[str], now: float) -> bool:
-    status = os.lstat(path)
-    return max(status.st_ctime, status.st_mtime) < now - OLD
+    """True for a folder or plain file that nobody has touched for a day."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    kind = stat.S_IFMT(status.st_mode)
+    untouched = max(status.st_ctime, status.st_mtime) < now - OLD
+    return untouched and kind in (stat.S_IFREG, stat.S_IFDIR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +98,17 @@ def test_deaths_of_the_worker_pause_longer_until_something_is_painted(
     faults.painted()
     faults.report_death("The worker died.", 200)
     assert not faults.holding(202)
+
+
+def test_a_fault_that_lasts_is_logged_when_it_begins_and_when_it_is_over(
+    faults: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for attempt in range(100):
+        faults.report("The disk is full.", 60.0 * attempt)
+    faults.succeeded()
+    faults.succeeded()
+    assert caplog.messages == [
+        "The disk is full. Trying again in 2 s.",
+        "what was waited for is there; work goes on",
+    ]
