@@ -119,7 +119,7 @@ def test_frames_given_back_by_the_worker_pause_once_and_burn_no_attempt(rig: Rig
     rig.claim()
     rig.until(lambda: "No space" in rig.ledger.facts().get("waits_for", ""))
     assert rig.dispatch._faults._pause == faults._FIRST_PAUSE
-    assert rig.dispatch.blocked_since is None, "the job still runs"
+    assert rig.dispatch.blocked_since is not None
     pool.full = False
     (job,) = rig.serve()
     assert (job.state, job.attempts) == (JobState.DONE, 0)
