@@ -217,7 +217,7 @@ def copy_new(source: Path, target: Path) -> None:
     half = _half(target)
     descriptor = open_regular(source)
     try:
-        with os.fdopen(descriptor, "rb") as reading, half.open("wb") as writing:
+        with os.fdopen(descriptor, "rb") as reading, _open_new(half) as writing:
             shutil.copyfileobj(reading, writing, 1 << 20)
             writing.flush()
             os.fsync(writing.fileno())
@@ -242,7 +242,7 @@ def writing(target: Path) -> Generator[BinaryIO]:
     """
     half = _half(target)
     try:
-        with half.open("wb") as file:
+        with _open_new(half) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -269,8 +269,18 @@ def remove_tree(path: Path) -> None:
 
 
 def _half(target: Path) -> Path:
-    """A hidden name beside the target, which itself may have all the 255 bytes a name can."""
-    return target.with_name(f".{os.urandom(8).hex()}.part")
+    """A hidden name beside the target, which itself may have all the 255 bytes a name can.
+
+    The same for the same target: what a crash left there goes when it is written again.
+    """
+    digest = hashlib.blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
+    return target.with_name(f".{digest}.part")
+
+
+def _open_new(half: Path) -> BinaryIO:
+    """Open a file that is new, whatever a crash, or somebody who guessed the name, put there."""
+    half.unlink(missing_ok=True)
+    return half.open("xb")
 
 
 def open_regular(path: Path) -> int:

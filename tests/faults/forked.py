@@ -45,7 +45,7 @@ Role = Literal["start", "inbox", "dispatch", "worker", "assembling", "reader"]
 Become = Callable[[Connection, Any], None]
 
 _SPARE = 2  # workers and readers made ahead: one to be killed, one to take its place
-_HUNG = 15.0  # seconds
+_HUNG = 40.0  # seconds
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from img2imgd.errors import Exit
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 INJECTED = "(INJECTED)"
+MANY = 150  # points
 PATIENCE = {"": 10.0, "+": 0.5}  # seconds until ``once`` gives up; a single fault is soon over
 
 
@@ -40,6 +41,13 @@ def failed(trial: Trial, point: Point, error: str, forever: str) -> Attempt | No
     return Attempt(point, (midway, after), "" if right else f"{what}\n{trial.log}")
 
 
+def judge(attempts: list[Attempt], error: str, forever: str, tally: Tally) -> None:
+    for attempt in attempts:
+        tally.count(f"{error}{' until it is mended' if forever else ' once'}", *attempt.verdicts)
+    wrong = [attempt.wrong for attempt in attempts if attempt.wrong]
+    assert not wrong, f"{len(wrong)} of {len(attempts)}:\n" + "\n".join(wrong[:5])
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("forever", ["", "+"], ids=["once", "until it is mended"])
@@ -47,11 +55,30 @@ def failed(trial: Trial, point: Point, error: str, forever: str) -> Attempt | No
 def test_a_call_that_fails_loses_nothing_and_burns_no_attempt(
     scenario: Scenario, error: str, forever: str, trials: Trials, points: Points, tally: Tally
 ) -> None:
-    every = trials.points()
-    if len(every) > 150:  # each of the errors tries another share of the many
-        every = every[ERRORS.index(error) :: len(ERRORS)]
-    attempts = trials.each(points.of(every, 1), partial(failed, error=error, forever=forever))
-    for attempt in attempts:
-        tally.count(f"{error}{' until it is mended' if forever else ' once'}", *attempt.verdicts)
-    wrong = [attempt.wrong for attempt in attempts if attempt.wrong]
-    assert not wrong, f"{len(wrong)} of {len(attempts)}:\n" + "\n".join(wrong[:5])
+    every, share = trials.points(), ERRORS.index(error)
+    if not points.in_full:  # each error, once or for ever, another of them
+        nth = 2 * share + bool(forever)
+        some = [every[round(nth * (len(every) - 1) / (2 * len(ERRORS) - 1))]]
+    else:  # each of the errors another share, where there are many
+        some = every if len(every) <= MANY else every[share :: len(ERRORS)]
+    judge(trials.each(some, partial(failed, error=error, forever=forever)), error, forever, tally)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS[1:2], ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    ("point", "forever"),
+    [
+        (Point("inbox", "renameat2", 1), "+"),  # once never gave up
+        (Point("worker", "fsync", 1), "+"),  # nor here
+        (Point("dispatch", "pwrite64", 20), "+"),  # the log was full of tracebacks
+        (Point("assembling", "rename", 1), ""),  # and here
+        (Point("dispatch", "unlinkat", 1), ""),  # the spool's folder was left over
+        (Point("dispatch", "rmdir", 2), ""),  # that of staging was
+    ],
+)
+def test_a_call_whose_failure_was_not_borne_before(
+    scenario: Scenario, point: Point, forever: str, trials: Trials, tally: Tally
+) -> None:
+    attempts = trials.each([point], partial(failed, error="ENOSPC", forever=forever))
+    assert attempts
+    judge(attempts, "ENOSPC", forever, tally)

@@ -139,6 +139,31 @@ def test_a_move_cut_between_link_and_unlink_is_finished(
     assert rig.tree(rig.folder) == []
 
 
+def test_no_job_is_served_before_its_shared_sidecar_has_left_the_inbox(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move_new = durable.move_new
+
+    def fail(source: Path, target: Path) -> None:
+        if source.parent == rig.folder / "sub":
+            raise OSError(errno.EIO, "Input/output error", str(source))
+        move_new(source, target)
+
+    names = drop_shared(rig)
+    rig.look()
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "move_new", fail)
+        rig.look(2.5)
+        with pytest.raises(OSError, match="Input/output"):
+            rig.look(1)
+        assert {job.state for job in rig.jobs()} == {JobState.CLAIMING}
+    rig.look(1)
+    rig.serve()
+    rig.look(2.5, 11)
+    assert len(rig.jobs()) == len(rig.outputs()) == 2
+    assert inputs_of(rig) == names
+
+
 def test_a_lost_ledger_is_rebuilt_from_the_spool(rig: Rig) -> None:
     drop_shared(rig)
     rig.picture("dog.png")

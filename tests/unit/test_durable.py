@@ -349,3 +349,30 @@ def test_a_folder_that_the_disk_does_not_let_go_is_told(
     monkeypatch.setattr(os, "rmdir", fail)
     with pytest.raises(OSError, match="Read-only"):
         durable.remove_tree(tmp_path / "job")
+
+
+def test_what_a_crash_left_half_written_is_gone_when_it_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "cat.png.reason.txt"
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", crash)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            durable.write_file(target, b"half")
+    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    durable.write_file(target, b"whole")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_link_under_the_half_written_name_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "cat.png.reason.txt"
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    durable._half(target).symlink_to(other)
+    durable.write_file(target, b"whole")
+    assert (target.read_bytes(), other.read_bytes()) == (b"whole", b"mine")

@@ -63,9 +63,12 @@ class _Once:
         if scanned and not open_jobs:
             self._finished = True
             return True
-        # A claim that a fault cut short is undone by the next scan, and begun again.
-        claimed = [row for row in open_jobs if row.state is not JobState.CLAIMING]
-        return self._is_stuck(ledger, bool(claimed))
+        # A claim that a fault cut short is undone by the next scan, and begun again; a job that
+        # cannot be archived has nothing more to wait for.
+        working = [
+            row for row in open_jobs if not row.state.ended and row.state is not JobState.CLAIMING
+        ]
+        return self._is_stuck(ledger, bool(working))
 
     def outcome(self) -> Outcome:
         """The exit code: environment before failures before success."""

@@ -28,6 +28,9 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
 
     A claim is complete when all its files are in the spool as recorded; otherwise they go back.
     """
+    bundles = [bundle for bundle in ledger.open_bundles() if bundle.inbox == str(inbox)]
+    for bundle in bundles:  # before its jobs may be served: left behind, it would be served again
+        _repair_bundle(inbox, claims, ledger, bundle)
     for specs in _together(ledger, inbox):
         names = ", ".join(spec.id for spec in specs)
         if claims.complete(specs):
@@ -37,9 +40,8 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
         _lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
         for spec in specs:
             claims.undo(spec)
-    for bundle in ledger.open_bundles():
-        if bundle.inbox == str(inbox):
-            _repair_bundle(inbox, claims, ledger, bundle)
+    for bundle in bundles:  # one whose jobs were all undone goes back
+        _repair_bundle(inbox, claims, ledger, bundle)
 
 
 def _together(ledger: Ledger, inbox: Path) -> list[list[JobSpec]]:

@@ -160,8 +160,10 @@ class Jobs(Transactions):
         )
 
     def jobs_since(self, moment: float) -> list[JobRow]:
-        """Jobs that ended at ``moment`` or later, or have not ended."""
-        return self._jobs("ended_at IS NULL OR ended_at>=?", (moment,), order="+rowid")
+        """Jobs that ended at ``moment`` or later, or have not ended, or are not archived."""
+        return self._jobs(
+            "ended_at IS NULL OR ended_at>=? OR archived=0", (moment,), order="+rowid"
+        )
 
     def newest_for(self, inbox: str, rel: str, stem_only: bool, since: float) -> JobRow | None:
         """The newest job of a path (or of any picture with that stem) claimed since then."""

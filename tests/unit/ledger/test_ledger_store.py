@@ -234,6 +234,9 @@ def test_counts_and_what_ended_last(ledger: Ledger) -> None:
     assert [row.id for row in ledger.last_ended(5)] == ["J1", "J2"]
     assert [row.id for row in ledger.last_ended(1)] == ["J1"]
     assert {row.id for row in ledger.jobs_since(0)} == {"J1", "J2", "J3"}
+    assert {row.id for row in ledger.jobs_since(2**40)} == {"J1", "J2", "J3"}, "not archived"
+    for job in ("J1", "J2"):
+        ledger.set_archived(job)
     assert [row.id for row in ledger.jobs_since(2**40)] == ["J3"]
 
 
