@@ -14,7 +14,7 @@ from rig import Rig
 
 from img2imgd.config.sections import RetentionConfig
 from img2imgd.job import JobState
-from img2imgd.ledger import Ledger, open_ledger, schema
+from img2imgd.ledger import Ledger, Mark, open_ledger, schema
 from img2imgd.request import RequestKeys
 from img2imgd.upkeep import Upkeep
 
@@ -217,7 +217,7 @@ def test_what_is_asked_again_and_again_does_not_read_all_old_jobs(tmp_path: Path
     ledger.unarchived()
     ledger.queued(16)
     ledger.jobs_in(JobState.RUNNING, JobState.PUBLISHING)
-    ledger.jobs_since(5)
+    ledger.jobs_since(Mark(5, ("J1",)))
     ledger.jobs_of_bundle("b")
     ledger.newest_for("/in", "cat.yaml", stem_only=True, since=0)
     ledger.queued_for("/in", "cat.png")

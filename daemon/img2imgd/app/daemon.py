@@ -21,7 +21,7 @@ from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
-from img2imgd.ledger import Ledger, open_ledger, set_aside_damaged
+from img2imgd.ledger import Ledger, Mark, open_ledger, set_aside_damaged
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 
@@ -40,6 +40,7 @@ class Daemon:
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
+        self.begun = Mark()
 
     def serve(self, tick: Callable[[Ledger], bool] | None = None, seconds: float = 1.0) -> None:
         """Run until a signal, or until ``tick`` (asked every ``seconds``) returns True.
@@ -51,6 +52,7 @@ class Daemon:
         with held(self.config) as locks, self._signals():
             ledger = self._open_ledger()
             self._introduce(ledger)
+            self.begun = ledger.mark()
             heartbeat = Heartbeat(locks.values())
             heartbeat.start()
             try:

@@ -180,8 +180,11 @@ class FolderLock:
 
     def _write(self, descriptor: int) -> None:
         line = f"{self._me}\n".encode()
-        os.pwrite(descriptor, line, 0)
-        os.ftruncate(descriptor, len(line))
+        try:
+            os.pwrite(descriptor, line, 0)
+            os.ftruncate(descriptor, len(line))
+        except OSError as error:  # a full disk: the kernel's lock holds, and work waits for room
+            log.debug("%s: %s", self._path, error.strerror)
         if not filesystems.kind_of(self._path.parent).local:
             os.fsync(descriptor)  # else a client keeps it to itself for a while
 

@@ -44,7 +44,6 @@ class _Once:
         self.daemon = Daemon(config, drain=True)
         self._timeout = timeout
         self._watch = watch
-        self._began = time.time()
         self._looked = time.monotonic()
         self._stuck_for = 0.0
         self._jobs: list[JobRow] = []
@@ -56,7 +55,7 @@ class _Once:
         """True when everything is served or nothing can be."""
         # Asked before the ledger is read: a job claimed in between must not be overlooked.
         scanned = all(loop.scanned.is_set() and loop.drained for loop in self.daemon.inboxes)
-        self._jobs = ledger.jobs_since(self._began)
+        self._jobs = ledger.jobs_since(self.daemon.begun)
         self._waiting = ledger.waiting()
         self._watch(ledger, self._jobs)
         open_jobs = [row for row in self._jobs if not (row.state.ended and row.archived)]

@@ -1,6 +1,7 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
 from img2imgd.ledger.damage import set_aside_damaged
+from img2imgd.ledger.jobs import Mark
 from img2imgd.ledger.rows import (
     ENDED_FILE,
     JOB_FILE,
@@ -26,6 +27,7 @@ __all__ = [
     "JobRow",
     "JobSpec",
     "Ledger",
+    "Mark",
     "Outputs",
     "open_ledger",
     "read_ledger",

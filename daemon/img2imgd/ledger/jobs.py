@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from img2imgd.job import ENDED, FrameState, JobState
@@ -13,6 +15,15 @@ from img2imgd.ledger.connection import Transactions
 from img2imgd.ledger.rows import ArchivePlan, EndedJob, JobRow, JobSpec, as_text, stem_of
 
 _ENDED = tuple(state.value for state in ENDED)
+_UNDER_WAY = "ended_at IS NULL OR archived=0"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment of the ledger: its last job by then, and the jobs that were under way."""
+
+    last: int = 0
+    under_way: tuple[str, ...] = ()
 
 
 class Jobs(Transactions):
@@ -159,10 +170,16 @@ class Jobs(Transactions):
             f"state IN ({marks})", values, order="ended_at DESC, rowid DESC", limit=limit
         )
 
-    def jobs_since(self, moment: float) -> list[JobRow]:
-        """Jobs that ended at ``moment`` or later, or have not ended, or are not archived."""
+    def mark(self) -> Mark:
+        """What the ledger knows by now, for :meth:`jobs_since`; no clock is asked."""
+        [(last,)] = self.read("SELECT coalesce(max(rowid), 0) FROM jobs")
+        return Mark(last, tuple(row.id for row in self._jobs(_UNDER_WAY, (), order="+rowid")))
+
+    def jobs_since(self, mark: Mark) -> list[JobRow]:
+        """Jobs that were under way at the mark, or came later."""
         return self._jobs(
-            "ended_at IS NULL OR ended_at>=? OR archived=0", (moment,), order="+rowid"
+            "rowid>? OR id IN (SELECT value FROM json_each(?))",
+            (mark.last, json.dumps(mark.under_way)),
         )
 
     def newest_for(self, inbox: str, rel: str, stem_only: bool, since: float) -> JobRow | None:

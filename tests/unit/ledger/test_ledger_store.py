@@ -233,11 +233,23 @@ def test_counts_and_what_ended_last(ledger: Ledger) -> None:
     assert ledger.counts() == {"queued": 1, "done": 1, "failed": 1}
     assert [row.id for row in ledger.last_ended(5)] == ["J1", "J2"]
     assert [row.id for row in ledger.last_ended(1)] == ["J1"]
-    assert {row.id for row in ledger.jobs_since(0)} == {"J1", "J2", "J3"}
-    assert {row.id for row in ledger.jobs_since(2**40)} == {"J1", "J2", "J3"}, "not archived"
+
+
+def test_what_was_under_way_at_a_mark_or_came_later(ledger: Ledger) -> None:
+    start = ledger.mark()
+    for job in ("J1", "J2", "J3"):
+        add(ledger, job=job)
     for job in ("J1", "J2"):
+        ledger.set_state(job, JobState.DONE)
+    ledger.set_archived("J1")
+    later = ledger.mark()
+    add(ledger, job="J4")
+    for job in ("J2", "J3", "J4"):
+        ledger.set_state(job, JobState.FAILED)
         ledger.set_archived(job)
-    assert [row.id for row in ledger.jobs_since(2**40)] == ["J3"]
+    assert [row.id for row in ledger.jobs_since(start)] == ["J1", "J2", "J3", "J4"]
+    assert [row.id for row in ledger.jobs_since(later)] == ["J2", "J3", "J4"]
+    assert ledger.jobs_since(ledger.mark()) == []
 
 
 def test_queued_jobs_of_one_path(ledger: Ledger) -> None:
