@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop
 from img2imgd.inbox.drops import Drops, FolderDefaults
+from img2imgd.inbox.kept import Kept
 from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
 from img2imgd.inbox.room import lacking
@@ -64,24 +63,20 @@ class Acts:
         self._infotext = infotext
         self._restart = restart
         self._found: dict[str, Found] = {}
-        self._served: dict[str, tuple[Signature, Signature | None]] = {}
+        self._kept = Kept(inbox.path, ledger)
         self._embedded: dict[str, tuple[Signature, RequestKeys | DocumentError | None]] = {}
-        self._ledger_lost = False
-        self._known: set[str] = set()
 
     def begin(self, *, ledger_lost: bool) -> None:
         """After recovery; without its ledger, keep mode counts what lies there now as served."""
-        self._ledger_lost = ledger_lost and self._inbox.mode == "keep"
+        if ledger_lost and self._inbox.mode == "keep":
+            self._kept.lose_ledger()
 
     def begin_scan(self, found: Sequence[Found]) -> None:
         """Take the files of a new scan."""
         self._found = {file.rel: file for file in found}
-        if self._ledger_lost:
-            self._known = set(self._found)
-            self._ledger_lost = False
-        for memory in (self._served, self._embedded):
-            for gone in memory.keys() - self._found.keys():
-                del memory[gone]
+        self._kept.begin_scan(self._found.keys())
+        for gone in self._embedded.keys() - self._found.keys():
+            del self._embedded[gone]
 
     def has_prompt(self, folder: str, name: str, defaults: FolderDefaults) -> bool:
         """True when a picture needs no sidecar."""
@@ -119,7 +114,8 @@ class Acts:
         sidecar = self._sidecar(folder, claim.sidecar)
         pictures = [self._file(folder, name) for name in claim.pictures]
         if self._inbox.mode == "keep":
-            pictures = [file for file in pictures if self._is_new(file, sidecar)]
+            beside = sidecar.file if sidecar else None
+            pictures = [file for file in pictures if self._kept.is_new(file, beside)]
             if not pictures:
                 return []
         shared = sidecar is not None and len(pictures) > 1 and self._inbox.mode == "move"
@@ -151,7 +147,11 @@ class Acts:
         elif sidecar is not None and isinstance(sidecar.keys, RequestKeys):
             inputs.append(self._own_copy(file, sidecar.file, sidecar.keys))
         inputs.extend(self._input("also", self._file(file.folder, name)) for name in also)
-        digest = self._digest(file, sidecar) if self._inbox.mode == "keep" else ""
+        digest = (
+            self._kept.digest(file, sidecar.file if sidecar else None)
+            if self._inbox.mode == "keep"
+            else ""
+        )
         drop = Drop(file.rel, tuple(inputs), None, digest=digest)
         return self._with_request(drop, file.name, sidecar, self._embedded_keys(file), defaults)
 
@@ -236,27 +236,8 @@ class Acts:
         """Keep mode: the claim without pictures that look as they did when they were served."""
         sidecar = self._file(folder, claim.sidecar) if claim.sidecar else None
         files = [self._file(folder, name) for name in claim.pictures]
-        new = [file.name for file in files if self._served.get(file.rel) != _looks(file, sidecar)]
+        new = [file.name for file in files if self._kept.looks_new(file, sidecar)]
         return replace(claim, pictures=tuple(new))
-
-    def _is_new(self, file: Found, sidecar: _Sidecar | None) -> bool:
-        """Keep mode: whether this content of picture and sidecar was not served last."""
-        digest = self._digest(file, sidecar)
-        if file.rel in self._known:
-            self._known.discard(file.rel)
-            self._ledger.set_served(str(self._inbox.path), file.rel, digest)
-        if self._ledger.served(str(self._inbox.path), file.rel) != digest:
-            return True
-        self._served[file.rel] = _looks(file, sidecar.file if sidecar else None)
-        return False
-
-    def _digest(self, file: Found, sidecar: _Sidecar | None) -> str:
-        digest = hashlib.blake2b(digest_size=20)
-        for part in (file, sidecar.file if sidecar else None):
-            if part is not None:
-                with os.fdopen(durable.open_regular(self._inbox.path / part.rel), "rb") as data:
-                    digest.update(hashlib.file_digest(data, "blake2b").digest())
-        return digest.hexdigest()
 
     def _embedded_keys(self, file: Found) -> RequestKeys | DocumentError | None:
         """The picture's own generation parameters, where the inbox says to read them."""
@@ -302,10 +283,6 @@ def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
     """What a person should know of how the drop's own keys were read."""
     passed_over = ", ".join(shown(word) for keys in layers for word in keys.passed_over)
     return (f"Of {label}, this has no meaning here: {passed_over}.",) if passed_over else ()
-
-
-def _looks(file: Found, sidecar: Found | None) -> tuple[Signature, Signature | None]:
-    return file.signature, sidecar.signature if sidecar else None
 
 
 def _names(decision: Claim | Late) -> list[str]:

@@ -1,0 +1,68 @@
+"""Keep mode: what was served of a file that stays where it is, told by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from img2imgd import durable
+from img2imgd.inbox.scan import Found
+from img2imgd.ledger import Ledger
+from img2imgd.settle import Signature
+
+
+class Kept:
+    """The pictures of one inbox and the content last served for each.
+
+    The ledger knows the content's digest. What looks as it did when that was last compared is not
+    opened again.
+    """
+
+    def __init__(self, inbox: Path, ledger: Ledger) -> None:
+        self._inbox = inbox
+        self._ledger = ledger
+        self._looks: dict[str, tuple[Signature, Signature | None]] = {}
+        self._ledger_lost = False
+        self._counts_as_served: set[str] = set()
+
+    def lose_ledger(self) -> None:
+        """The ledger is new: what the next scan finds counts as served."""
+        self._ledger_lost = True
+
+    def begin_scan(self, present: Collection[str]) -> None:
+        """Take the paths of a new scan."""
+        if self._ledger_lost:
+            self._counts_as_served = set(present)
+            self._ledger_lost = False
+        for gone in self._looks.keys() - present:
+            del self._looks[gone]
+
+    def looks_new(self, file: Found, sidecar: Found | None) -> bool:
+        """False when neither file has been touched since it was found to be served."""
+        return self._looks.get(file.rel) != _looks(file, sidecar)
+
+    def is_new(self, file: Found, sidecar: Found | None) -> bool:
+        """Whether this content of picture and sidecar was not served last."""
+        digest = self.digest(file, sidecar)
+        if file.rel in self._counts_as_served:
+            self._counts_as_served.discard(file.rel)
+            self._ledger.set_served(str(self._inbox), file.rel, digest)
+        if self._ledger.served(str(self._inbox), file.rel) != digest:
+            return True
+        self._looks[file.rel] = _looks(file, sidecar)
+        return False
+
+    def digest(self, file: Found, sidecar: Found | None) -> str:
+        """The digest of both files' contents."""
+        digest = hashlib.blake2b(digest_size=20)
+        for part in (file, sidecar):
+            if part is not None:
+                with os.fdopen(durable.open_regular(self._inbox / part.rel), "rb") as data:
+                    digest.update(hashlib.file_digest(data, "blake2b").digest())
+        return digest.hexdigest()
+
+
+def _looks(file: Found, sidecar: Found | None) -> tuple[Signature, Signature | None]:
+    return file.signature, sidecar.signature if sidecar else None
