@@ -41,6 +41,6 @@ def test_a_file_that_can_never_be_taken_is_logged_once_and_shown_as_waiting(
     for scan in range(200):
         inbox.step(1000.0 + 5 * scan)
     assert len(caplog.records) == 1
-    assert "cat.png: [Errno 5] Input/output error" in caplog.messages[0]
+    assert "cat.png could not be taken: Input/output error" in caplog.messages[0]
     ((_, rel, why),) = ledger.waiting()
     assert (rel, why) == ("cat.png", "could not be taken: Input/output error")
