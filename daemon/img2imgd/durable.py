@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import filecmp
 import hashlib
 import os
 import shutil
-import signal
 import stat
 from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO
+
+from img2imgd import plainfiles
 
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
@@ -215,7 +215,7 @@ def same_file(one: Path, other: Path) -> bool:
 def copy_new(source: Path, target: Path) -> None:
     """Copy a regular file durably to a name that must be free."""
     half = _half(target)
-    descriptor = open_regular(source)
+    descriptor = plainfiles.open_regular(source)
     try:
         with os.fdopen(descriptor, "rb") as reading, _open_new(half) as writing:
             shutil.copyfileobj(reading, writing, 1 << 20)
@@ -281,45 +281,3 @@ def _open_new(half: Path) -> BinaryIO:
     """Open a file that is new, whatever a crash, or somebody who guessed the name, put there."""
     half.unlink(missing_ok=True)
     return half.open("xb")
-
-
-def open_regular(path: Path) -> int:
-    """Open a plain file for reading: no symlink is followed, no FIFO or device is waited for.
-
-    Raises:
-        OSError: as open(2); ELOOP for a symlink, EINVAL for anything that is no plain file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a plain file", str(path))
-    return descriptor
-
-
-def read_regular(path: Path, max_bytes: int) -> bytes:
-    """Read a plain file, at most ``max_bytes + 1`` bytes of it, so that a cap can be told."""
-    with os.fdopen(open_regular(path), "rb") as file:
-        return file.read(max_bytes + 1)
-
-
-def has_writer(path: Path) -> bool:
-    """True while a local process holds the file open for writing.
-
-    Asked by a read lease, which the kernel grants only without writers (fcntl(2), "Leases"). Where
-    leases cannot be had (foreign owner, network filesystem) the answer is False.
-    """
-    try:
-        descriptor = open_regular(path)
-    except OSError:
-        return False
-    try:
-        # A writer that comes while the lease is held makes the kernel send a signal: SIGIO, which
-        # would end this process, unless another is chosen. SIGURG is ignored by default.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return error.errno == errno.EAGAIN
-    finally:
-        os.close(descriptor)
-    return False

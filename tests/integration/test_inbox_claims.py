@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rig import Rig
 
-from img2imgd import durable
+from img2imgd import durable, plainfiles
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.request import RequestKeys
@@ -205,15 +205,15 @@ def test_a_file_changed_between_decision_and_claim_goes_back_and_settles_anew(
 ) -> None:
     path = rig.picture("cat.png")
     rig.drop("cat.yaml")
-    original = durable.has_writer
+    original = plainfiles.has_writer
 
     def write_then_look(asked: Path) -> bool:
         if asked == path:
-            monkeypatch.setattr(durable, "has_writer", original)
+            monkeypatch.setattr(plainfiles, "has_writer", original)
             rig.picture("cat.png", grey=50)
         return original(asked)
 
-    monkeypatch.setattr(durable, "has_writer", write_then_look)
+    monkeypatch.setattr(plainfiles, "has_writer", write_then_look)
     rig.look(2.5)
     assert rig.jobs() == []
     assert rig.tree(rig.folder) == ["cat.png", "cat.yaml"]
@@ -342,14 +342,14 @@ def test_a_sidecar_that_cannot_be_read_stops_no_other(
     for name in ("bad", "good"):
         rig.picture(f"{name}.png")
         rig.drop(f"{name}.yaml")
-    original = durable.read_regular
+    original = plainfiles.read_regular
 
     def fail(path: Path, most: int) -> bytes:
         if path.name == "bad.yaml":
             raise OSError(5, "Input/output error")
         return original(path, most)
 
-    monkeypatch.setattr(durable, "read_regular", fail)
+    monkeypatch.setattr(plainfiles, "read_regular", fail)
     rig.look(2.5)
     assert [job.spec.rel for job in rig.jobs()] == ["good.png"]
     assert rig.tree(rig.folder) == ["bad.png", "bad.yaml"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from img2imgd import durable
+from img2imgd import durable, plainfiles
 
 Move = Callable[[Path, Path], None]
 
@@ -240,23 +240,23 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"0123456789")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     os.mkfifo(tmp_path / "pipe")
-    assert durable.read_regular(tmp_path / "file", 4) == b"01234", "one more than asked for"
-    assert durable.read_regular(tmp_path / "file", 99) == b"0123456789"
+    assert plainfiles.read_regular(tmp_path / "file", 4) == b"01234", "one more than asked for"
+    assert plainfiles.read_regular(tmp_path / "file", 99) == b"0123456789"
     for name in ("link", "pipe", "."):
         with pytest.raises(OSError, match=r"."):
-            durable.read_regular(tmp_path / name, 4)
+            plainfiles.read_regular(tmp_path / name, 4)
 
 
 def test_a_writer_is_noticed_and_a_reader_is_not(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x")
-    assert not durable.has_writer(path)
+    assert not plainfiles.has_writer(path)
     with path.open("rb"):
-        assert not durable.has_writer(path)
+        assert not plainfiles.has_writer(path)
     with path.open("ab"):
-        assert durable.has_writer(path)
-    assert not durable.has_writer(path)
-    assert not durable.has_writer(tmp_path / "gone")
+        assert plainfiles.has_writer(path)
+    assert not plainfiles.has_writer(path)
+    assert not plainfiles.has_writer(tmp_path / "gone")
 
 
 def test_a_writer_that_comes_while_it_is_asked_for_does_not_end_the_process(
@@ -278,7 +278,7 @@ def test_a_writer_that_comes_while_it_is_asked_for_does_not_end_the_process(
                     print("the writer had to wait")
             return real(descriptor, what, value)
         fcntl.fcntl = with_writer
-        durable.has_writer(path)
+        plainfiles.has_writer(path)
     """
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "a")],

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import plainfiles
 from img2imgd.cli.configured import CONFIG_NAME, config_of
 from img2imgd.config import Config, default_config_text, default_root, load_config
 from img2imgd.errors import DocumentError, Exit, UsageError
@@ -68,7 +68,7 @@ def check(arguments: argparse.Namespace) -> Exit:
 
 def _check_file(path: Path, config: Config) -> bool:
     try:
-        data = durable.read_regular(path.resolve(), _MOST_BYTES)
+        data = plainfiles.read_regular(path.resolve(), _MOST_BYTES)
     except OSError as error:
         print(f"{path}: cannot be read: {error.strerror}")
         return False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import durable, plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop
@@ -227,7 +227,7 @@ class Acts:
         write_reason(target, shown(sidecar.name), what, outcome="was served in part")
 
     def _is_busy(self, file: Found) -> bool:
-        if not durable.has_writer(self._inbox.path / file.rel):
+        if not plainfiles.has_writer(self._inbox.path / file.rel):
             return False
         self._restart(file.rel)
         return True

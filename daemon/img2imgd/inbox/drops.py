@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, shown
 from img2imgd.inbox.lists import NOT_ALLOWED, InboxLists
@@ -107,7 +107,7 @@ class Drops:
 def _read(path: Path, read: Callable[[str, bytes], RequestKeys]) -> RequestKeys | DocumentError:
     name = shown(path.name)
     try:
-        return read(name, durable.read_regular(path, MAX_SIDECAR_BYTES))
+        return read(name, plainfiles.read_regular(path, MAX_SIDECAR_BYTES))
     except DocumentError as error:
         return error
     except OSError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
@@ -224,7 +224,7 @@ class Inbox:
         """True when a list has come to rest and nobody writes it."""
         if self._settling.observe(rel, signature, self._now) < self._inbox.settle:
             return False
-        if durable.has_writer(self._inbox.path / rel):
+        if plainfiles.has_writer(self._inbox.path / rel):
             self._restart(rel)
             return False
         return True

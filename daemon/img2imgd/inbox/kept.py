@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import plainfiles
 from img2imgd.inbox.scan import Found
 from img2imgd.ledger import Ledger
 from img2imgd.settle import Signature
@@ -59,7 +59,7 @@ class Kept:
         digest = hashlib.blake2b(digest_size=20)
         for part in (file, sidecar):
             if part is not None:
-                with os.fdopen(durable.open_regular(self._inbox / part.rel), "rb") as data:
+                with os.fdopen(plainfiles.open_regular(self._inbox / part.rel), "rb") as data:
                     digest.update(hashlib.file_digest(data, "blake2b").digest())
         return digest.hexdigest()
 

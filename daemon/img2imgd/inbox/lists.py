@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import plainfiles
 from img2imgd.errors import DocumentError, Problem, shown
 from img2imgd.inbox.scan import Found, scan
 from img2imgd.pairing.kinds import Kind, fold
@@ -149,7 +149,7 @@ def _relative(folder: Path, root: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return durable.read_regular(path, MAX_LIST_BYTES)
+        return plainfiles.read_regular(path, MAX_LIST_BYTES)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM):
             raise

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import durable, plainfiles
 from img2imgd.ledger import FileEntry
 from img2imgd.outputs.names import numbered
 from img2imgd.settle import Signature
@@ -92,7 +92,7 @@ def is_whole(path: Path, entry: FileEntry) -> bool:
     if found.inode != entry.inode:
         came = abs(found.mtime_ns - entry.mtime_ns) <= durable.MTIME_GRAIN_NS
         return came and found.size == entry.size
-    return found.same_content(recorded) and not durable.has_writer(path)
+    return found.same_content(recorded) and not plainfiles.has_writer(path)
 
 
 def is_home(entry: FileEntry) -> bool:
@@ -118,7 +118,7 @@ def _move_unchanged(item: Input, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-    if durable.has_writer(item.path):
+    if plainfiles.has_writer(item.path):
         raise ChangedMeanwhile(item.path.name)
     durable.copy_across(item.path, target)
     if not Signature.of(item.path.lstat()).same_content(item.signature):

@@ -95,13 +95,13 @@ def test_a_served_picture_is_not_opened_again_when_another_one_comes(
     (keeping.folder / "d.png").write_bytes(b"d")
     keeping.look(2, 1.1, 2, 2)  # the others are looked at once more
     opened: list[str] = []
-    real = module.durable.has_writer
+    real = module.plainfiles.has_writer
 
     def has_writer(path: Path) -> bool:
         opened.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(module.durable, "has_writer", has_writer)
+    monkeypatch.setattr(module.plainfiles, "has_writer", has_writer)
     (keeping.folder / "e.png").write_bytes(b"e")
     keeping.look(2, 1.1)
     assert "e.png" in opened
