@@ -180,6 +180,7 @@ class Jobs(Transactions):
         return self._jobs(
             "rowid>? OR id IN (SELECT value FROM json_each(?))",
             (mark.last, json.dumps(mark.under_way)),
+            order="+rowid",
         )
 
     def newest_for(self, inbox: str, rel: str, stem_only: bool, since: float) -> JobRow | None:

@@ -18,6 +18,11 @@ def spool_id(spool: Path) -> str:
     return _read(spool)[1]
 
 
+def served_by(spool: Path) -> str:
+    """The id of the ledger that serves the spool, empty for one that none has served yet."""
+    return _read(spool)[0]
+
+
 def mark(spool: Path, ledger: str) -> bool:
     """Mark a spool as served by a ledger; True when it was served before by one that is no more."""
     before, known = _read(spool)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from img2imgd.config import Config
 from img2imgd.ledger import JobRow, Ledger
+from img2imgd.ledger.marker import served_by
 from img2imgd.ledger.pruning import CHUNK
 from img2imgd.outputs.staging import STAGING
 
@@ -53,10 +54,9 @@ def forget_served(config: Config, ledger: Ledger) -> None:
 def is_ours(inbox: Path, ledger: Ledger) -> bool:
     """True for an inbox that is there and that this ledger serves, by the mark in its spool."""
     try:
-        mark = (inbox / STAGING / "ledger").read_text("ascii")
+        return served_by(inbox / STAGING) == ledger.facts().get("ledger_id")
     except OSError:
         return False
-    return mark == ledger.facts().get("ledger_id")
 
 
 def _is_gone(inbox: Path, rel: str) -> bool:
