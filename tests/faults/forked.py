@@ -1,8 +1,9 @@
 """Serves roots in forked children that are traced by strace: a fault costs no program start.
 
 A process that has imported everything forks one supervisor a run, and that one, while it is still
-alone, the processes that become its worker and its reader. All of them run the program's own code
-from ``serve_once`` on. ``python forked.py`` takes runs as JSON lines and answers each with one.
+alone, the processes that become its worker and its reader (:mod:`embryos`). All of them run the
+program's own code from ``serve_once`` on. ``python forked.py`` takes runs as JSON lines and answers
+each with one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import faulthandler
 import functools
 import json
 import logging
-import multiprocessing
 import os
 import select
 import signal
@@ -19,32 +19,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
+from embryos import fork_ahead
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 from world import config_of, serve
 
+import img2imgd.pool.worker
+import img2imgd.reader.preparing
+import img2imgd.reader.sandbox  # noqa: F401 - what its children import is there before they are
 from img2imgd import log
 from img2imgd.app import loops
 from img2imgd.app.daemon import Daemon
 from img2imgd.dispatch import faults
 from img2imgd.errors import Img2imgdError
-from img2imgd.pool import assembling, reading, worker
-from img2imgd.pool.supervision import WorkerPool
-from img2imgd.reader import process as reader
-from img2imgd.reader.protocol import ReaderLimits
+from img2imgd.pool import assembling
 
 ROLES = ("start", "inbox", "dispatch", "worker", "assembling", "reader")
 Role = Literal["start", "inbox", "dispatch", "worker", "assembling", "reader"]
 
-Become = Callable[[Connection, Any], None]
-
-_SPARE = 2  # workers and readers made ahead: one to be killed, one to take its place
 _HUNG = 40.0  # seconds
 
 
@@ -149,12 +145,13 @@ def _supervisor(run: Run, calling: int, tokens: int) -> None:
     code = 1
     try:
         log_file = os.open(f"{run.root}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(log_file, 1)
         os.dup2(log_file, 2)
         log.configure("INFO")
         faulthandler.enable(2)
         gate = functools.partial(_gate, run.role, calling, tokens)
         _make_quick()
-        _prepare_children(gate)
+        fork_ahead(functools.partial(_become, gate))
         _gate_threads(gate)
         gate("start")
         code = int(serve(config_of(Path(run.root), run.mode), run.timeout).exit_code)
@@ -208,106 +205,13 @@ def _gated(original: Callable[[Any], None], role: Any, gate: Callable[[Role], No
     return run
 
 
-class _Prepared:
-    """A process made ahead that waits to be told what to become."""
-
-    def __init__(self, become: Become, earlier: Sequence[_Prepared]) -> None:
-        context = multiprocessing.get_context("fork")
-        self.ours, self.theirs = context.Pipe()
-        told, self._tell = context.Pipe(duplex=False)
-        not_its_own = [self.ours, self._tell]
-        for other in earlier:
-            not_its_own += [other.ours, other.theirs, other._tell]
-        self._process: BaseProcess = context.Process(
-            target=_embryo, args=(become, self.theirs, told, not_its_own), daemon=True
-        )
-        self._process.start()
-        told.close()
-
-    def tell(self, what: object) -> None:
-        """Let it become what it was made for."""
-        self.theirs.close()
-        self._tell.send(what)
-
-    def wait(self, timeout: float) -> int | None:
-        """As of a Popen."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired("reader", timeout)
-        return self._process.exitcode
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._process, name)
-
-
-def _embryo(
-    become: Become, theirs: Connection, told: Connection, not_its_own: Sequence[Connection]
-) -> None:
-    for connection in not_its_own:
-        connection.close()  # else no end of the supervisor would be heard of
-    try:
-        what = told.recv()
-    except EOFError:
-        os._exit(0)  # nobody needed it
-    become(theirs, what)
-
-
-def _prepare_children(gate: Callable[[Role], None]) -> None:
-    """Workers and readers are forked now, while there is one thread and no lock is held."""
-
-    def become_worker(pipe: Connection, what: tuple[str, bool, str]) -> None:
+def _become(gate: Callable[[Role], None], module: str) -> None:
+    """What a forked child does before it is the worker or the reader."""
+    if module == "img2imgd.pool.process":
         gate("worker")
         _gate_assembling(gate)
-        worker.main(pipe, *what)  # type: ignore[arg-type]
-
-    def become_reader(connection: Connection, limits: str) -> None:
+    else:
         gate("reader")
-        reader.main([str(connection.fileno()), limits])
-
-    workers: list[_Prepared] = []
-    readers: list[_Prepared] = []
-    for _ in range(_SPARE):
-        workers.append(_Prepared(become_worker, [*workers, *readers]))
-        readers.append(_Prepared(become_reader, [*workers, *readers]))
-    loops.WorkerPool = functools.partial(WorkerPool, context=_Context(workers))  # type: ignore[misc,assignment]
-    start_reader = reading.ReaderProcess._start
-
-    def start(self: reading.ReaderProcess) -> Any:
-        if not readers:
-            return start_reader(self)
-        child = readers.pop()
-        child.tell(json.dumps(asdict(self._limits or ReaderLimits())))
-        child.ours.recv_bytes(100)
-        return reading._Child(child, child.ours)  # type: ignore[arg-type]
-
-    reading.ReaderProcess._start = start  # type: ignore[method-assign]
-
-
-class _Context:
-    """What WorkerPool asks of a multiprocessing context; once none is left, the real one."""
-
-    def __init__(self, workers: list[_Prepared]) -> None:
-        self._workers = workers
-        self._real = multiprocessing.get_context("spawn")
-
-    def Pipe(self, duplex: bool) -> tuple[Connection, Connection]:  # noqa: N802 - theirs
-        if not self._workers:
-            return self._real.Pipe(duplex)  # type: ignore[return-value]
-        return self._workers[-1].ours, self._workers[-1].theirs
-
-    def Process(self, **keywords: Any) -> Any:  # noqa: N802 - theirs
-        if not self._workers:
-            return self._real.Process(**keywords)
-        return _Started(self._workers.pop(), keywords["args"][1:])
-
-
-class _Started:
-    def __init__(self, process: _Prepared, what: object) -> None:
-        self._process = process
-        self.start = functools.partial(process.tell, what)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._process, name)
 
 
 def _gate_assembling(gate: Callable[[Role], None]) -> None:

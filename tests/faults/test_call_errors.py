@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
 from injecting import SCENARIOS, Attempt, Point, Scenario, Trial, Trials
 
-from conftest import Points, Tally
 from img2imgd.errors import Exit
+
+if TYPE_CHECKING:
+    from conftest import Points, Tally
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 INJECTED = "(INJECTED)"

@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from invariants import check
 from world import config_of, put, shared, single, sweep
 
-from conftest import Points, Tally
 from img2imgd.job import JobState
 from img2imgd.ledger import read_ledger
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Points, Tally
 
 PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
 CONFIG = """\

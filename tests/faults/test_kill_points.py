@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 from injecting import DURABLE, SCENARIOS, Attempt, Point, Scenario, Trial, Trials
 
-from conftest import Points, Tally
+if TYPE_CHECKING:
+    from conftest import Points, Tally
 
 KILLED = "+++ killed by SIGKILL +++"
 

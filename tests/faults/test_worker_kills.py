@@ -9,19 +9,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from invariants import Drop, check
 from PIL import Image
 from world import config_of, picture, put
 
-from conftest import Points, Tally
 from img2imgd.app.daemon import Daemon
 from img2imgd.config import Config, EngineConfig
 from img2imgd.config.settled import demo_table
 from img2imgd.dispatch import faults
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import Ledger, read_ledger
+
+if TYPE_CHECKING:
+    from conftest import Points, Tally
 
 SWEEP = b"prompt: a lake\nseed: 9\nsize: 64\nsteps: 12\nsweep: {strength: [0.5, 0.75, 1]}\n"
 SINGLE = b"prompt: a wood\nseed: 7\nsize: 64\nsteps: 12\nstrength: 1\n"

@@ -12,16 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from invariants import Drop, check
 from world import config_of, picture, put
 
-from conftest import Tally
 from img2imgd.config import Config
 from img2imgd.config.sections import EngineConfig
 from waiting import wait_until
+
+if TYPE_CHECKING:
+    from conftest import Tally
 
 SLOW = b"prompt: a lake\nseed: 7\nsteps: 10\nstrength: 1\n"
 DROPS = (Drop({"cat.png": picture(1), "cat.yaml": SLOW}),)
