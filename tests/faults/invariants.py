@@ -131,12 +131,13 @@ def _check_inputs(
     """Every file as often as it was dropped, and, once all has ended, where it belongs."""
     expected: dict[str, Counter[bytes]] = {place: Counter() for place in places}
     names: dict[bytes, str] = {}
+    lying = [dict(_files(inbox.path)) for inbox in config.inboxes]
     for drop in drops:
         keeps = config.inboxes[drop.inbox].mode == "keep"
         for rel, content in drop.files.items():
             expected["inbox" if keeps else drop.end][content] += 1
             names[content] = rel
-            if keeps and (rel, content) not in _files(config.inboxes[drop.inbox].path):
+            if keeps and lying[drop.inbox].get(rel) != content:
                 verdict.lost.append(f"{rel} is not in the keeping inbox as it was")
     found = {place: Counter(content for _, content in files) for place, files in places.items()}
     counted = [place for place in found if place != "spool" or _moves(config)]
@@ -258,14 +259,17 @@ def _check_ledger(
     served = Counter(
         (row.spec.inbox, row.spec.rel) for row in rows if row.state is not JobState.REPLACED
     )
-    for drop in drops:
-        inbox = str(config.inboxes[drop.inbox].path)
-        for rel in drop.pictures if drop.end != "inbox" else ():
-            jobs = served[inbox, rel]
-            if jobs > 1:
-                verdict.duplicated.append(f"{rel}: {jobs} jobs in the ledger")
-            elif not jobs and not ledger_lost:
-                verdict.disagreements.append(f"the ledger knows no job of {rel}")
+    asked = Counter(
+        (str(config.inboxes[drop.inbox].path), rel)
+        for drop in drops
+        for rel in (drop.pictures if drop.end != "inbox" else ())
+    )
+    for (inbox, rel), most in asked.items():
+        jobs = served[inbox, rel]
+        if jobs > most:
+            verdict.duplicated.append(f"{rel}: {jobs} jobs in the ledger, {most} dropped")
+        elif jobs < most and not ledger_lost:
+            verdict.disagreements.append(f"{rel}: {jobs} jobs in the ledger, {most} dropped")
 
 
 def _doubts(row: JobRow, ledger: Ledger) -> Iterator[str]:
