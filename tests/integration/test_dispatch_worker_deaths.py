@@ -205,3 +205,35 @@ def test_a_worker_that_cannot_be_ended_is_waited_for_and_no_second_one_is_starte
     rig.serve()
     assert outcome(rig) == {"a.png": (JobState.DONE, 0), "b.png": (JobState.DONE, 0)}
     assert waits_for(rig) == ""
+
+
+def test_a_picture_that_takes_the_machine_down_each_time_is_set_aside(make_rig: RigMaker) -> None:
+    rig = make_rig()
+    for stem in ("bad", "good"):
+        rig.picture(f"{stem}.png")
+        rig.drop(f"{stem}.yaml")
+    rig.claim()
+    (bad,) = (job.id for job in rig.jobs() if job.spec.rel == "bad.png")
+    for starts in range(1, 5):  # once among others, then three times alone
+        assert bad in [job.id for job in rig.jobs(JobState.QUEUED)], starts
+        rig.ledger.set_state(bad, JobState.RUNNING)  # it runs, and the power is gone
+        rig.crash()
+        rig.dispatch.recover()
+    rig.serve()
+    assert {job.spec.rel: job.state for job in rig.jobs()} == {
+        "bad.png": JobState.FAILED, "good.png": JobState.DONE,
+    }  # fmt: skip
+    assert "img2imgd or its machine died 3 times" in rig.reason("bad.png")
+    assert "journalctl -b -1" in rig.reason("bad.png")
+
+
+def test_a_daemon_that_was_killed_serves_what_ran_alone_and_counts_nothing(rig: Rig) -> None:
+    for stem in ("a", "b"):
+        rig.picture(f"{stem}.png")
+        rig.drop(f"{stem}.yaml")
+    for job in rig.claim():
+        rig.ledger.set_state(job.id, JobState.RUNNING)
+    rig.crash()
+    rig.dispatch.recover()
+    assert [(job.suspect, job.attempts) for job in rig.jobs()] == [(True, 0)] * 2
+    assert {job.state for job in rig.serve()} == {JobState.DONE}

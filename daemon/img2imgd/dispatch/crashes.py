@@ -25,6 +25,7 @@ _ADVICE = {
     ),
     Death.DEVICE_LOST: "Try another size or model; the log of img2imgd says more.",
 }
+_MACHINE = "See the system's log of that time (`journalctl -b -1`), or try another size or model."
 
 
 class Crashes:
@@ -69,8 +70,20 @@ class Crashes:
             elif event.cause is Death.DEVICE_LOST:
                 self._queue_again(job, suspect=True)
                 self._lost_device = job.id, event
-            elif not self._used_up(job.row, event):
+            elif not self._is_used_up_by(event, job.row):
                 self._queue_again(job, suspect=True)
+
+    def daemon_died(self, row: JobRow) -> None:
+        """A job was running when this daemon, or the whole machine, went down: once at start.
+
+        It may have been the job's doing, by a driver that takes the machine along: so it is a
+        suspect; one that was alone is counted, or the machine would go down with it for ever.
+        """
+        if row.suspect and self._used_up(row, "img2imgd or its machine", "", _MACHINE):
+            return
+        with self._ledger.transaction():
+            self._ledger.set_suspect(row.id, True)
+            self._ledger.set_state(row.id, JobState.QUEUED)
 
     def model_loaded(self) -> None:
         """The device works: if one was lost with a job alone, that was the job's doing."""
@@ -78,7 +91,7 @@ class Crashes:
             job, event = self._lost_device
             row = self._ledger.job(job)
             if row is not None and row.state is JobState.QUEUED:
-                self._used_up(row, event)
+                self._is_used_up_by(event, row)
             self._lost_device = None
 
     def _queue_again(self, job: RunningJob, *, suspect: bool) -> None:
@@ -88,16 +101,16 @@ class Crashes:
             self._ledger.set_state(job.id, JobState.QUEUED)
         del self._running[job.id]
 
-    def _used_up(self, row: JobRow, event: WorkerDied) -> bool:
+    def _is_used_up_by(self, event: WorkerDied, row: JobRow) -> bool:
+        return self._used_up(row, "The worker", f" ({_how(event)})", _ADVICE[event.cause])
+
+    def _used_up(self, row: JobRow, who: str, how: str, advice: str) -> bool:
         """Count an attempt; True if it was the last, and the job is set aside."""
         attempts = self._ledger.count_attempt(row.id)
         if attempts < self._max_attempts:
             return False
-        reason = (
-            f"The worker died {attempts} times while it painted this picture alone "
-            f"({_how(event)}).\n{_ADVICE[event.cause]}"
-        )
-        self._fail(row, reason)
+        reason = f"{who} died {attempts} times while it painted this picture alone{how}."
+        self._fail(row, f"{reason}\n{advice}")
         return True
 
 

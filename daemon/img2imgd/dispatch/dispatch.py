@@ -50,10 +50,10 @@ class Dispatch:
         self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
         self._running: dict[str, RunningJob] = {}
         self._faults = Faults(ledger)
-        crashes = Crashes(
+        self._crashes = Crashes(
             ledger, self._faults, self._running, self._fail, config.limits.max_attempts
         )
-        self._events = Events(ledger, self._faults, crashes, self._running)
+        self._events = Events(ledger, self._faults, self._crashes, self._running)
         self._idle_since: float | None = None
         self._unfinished: set[str] = set()
         self._recovered = False
@@ -82,7 +82,7 @@ class Dispatch:
     def recover(self) -> None:
         """Take up what an earlier process left: once at start."""
         for row in self._ledger.jobs_in(JobState.RUNNING):
-            self._ledger.set_state(row.id, JobState.QUEUED)
+            self._crashes.daemon_died(row)
         for row in self._ledger.jobs_in(JobState.PUBLISHING):
             self._guarded(row, lambda row=row: self._resume(row))
         self._recovered = True
