@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from img2imgd.pool.messages import Cancel, Order, PoolEvent
+from img2imgd.pool.messages import Cancel, Order, PoolEvent, WorkerEvent
 from img2imgd.pool.supervision import WorkerPool
 from img2imgd.pool.worker import Pipe, Worker
 
@@ -13,9 +13,9 @@ class _Sink:
     """The worker's end of the pipe: what it says is kept."""
 
     def __init__(self) -> None:
-        self.said: list[PoolEvent] = []
+        self.said: list[WorkerEvent] = []
 
-    def send(self, event: PoolEvent) -> None:
+    def send(self, event: WorkerEvent) -> None:
         self.said.append(event)
 
 
@@ -34,8 +34,11 @@ class LocalPool(WorkerPool):
 
     def cancel(self, job: str) -> None:
         """Have a job given up at once."""
-        self._admitted = {frame for frame in self._admitted if frame[0] != job}
-        self._order(Cancel(job))
+        self._outstanding.give_up(job)
+        if self._worker is None:
+            self._give_up_rest()
+        else:
+            self._order(Cancel(job))
 
     def poll(self, timeout: float) -> list[PoolEvent]:  # noqa: ARG002
         """Let the worker take its orders and paint one step; what it said."""
@@ -45,19 +48,17 @@ class LocalPool(WorkerPool):
             worker._obey()
             if worker._engine is not None:
                 worker._engine.step(worker._report)
-        said: list[PoolEvent] = []
         while self._sink.said:  # an animation is made, and told of, by a thread
-            said.append(self._sink.said.pop(0))
-            self._note(said[-1])
-        return said
+            self._take([self._sink.said.pop(0)])
+        events, self._unread = self._unread, []
+        return events
 
     def stop(self, grace: float) -> None:  # noqa: ARG002
         """Forget the worker."""
         if self._worker is not None:
             self._worker._assembler.stop()
         self._worker = None
-        self._loaded = None
-        self._admitted.clear()
+        self._forget_orders()
 
     def _order(self, order: Order) -> None:
         if self._worker is None:

@@ -62,7 +62,7 @@ class InboxLoop(threading.Thread):
             deaf_after=STALE,
         )
         self._lasting = Lasting(log)
-        self.failure: LedgerDamaged | None = None
+        self.failure: EnvironmentFault | LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.drained = False
         self.stepping = False
@@ -76,7 +76,11 @@ class InboxLoop(threading.Thread):
 
     def run(self) -> None:
         """Repeat the step until :meth:`stop`."""
-        ledger = open_ledger(self._ledger_path)
+        try:
+            ledger = open_ledger(self._ledger_path)
+        except EnvironmentFault as fault:
+            self.failure = fault
+            return
         inbox = Inbox(self._config, self._inbox, ledger, self._infotext, drain=self._drain)
         while not self._ending.is_set():
             self._wake.clear()
@@ -154,7 +158,7 @@ class DispatchLoop(threading.Thread):
             offline=config.offline,
             stall_timeout=config.engine.stall_timeout,
         )
-        self.failure: LedgerDamaged | None = None
+        self.failure: EnvironmentFault | LedgerDamaged | None = None
         self.idle = False
         self.blocked_since: float | None = None
         self.trying = False
@@ -166,7 +170,11 @@ class DispatchLoop(threading.Thread):
 
     def run(self) -> None:
         """Repeat the step until :meth:`stop`."""
-        ledger = open_ledger(self._ledger_path)
+        try:
+            ledger = open_ledger(self._ledger_path)
+        except EnvironmentFault as fault:
+            self.failure = fault
+            return
         dispatch = Dispatch(self._config, ledger, self.pool, self._reader)
         lasting = Lasting(log)
         while not self._ending.is_set():
@@ -207,10 +215,12 @@ class UpkeepLoop(threading.Thread):
         """Repeat the step until :meth:`stop`."""
         if self._ending.wait(_UPKEEP_FIRST):
             return
-        ledger = open_ledger(self._ledger_path)
-        upkeep = Upkeep(self._config, ledger, self._ending.is_set)
+        ledger: Ledger | None = None
+        upkeep: Upkeep | None = None
         while not self._ending.is_set():
             try:
+                ledger = ledger or open_ledger(self._ledger_path)
+                upkeep = upkeep or Upkeep(self._config, ledger, self._ending.is_set)
                 upkeep.step(time.time())
             except LedgerDamaged as damage:
                 self.failure = damage
@@ -220,4 +230,5 @@ class UpkeepLoop(threading.Thread):
             except Exception:
                 log.exception("a round of upkeep failed")
             self._ending.wait(_UPKEEP_EVERY)
-        ledger.close()
+        if ledger is not None:
+            ledger.close()

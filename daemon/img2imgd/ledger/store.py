@@ -26,7 +26,9 @@ def open_ledger(path: Path) -> Ledger:
     """
     try:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # heeded by a new ledger only
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        if not pages:  # later it changes nothing, and writes, for which a full disk has no room
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

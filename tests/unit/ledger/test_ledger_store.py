@@ -378,3 +378,11 @@ def test_the_queries_of_every_step_use_an_index(
     ):
         plan = " ".join(row[3] for row in ledger.sql.execute(f"EXPLAIN QUERY PLAN {query}"))
         assert "USING INDEX" in plan, (query, plan)
+
+
+def test_a_known_ledger_is_opened_without_a_write(ledger: Ledger, path: Path) -> None:
+    """A full disk has no room for one."""
+    log = path.with_name("ledger.sqlite-wal")
+    before = log.stat()
+    open_ledger(path).close()
+    assert (log.stat().st_size, log.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)

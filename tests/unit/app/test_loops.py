@@ -1,0 +1,66 @@
+"""The loops whose ledger cannot be opened, because the disk fails just then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from img2imgd.app import loops
+from img2imgd.app.holding import FolderLock
+from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
+from img2imgd.config import Config
+from img2imgd.errors import EnvironmentFault
+from img2imgd.pool.reading import ReaderProcess
+from waiting import wait_until
+
+
+@pytest.fixture
+def config(make_config: Callable[..., Config]) -> Config:
+    return make_config()
+
+
+@pytest.fixture
+def ledger(config: Config) -> Path:
+    return config.state / "not yet" / "ledger.sqlite"
+
+
+@pytest.fixture
+def lock(config: Config) -> Iterator[FolderLock]:
+    held = FolderLock(config.inboxes[0].path)
+    yield held
+    held.close()
+
+
+def test_a_dispatcher_without_a_ledger_ends_and_says_why(config: Config, ledger: Path) -> None:
+    says_why(DispatchLoop(config, ledger, ReaderProcess()))
+
+
+def test_an_inbox_without_a_ledger_ends_and_says_why(
+    config: Config, ledger: Path, lock: FolderLock
+) -> None:
+    (inbox,) = config.inboxes
+    says_why(InboxLoop(config, inbox, lock, ledger, lambda _: None, lambda: None, drain=False))
+
+
+def says_why(loop: DispatchLoop | InboxLoop) -> None:
+    loop.start()
+    loop.join(20)
+    assert isinstance(loop.failure, EnvironmentFault)
+    assert "cannot be opened" in str(loop.failure)
+
+
+def test_upkeep_waits_for_the_ledger(
+    config: Config, ledger: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loops, "_UPKEEP_FIRST", 0)
+    monkeypatch.setattr(loops, "_UPKEEP_EVERY", 0.02)
+    loop = UpkeepLoop(config, ledger)
+    loop.start()
+    wait_until(lambda: "cannot be opened" in caplog.text, "the log says so")
+    ledger.parent.mkdir()
+    wait_until(ledger.exists, "it is opened")
+    loop.stop()
+    loop.join(20)
+    assert loop.failure is None
