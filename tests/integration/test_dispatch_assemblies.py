@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 from PIL import Image
 from rig import Rig
 
-from img2imgd.dispatch import Dispatch
+from img2imgd.dispatch import Dispatch, faults
 from img2imgd.dispatch import publishing as publishing_module
 from img2imgd.job import FrameState, JobState
 from img2imgd.pool.messages import Assembly, WorkerDied
@@ -19,13 +20,24 @@ SWEEP = "prompt: a lake\nseed: 7\nsteps: 10\nsweep: {strength: [0.2, 0.4, 0.6, 0
 MADE = ["cat_a-lake_morph.gif", "cat_a-lake_sheet.png"]
 
 
-class FatalPool(WorkerPool):
-    """Its worker dies of some assemblies, so often."""
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.1)
 
-    def __init__(self, suffix: str, deaths: int) -> None:
+
+class FatalPool(WorkerPool):
+    """Its worker dies of some assemblies, so often, with so many of them and these frames in it."""
+
+    def __init__(
+        self, suffix: str, deaths: int, waiting: int = 1, frames: tuple[tuple[str, int], ...] = ()
+    ) -> None:
         super().__init__("fake")
         self.suffix = suffix
         self.deaths = deaths
+        self.waiting = waiting
+        self.frames = frozenset(frames)
+        self.inside: list[tuple[str, Path]] = []
         self.tried: list[str] = []
 
     def assemble(self, job: str, assembly: Assembly) -> None:
@@ -33,9 +45,12 @@ class FatalPool(WorkerPool):
         if assembly.target.suffix != self.suffix or self.deaths == 0:
             super().assemble(job, assembly)
             return
-        self.deaths -= 1
-        inside = frozenset({(job, assembly.target)})
-        self._unread.append(WorkerDied("killed by SIGKILL", frozenset(), inside, None))
+        self.inside.append((job, assembly.target))
+        if len(self.inside) == self.waiting:
+            self.deaths -= 1
+            died = WorkerDied("killed by SIGKILL", self.frames, tuple(self.inside), None)
+            self._unread.append(died)
+            self.inside.clear()
 
 
 def use(rig: Rig, pool: WorkerPool) -> None:
@@ -44,9 +59,10 @@ def use(rig: Rig, pool: WorkerPool) -> None:
     rig.dispatch = Dispatch(rig.config, rig.ledger, pool, rig.reader)
 
 
-def drop(rig: Rig) -> None:
-    rig.picture("cat.png")
-    rig.drop("cat.yaml", SWEEP)
+def drop(rig: Rig, *stems: str) -> None:
+    for stem in stems or ("cat",):
+        rig.picture(f"{stem}.png")
+        rig.drop(f"{stem}.yaml", SWEEP)
     rig.claim()
 
 
@@ -60,7 +76,7 @@ def test_a_worker_that_dies_of_an_animation_costs_the_animation_alone(rig: Rig) 
     drop(rig)
     (job,) = rig.serve()
     assert (job.state, job.attempts) == (JobState.DONE, 0)
-    assert pool.tried == [".gif", ".gif", ".png"]
+    assert pool.tried == [".gif", ".gif", ".gif", ".png"]
     assert beside_the_frames(rig) == MADE[1:]
     assert len(rig.outputs()) == 5
     assert "cat_a-lake_morph.gif could not be made: the worker died of it" in job.reason
@@ -68,6 +84,22 @@ def test_a_worker_that_dies_of_an_animation_costs_the_animation_alone(rig: Rig) 
 
 def test_a_worker_that_dies_once_makes_it_at_the_second_try(rig: Rig) -> None:
     use(rig, FatalPool(".png", deaths=1))
+    drop(rig)
+    (job,) = rig.serve()
+    assert (job.state, job.reason) == (JobState.DONE, "")
+    assert beside_the_frames(rig) == MADE
+
+
+def test_those_that_waited_behind_a_fatal_one_are_made(rig: Rig) -> None:
+    use(rig, FatalPool(".gif", deaths=3, waiting=2))
+    drop(rig, "cat", "dog")
+    reasons = [job.reason for job in rig.serve()]
+    assert ["could not be made" in reason for reason in reasons] == [True, False]
+    assert beside_the_frames(rig) == [*MADE[1:], "dog_a-lake_morph.gif", "dog_a-lake_sheet.png"]
+
+
+def test_none_is_to_blame_for_a_worker_that_died_while_it_painted(rig: Rig) -> None:
+    use(rig, FatalPool(".gif", deaths=3, frames=(("another", 0),)))
     drop(rig)
     (job,) = rig.serve()
     assert (job.state, job.reason) == (JobState.DONE, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.running import RunningJob
@@ -64,7 +65,7 @@ class Crashes:
             self._faults.report_death(f"The worker died ({_how(event)}).", now)
         for job in [job for job in self._running.values() if job.in_worker]:
             if job.assembling is not None:
-                job.lose_assembly(event.exit)
+                self._lose_assembly(job, job.assembling, event)
             elif inside != [job.id]:
                 self._queue_again(job, suspect=job.id in inside)
             elif event.cause is Death.DEVICE_LOST:
@@ -93,6 +94,20 @@ class Crashes:
             if row is not None and row.state is JobState.QUEUED:
                 self._is_used_up_by(event, row)
             self._lost_device = None
+
+    def _lose_assembly(self, job: RunningJob, target: Path, event: WorkerDied) -> None:
+        """Have an animation or sheet made again, unless the worker has died of it too often.
+
+        They are made one by one, so those that waited are not to blame. Nor is the first if frames
+        were painted meanwhile: their jobs wait until it is made, which shows whose fault it was.
+        """
+        job.assembling = None
+        if event.frames or event.assembling[:1] != ((job.id, target),):
+            return
+        job.deaths[target] += 1
+        if job.deaths[target] >= self._max_attempts:
+            what = f"{target.name} could not be made: the worker died of it ({event.exit})."
+            job.give_up(target, what)
 
     def _queue_again(self, job: RunningJob, *, suspect: bool) -> None:
         with self._ledger.transaction():

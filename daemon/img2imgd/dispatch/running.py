@@ -16,8 +16,6 @@ from img2imgd.outputs.orders import Encoding, FrameFile
 from img2imgd.outputs.staging import Staging
 from img2imgd.request import Request
 
-_MOST_DEATHS = 2  # of the worker over one animation or sheet
-
 
 @dataclass(frozen=True)
 class Painting:
@@ -145,18 +143,6 @@ class RunningJob:
             FrameFile(self.staged_path(frame.index), made.encoding, made.origin.frame_tags(frame))
             for frame in self.equal_frames[index]
         )
-
-    def lose_assembly(self, how: str) -> None:
-        """The worker died (``how``) with the animation or sheet that it made: try it once more.
-
-        The frames are staged and not to blame; the job goes on.
-        """
-        lost, self.assembling = self.assembling, None
-        if lost is None:
-            return
-        self.deaths[lost] += 1
-        if self.deaths[lost] >= _MOST_DEATHS:
-            self.give_up(lost, f"{lost.name} could not be made: the worker died of it ({how}).")
 
     def give_up(self, assembly: Path, why: str) -> None:
         """Go on without an animation or sheet."""

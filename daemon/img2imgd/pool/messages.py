@@ -162,13 +162,13 @@ class WorkerDied:
     """The worker process ended unasked, or could not be started.
 
     ``exit`` is for a person ("killed by SIGKILL"). ``frames`` were admitted and neither staged nor
-    refused; ``assembling`` are the (job, target) of unfinished animations and sheets; ``loading``
-    names a model that was being loaded.
+    refused; ``assembling`` are the (job, target) of unfinished animations and sheets, the first of
+    them under way and the others waiting; ``loading`` names a model that was being loaded.
     """
 
     exit: str
     frames: frozenset[tuple[str, int]]
-    assembling: frozenset[tuple[str, Path]]
+    assembling: tuple[tuple[str, Path], ...]
     loading: str | None
     cause: Death = Death.CRASHED
 

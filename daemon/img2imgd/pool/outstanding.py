@@ -21,11 +21,14 @@ from img2imgd.pool.messages import (
 
 @dataclass
 class Outstanding:
-    """A model to load, (job, index) of frames, (job, target) of assemblies, jobs to give up."""
+    """A model to load, (job, index) of frames, (job, target) of assemblies, jobs to give up.
+
+    Assemblies are in the order in which they were asked for, and are made, one at a time.
+    """
 
     loading: str | None = None
     frames: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
-    assembling: set[tuple[str, Path]] = field(default_factory=set[tuple[str, Path]])
+    assembling: list[tuple[str, Path]] = field(default_factory=list[tuple[str, Path]])
     giving_up: set[str] = field(default_factory=set[str])
     last_step: StepDone | None = None
 
@@ -49,12 +52,13 @@ class Outstanding:
             case FrameStaged() | FrameRefused() | WorkerFault():
                 self.frames.discard((event.job, event.index))
             case AssemblyStaged() | AssemblyFailed():
-                self.assembling.discard((event.job, event.target))
+                done = (event.job, event.target)
+                self.assembling = [item for item in self.assembling if item != done]
             case EngineLost():
                 pass
             case JobGivenUp(job):
                 self.giving_up.discard(job)
-                self.assembling = {item for item in self.assembling if item[0] != job}
+                self.assembling = [item for item in self.assembling if item[0] != job]
 
     def give_up(self, job: str) -> None:
         """A job is given up, which is to be answered."""
@@ -71,5 +75,5 @@ class Outstanding:
             else:
                 at = f"frame {index} of {job} is first"
             doing.append(f"has {len(self.frames)} frames to paint ({at})")
-        doing += [f"makes {target.name} of {job}" for job, target in sorted(self.assembling)]
+        doing += [f"makes {target.name} of {job}" for job, target in self.assembling]
         return " and ".join(doing)

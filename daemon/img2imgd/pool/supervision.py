@@ -114,7 +114,7 @@ class WorkerPool:
 
         AssemblyStaged or AssemblyFailed follows.
         """
-        self._outstanding.assembling.add((job, assembly.target))
+        self._outstanding.assembling.append((job, assembly.target))
         self._order(Assemble(job, assembly))
 
     def cancel(self, job: str) -> None:
@@ -249,7 +249,7 @@ class WorkerPool:
         died = WorkerDied(
             exit_,
             frozenset(told.frames),
-            frozenset(item for item in told.assembling if item[0] not in told.giving_up),
+            tuple(item for item in told.assembling if item[0] not in told.giving_up),
             told.loading,
             cause,
         )

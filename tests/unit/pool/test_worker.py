@@ -283,7 +283,7 @@ def test_unfinished_gifs_are_named_when_the_worker_dies(
     os.kill(pool.pid, signal.SIGKILL)
     died = last(pool, WorkerDied)
     assert isinstance(died, WorkerDied)
-    assert died.assembling == {("j1", tmp_path / "a.gif")}
+    assert died.assembling == (("j1", tmp_path / "a.gif"),)
 
 
 def test_poll_returns_when_its_time_is_over(pool: WorkerPool) -> None:

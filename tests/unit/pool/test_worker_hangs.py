@@ -117,7 +117,7 @@ def test_an_animation_that_hangs_is_named(pool: WorkerPool, image: Path, tmp_pat
     pool.assemble("j1", Animation(frames, tmp_path / "sweep.gif"))
     died = death(pool)
     assert died.cause is Death.HUNG
-    assert died.assembling == {("j1", tmp_path / "sweep.gif")}
+    assert died.assembling == (("j1", tmp_path / "sweep.gif"),)
     pool.assemble("j1", Animation((AnimationFrame(image),) * 2, tmp_path / "good.gif"))
     until(pool, lambda event: event == AssemblyStaged("j1", tmp_path / "good.gif"))
 
