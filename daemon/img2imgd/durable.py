@@ -62,9 +62,13 @@ def make_folders(path: Path) -> None:
     if path.is_dir():
         return
     make_folders(path.parent)
-    with contextlib.suppress(FileExistsError):
+    try:
         path.mkdir()
-        fsync_path(path.parent)
+    except FileExistsError:
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "is no folder", str(path)) from None
+        return  # somebody else was quicker
+    fsync_path(path.parent)
 
 
 def rename_new(source: Path, target: Path) -> None:
@@ -102,7 +106,7 @@ def _rename_new_without_flag(source: Path, target: Path) -> None:
             source.unlink()
             return
     # No flags and no links (or a folder): look first. The gap is the best such a filesystem gives.
-    if os.path.lexists(target):
+    if is_there(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     source.rename(target)
 
@@ -203,6 +207,19 @@ def copy_across(source: Path, target: Path) -> None:
         os.mknod(target, status.st_mode, status.st_rdev)
 
 
+def is_there(path: Path) -> bool:
+    """True when something has this name, be it a link that leads nowhere.
+
+    Raises:
+        OSError: the disk does not answer; ``os.path.lexists`` would take that for a no.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def same_file(one: Path, other: Path) -> bool:
     """True when both names are there and are links to one file."""
     try:
@@ -220,8 +237,8 @@ def copy_new(source: Path, target: Path) -> None:
         with os.fdopen(descriptor, "rb") as reading, _open_new(half) as writing:
             shutil.copyfileobj(reading, writing, 1 << 20)
             writing.flush()
+            shutil.copystat(source, half, follow_symlinks=False)
             os.fsync(writing.fileno())
-        shutil.copystat(source, half, follow_symlinks=False)
         rename_new(half, target)
     finally:
         half.unlink(missing_ok=True)
@@ -264,7 +281,7 @@ def remove_tree(path: Path) -> None:
         except OSError as error:
             if error.errno not in _USED_BY_OTHERS:
                 raise
-        if not os.path.lexists(path):
+        if not is_there(path):
             return
 
 

@@ -129,6 +129,8 @@ class Daemon:
         """A part that has ended unasked ends the daemon: who started it can start it again."""
         if heartbeat.lost is not None:
             raise heartbeat.lost
+        if not heartbeat.is_alive():
+            raise Img2imgdError("The heartbeat of img2imgd has ended; the log says why.")
         for loop in self._loops():
             if loop.failure is not None:
                 raise loop.failure

@@ -107,6 +107,7 @@ class FolderLock:
         """
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+                self._check_holder()
                 return False
         make_folder(self._path.parent, mode=0o700)
         descriptor = self._take()
@@ -125,9 +126,7 @@ class FolderLock:
         with self._swapping:
             if self._descriptor < 0:
                 return
-            holder = _read(self._descriptor)
-            if holder is not None and holder.token != self._me.token:
-                raise _held(self._path, holder)
+            self._check_holder()
             self._write(self._descriptor)
 
     def close(self) -> None:
@@ -141,6 +140,11 @@ class FolderLock:
                     os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _check_holder(self) -> None:
+        holder = _read(self._descriptor)
+        if holder is not None and holder.token != self._me.token:
+            raise _held(self._path, holder)
 
     def _take(self) -> int:
         try:

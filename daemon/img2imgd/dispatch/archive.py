@@ -8,7 +8,6 @@ before the extension is given to all files of a job alike.
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,7 +96,7 @@ class Archive:
 
     def _move(self, taken: Path, folder: Path, name: str) -> str:
         """Move a file unless that was done before a crash; returns the name it got."""
-        if not os.path.lexists(taken):
+        if not durable.is_there(taken):
             durable.end_move(taken, folder)
             return name
         durable.make_folders(folder)
@@ -128,6 +127,6 @@ class Archive:
 def _free_together(folder: Path, names: list[str]) -> list[str]:
     """The names, or all of them with the same ``~N`` where any is taken in the folder."""
     number = 1
-    while any(os.path.lexists(folder / name) for name in numbered(names, number)):
+    while any(durable.is_there(folder / name) for name in numbered(names, number)):
         number += 1
     return numbered(names, number)

@@ -74,7 +74,7 @@ class Acts:
     def begin_scan(self, found: Sequence[Found]) -> None:
         """Take the files of a new scan."""
         self._found = {file.rel: file for file in found}
-        self._kept.begin_scan(self._found.keys())
+        self._kept.begin_scan(self._found)
         for gone in self._embedded.keys() - self._found.keys():
             del self._embedded[gone]
 

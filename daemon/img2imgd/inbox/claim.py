@@ -16,11 +16,21 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
-from img2imgd.inbox.taking import ChangedMeanwhile, Input, is_home, is_whole, put_back, take
+from img2imgd.errors import EnvironmentFault
+from img2imgd.inbox.taking import (
+    ChangedMeanwhile,
+    Input,
+    is_home,
+    is_whole,
+    number_of,
+    put_back,
+    take,
+)
 from img2imgd.inbox.watch import SPOOL
 from img2imgd.job import JobState, new_job_id, plan_frames
 from img2imgd.ledger import JOB_FILE, BundleRow, FileEntry, JobSpec, Ledger, Outputs
 from img2imgd.ledger.marker import spool_id
+from img2imgd.log import Lasting
 from img2imgd.outputs.names import first_free, folder_name, frame_names
 from img2imgd.outputs.staging import Staging
 from img2imgd.pairing.kinds import fold, split_suffix
@@ -52,6 +62,7 @@ class Claims:
         self._inbox = inbox
         self._ledger = ledger
         self.spool = inbox.path / SPOOL
+        self.lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
     def claim(self, drops: Sequence[Drop], shared: Input | None = None) -> bool:
         """Claim drops together; ``shared`` is a sidecar that serves all of them.
@@ -75,6 +86,8 @@ class Claims:
             if bundle is not None and shared is not None:
                 self._take_shared(bundle, shared)
         except (ChangedMeanwhile, FileNotFoundError) as error:
+            if not self.is_home_of(specs[0]):  # left as it is: repaired when the inbox is back
+                raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.") from error
             log.info("%s changed while it was claimed; it waits again", error)
             self._give_back(specs, bundle, shared)
             return False
@@ -83,17 +96,18 @@ class Claims:
                 self._enter(spec)
         return True
 
+    def is_home_of(self, spec: JobSpec) -> bool:
+        """True when the spool that is there is the one that a job was claimed into."""
+        return self.spool.is_dir() and spec.spool in ("", spool_id(self.spool))
+
     def undo(self, spec: JobSpec) -> None:
         """Return a job's files to where they came from, replacing nothing, and forget the job."""
         folder = self.spool / spec.id / "in"
+        moved = [entry for entry in spec.files if entry.how == "move" and not is_home(entry)]
+        here = [entry for entry in moved if durable.is_there(folder / entry.name)]
         put_back(
-            [
-                (folder / entry.name, Path(entry.source))
-                for entry in spec.files
-                if entry.how == "move"
-                and os.path.lexists(folder / entry.name)
-                and not is_home(entry)
-            ]
+            [(folder / entry.name, Path(entry.source)) for entry in here],
+            first=max([1, *(number_of(entry) for entry in moved if entry not in here)]),
         )
         durable.remove_tree(self.spool / spec.id)
         self._ledger.drop_job(spec.id)
@@ -133,7 +147,7 @@ class Claims:
             self.undo(spec)
         if bundle is not None and shared is not None:
             taken = self.spool / bundle / shared.path.name
-            if os.path.lexists(taken):
+            if durable.is_there(taken):
                 put_back([(taken, shared.path)])
             durable.remove_tree(self.spool / bundle)
             self._ledger.end_bundle(bundle)
@@ -186,7 +200,7 @@ class Claims:
 
         def is_taken(name: str) -> bool:
             path = _below(folder, name)
-            if os.path.lexists(outbox / path):
+            if durable.is_there(outbox / path):
                 return True
             return not self._ledger.reserve(str(outbox), fold(path), job)
 

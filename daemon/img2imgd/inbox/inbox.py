@@ -20,7 +20,7 @@ from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.ledger import Ledger
-from img2imgd.ledger.marker import mark
+from img2imgd.ledger.marker import mark, served_by
 from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
@@ -66,6 +66,7 @@ class Inbox:
         self._notes = DefaultsNotes(config.failed)
         self._waiting: dict[str, str] | None = None
         self._recovered = False
+        self._marked = False
         self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
         self.resting = False
@@ -75,9 +76,16 @@ class Inbox:
         self._claims.spool.mkdir(mode=0o700, exist_ok=True)
         adopt_spool(self._inbox.path, self._claims, self._ledger)
         repair_claims(self._inbox.path, self._claims, self._ledger)
-        ledger_lost = mark(self._claims.spool, self._ledger.facts().get("ledger_id", ""))
-        self._acts.begin(ledger_lost=ledger_lost)
+        lost = served_by(self._claims.spool) not in ("", self._ledger_id)
+        self._acts.begin(ledger_lost=lost)
+        self._marked = not (lost and self._inbox.mode == "keep")
+        if self._marked:
+            mark(self._claims.spool, self._ledger_id)
         self._recovered = True
+
+    @property
+    def _ledger_id(self) -> str:
+        return self._ledger.facts().get("ledger_id", "")
 
     def was_replaced(self) -> None:
         """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
@@ -121,6 +129,9 @@ class Inbox:
         self._remember(waiting)
         self.drained = not open_waits
         self._settled = not open_waits and not timed and self._recovered
+        if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
+            mark(self._claims.spool, self._ledger_id)
+            self._marked = True
         return next_look
 
     def _scan(self) -> list[Found]:

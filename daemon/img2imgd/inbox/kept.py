@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 from img2imgd import plainfiles
@@ -25,18 +25,18 @@ class Kept:
         self._ledger = ledger
         self._looks: dict[str, tuple[Signature, Signature | None]] = {}
         self._ledger_lost = False
-        self._counts_as_served: set[str] = set()
+        self._there: dict[str, Signature] = {}  # when the ledger was lost
 
     def lose_ledger(self) -> None:
         """The ledger is new: what the next scan finds counts as served."""
         self._ledger_lost = True
 
-    def begin_scan(self, present: Collection[str]) -> None:
-        """Take the paths of a new scan."""
+    def begin_scan(self, present: Mapping[str, Found]) -> None:
+        """Take the files of a new scan, by their paths."""
         if self._ledger_lost:
-            self._counts_as_served = set(present)
+            self._there = {rel: file.signature for rel, file in present.items()}
             self._ledger_lost = False
-        for gone in self._looks.keys() - present:
+        for gone in self._looks.keys() - present.keys():
             del self._looks[gone]
 
     def looks_new(self, file: Found, sidecar: Found | None) -> bool:
@@ -46,8 +46,9 @@ class Kept:
     def is_new(self, file: Found, sidecar: Found | None) -> bool:
         """Whether this content of picture and sidecar was not served last."""
         digest = self.digest(file, sidecar)
-        if file.rel in self._counts_as_served:
-            self._counts_as_served.discard(file.rel)
+        parts = [part for part in (file, sidecar) if part is not None]
+        if self._there and all(self._there.get(part.rel) == part.signature for part in parts):
+            del self._there[file.rel]
             self._ledger.set_served(str(self._inbox), file.rel, digest)
         if self._ledger.served(str(self._inbox), file.rel) != digest:
             return True

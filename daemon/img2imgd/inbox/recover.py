@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import TypeVar
@@ -14,11 +14,10 @@ from img2imgd.inbox.claim import BUNDLE, Claims
 from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
 from img2imgd.ledger import ENDED_FILE, JOB_FILE, BundleRow, EndedJob, JobSpec, Ledger
-from img2imgd.log import Lasting
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
-_lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
+_OURS = re.compile(rf"\d{{8}}T\d{{6}}-[0-9a-f]{{8}}({BUNDLE})?")
 
 T = TypeVar("T", JobSpec, EndedJob)
 
@@ -27,28 +26,34 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
     """Complete or undo every claim of an inbox that did not come to its end.
 
     A claim is complete when all its files are in the spool as recorded; otherwise they go back.
+    Those of another spool, whose disk is away, are left as they are.
     """
-    bundles = [bundle for bundle in ledger.open_bundles() if bundle.inbox == str(inbox)]
+    bundles = [
+        bundle
+        for bundle in ledger.open_bundles()
+        if bundle.inbox == str(inbox)
+        and all(claims.is_home_of(job.spec) for job in ledger.jobs_of_bundle(bundle.id))
+    ]
     for bundle in bundles:  # before its jobs may be served: left behind, it would be served again
         _repair_bundle(inbox, claims, ledger, bundle)
-    for specs in _together(ledger, inbox):
+    for specs in _together(ledger, inbox, claims):
         names = ", ".join(spec.id for spec in specs)
         if claims.complete(specs):
             log.info("job %s: claim completed after a crash", names)
             continue
         undone = f"job {names}: claim undone after a crash; its files wait again"
-        _lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
+        claims.lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
         for spec in specs:
             claims.undo(spec)
     for bundle in bundles:  # one whose jobs were all undone goes back
         _repair_bundle(inbox, claims, ledger, bundle)
 
 
-def _together(ledger: Ledger, inbox: Path) -> list[list[JobSpec]]:
+def _together(ledger: Ledger, inbox: Path, home: Claims) -> list[list[JobSpec]]:
     """The claims of an inbox that were cut short; the jobs of a shared sidecar are one claim."""
     claims: dict[str, list[JobSpec]] = defaultdict(list)
     for row in ledger.jobs_in(JobState.CLAIMING):
-        if row.spec.inbox == str(inbox):
+        if row.spec.inbox == str(inbox) and home.is_home_of(row.spec):
             claims[row.spec.bundle or row.id].append(row.spec)
     return list(claims.values())
 
@@ -60,7 +65,14 @@ def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
     """
     if not claims.spool.is_dir():
         return
-    folders = sorted(path for path in claims.spool.iterdir() if path.is_dir())
+    folders = sorted(
+        path for path in claims.spool.iterdir() if path.is_dir() and _OURS.fullmatch(path.name)
+    )
+    with ledger.transaction():  # else the dispatcher might end a job before its shared sidecar
+        _adopt_folders(folders, inbox, claims, ledger)
+
+
+def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Ledger) -> None:
     bundles = [path for path in folders if path.name.endswith(BUNDLE)]
     for folder in folders:
         if folder in bundles:
@@ -131,11 +143,11 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
     taken = claims.spool / bundle.id / bundle.name
     home = inbox / bundle.rel
     if ledger.jobs_of_bundle(bundle.id):
-        if not os.path.lexists(taken) and _has_inode(home, bundle.inode):
+        if not durable.is_there(taken) and _has_inode(home, bundle.inode):
             durable.make_folders(taken.parent)
             durable.move_new(home, taken)
         return
-    if os.path.lexists(taken):
+    if durable.is_there(taken):
         put_back([(taken, home)])
     durable.remove_tree(claims.spool / bundle.id)
     ledger.end_bundle(bundle.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,17 +55,18 @@ def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) ->
             raise ChangedMeanwhile(entry.name)
 
 
-def put_back(files: Sequence[tuple[Path, Path]]) -> None:
+def put_back(files: Sequence[tuple[Path, Path]], first: int = 1) -> None:
     """Return the files of a drop, each as (where it is, where it was).
 
     Where a name is taken meanwhile, all get the same next number, so that they pair again.
+    ``first`` is the number that others of the drop have got already.
     """
-    number = 1
+    number = first
     while True:
         names = numbered([home.name for _, home in files], number)
         targets = [home.with_name(name) for (_, home), name in zip(files, names, strict=True)]
         pairs = [(taken, target) for (taken, _), target in zip(files, targets, strict=True)]
-        if not any(os.path.lexists(b) and not durable.same_file(a, b) for a, b in pairs):
+        if not any(durable.is_there(b) and not durable.same_file(a, b) for a, b in pairs):
             break
         number += 1
     for taken, target in pairs:
@@ -89,7 +89,7 @@ def is_whole(path: Path, entry: FileEntry) -> bool:
     if entry.how == "copy":
         return found.size == entry.size
     recorded = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
-    if found.inode != entry.inode:
+    if found.inode != entry.inode and _is_on_another_disk(path, Path(entry.source)):
         came = abs(found.mtime_ns - entry.mtime_ns) <= durable.MTIME_GRAIN_NS
         return came and found.size == entry.size
     return found.same_content(recorded) and not plainfiles.has_writer(path)
@@ -105,6 +105,28 @@ def is_home(entry: FileEntry) -> bool:
     except FileNotFoundError:
         return False
     return seen.same_content(Signature(entry.inode, entry.size, entry.mtime_ns, 0))
+
+
+def number_of(entry: FileEntry) -> int:
+    """The number under which a file that was put back lies where it was taken from; 1 for none."""
+    home = Path(entry.source)
+    number = 1
+    while True:
+        number += 1
+        (name,) = numbered([home.name], number)
+        try:
+            seen = Signature.of(home.with_name(name).lstat())
+        except FileNotFoundError:
+            return 1
+        if seen.same_content(Signature(entry.inode, entry.size, entry.mtime_ns, 0)):
+            return number
+
+
+def _is_on_another_disk(taken: Path, source: Path) -> bool:
+    try:
+        return taken.lstat().st_dev != source.parent.stat().st_dev
+    except FileNotFoundError:
+        return False
 
 
 def _move_unchanged(item: Input, target: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.errors import EnvironmentFault
+from img2imgd.ledger import schema
 from img2imgd.ledger.connection import is_damage
 
 _TABLES = frozenset({"jobs", "frames", "reserved", "bundles", "served", "waiting", "facts"})
@@ -42,8 +44,12 @@ def _log_kept(path: Path) -> Generator[Path]:
     """A second name of the write-ahead log: SQLite removes the log of a file it cannot read."""
     log_file, kept = path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-wal-kept")
     kept.unlink(missing_ok=True)
-    with suppress(FileNotFoundError):
+    try:
         os.link(log_file, kept)
+    except FileNotFoundError:
+        pass
+    except OSError:  # FAT and exFAT have no links
+        shutil.copyfile(log_file, kept)
     try:
         yield kept
     finally:
@@ -77,6 +83,9 @@ def _what_is_wrong(path: Path) -> str:
 
 def _wrong_with(path: Path) -> str:
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > schema.VERSION:
+            return ""  # of a newer img2imgd, which opening it will say
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             return str(found).splitlines()[0]

@@ -23,12 +23,11 @@ def served_by(spool: Path) -> str:
     return _read(spool)[0]
 
 
-def mark(spool: Path, ledger: str) -> bool:
-    """Mark a spool as served by a ledger; True when it was served before by one that is no more."""
+def mark(spool: Path, ledger: str) -> None:
+    """Mark a spool as served by a ledger; it keeps its id, or gets one."""
     before, known = _read(spool)
     if before != ledger or not known:
         durable.write_file(spool / _NAME, f"{ledger} {known or secrets.token_hex(8)}".encode())
-    return bool(before) and before != ledger
 
 
 def _read(spool: Path) -> tuple[str, str]:

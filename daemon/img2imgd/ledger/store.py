@@ -114,7 +114,7 @@ class Ledger(Pruning):
         """Record a sidecar that serves several jobs."""
         with self.transaction():
             self.sql.execute(
-                "INSERT INTO bundles(id, inbox, rel, name, inode) VALUES(?,?,?,?,?)",
+                "INSERT OR REPLACE INTO bundles(id, inbox, rel, name, inode) VALUES(?,?,?,?,?)",
                 (
                     bundle.id,
                     bundle.inbox,

@@ -17,6 +17,7 @@ from img2imgd.outputs.names import first_free
 
 STAGING = ".img2imgd"
 _PUBLISHED_AS = ".published-as"
+_CARRIED = ".carried"  # what was staged, once its copy on another disk is whole
 
 
 class Staging:
@@ -47,10 +48,10 @@ class Staging:
 
     def is_staged(self, name: str) -> bool:
         """True while the job's file or folder has not been published."""
-        if os.path.lexists(self.folder / name):
+        if durable.is_there(self.folder / name):
             return True
         folder = self.announced.rpartition("/")[0]
-        return os.path.lexists(self._part(folder))
+        return durable.is_there(self._part(folder))
 
     def announce(self, path: str) -> None:
         """Note durably the path below the outbox that is about to be published.
@@ -69,7 +70,14 @@ class Staging:
 
     def free_name(self, name: str, folder: str) -> str:
         """``name``, or the next free one if a foreign file has taken it in the outbox."""
-        return first_free(name, lambda free: os.path.lexists(self.outbox / folder / free))
+        staged = self.folder / name
+
+        def is_taken(free: str) -> bool:
+            target = self.outbox / folder / free
+            # Where files are published by link and unlink, a crash may have come in between.
+            return durable.is_there(target) and not durable.same_file(staged, target)
+
+        return first_free(name, is_taken)
 
     def publish(self, staged_name: str, name: str, folder: str) -> str:
         """Move the staged file or folder into the outbox as ``name``; returns its path below it.
@@ -81,7 +89,7 @@ class Staging:
         staged, part = self.folder / staged_name, self._part(folder)
         target = self.outbox / folder / name
         durable.make_folders(target.parent)
-        if os.path.lexists(staged) or not os.path.lexists(part):
+        if durable.is_there(staged) or not durable.is_there(part):
             _drop_halves(staged)
             durable.fsync_path(staged)
             try:
@@ -90,7 +98,7 @@ class Staging:
                 if error.errno != errno.EXDEV:
                     raise
                 self._carry_across(staged, part)
-        if os.path.lexists(part):
+        if durable.is_there(part):
             durable.rename_new(part, target)
         durable.fsync_path(target.parent)
         return f"{folder}/{name}" if folder else name
@@ -112,10 +120,8 @@ class Staging:
             durable.copy_across(staged, part)
         durable.fsync_path(part)
         durable.fsync_path(part.parent)
-        if staged.is_dir():
-            durable.remove_tree(staged)
-        else:
-            staged.unlink()
+        # From here on the copy counts; out of the way at once, since removing takes many steps.
+        staged.rename(self.folder / _CARRIED)
         durable.fsync_path(self.folder)
 
     def discard(self) -> None:
