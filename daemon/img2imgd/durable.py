@@ -84,6 +84,9 @@ def rename_new(source: Path, target: Path) -> None:
     if not failed:
         return
     number = ctypes.get_errno()
+    if number == errno.EEXIST and same_file(source, target):
+        source.unlink()  # a crash came between link and unlink
+        return
     if number not in _FLAG_UNKNOWN:
         raise OSError(number, os.strerror(number), str(source), None, str(target))
     _rename_new_without_flag(source, target)

@@ -58,6 +58,14 @@ def kind_of(path: Path) -> FilesystemKind:
     return FilesystemKind(remote or "local", local=remote is None)
 
 
+def mount_of(path: Path) -> Path:
+    """Where the disk of a path, or of its nearest parent that exists, is mounted."""
+    path = path.absolute()
+    while not path.is_mount() and path != path.parent:
+        path = path.parent
+    return path
+
+
 def free_bytes(path: Path) -> int:
     """Bytes that this process may still write on the filesystem of an existing path."""
     answer = os.statvfs(path)

@@ -21,7 +21,7 @@ from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
-from img2imgd.ledger import Ledger, Mark, open_ledger, set_aside_damaged
+from img2imgd.ledger import Ledger, Mark, open_ledger, read_ledger, set_aside_damaged
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 
@@ -48,6 +48,7 @@ class Daemon:
         Raises:
             HeldByAnother, EnvironmentFault: before anything was started.
         """
+        folders.check_mounts(self.config, self._known_facts())
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
             ledger = self._open_ledger()
@@ -77,6 +78,15 @@ class Daemon:
         """Where the ledger lies."""
         return self.config.state / "ledger.sqlite"
 
+    def _known_facts(self) -> Mapping[str, str]:
+        """What an earlier process noted; nothing of a ledger that is new or damaged."""
+        with contextlib.suppress(EnvironmentFault, LedgerDamaged):
+            ledger = read_ledger(self.ledger_path)
+            if ledger is not None:
+                with contextlib.closing(ledger):
+                    return ledger.facts()
+        return {}
+
     def _open_ledger(self) -> Ledger:
         damaged = set_aside_damaged(self.ledger_path)
         if damaged is not None:
@@ -93,6 +103,7 @@ class Daemon:
         ledger.set_facts(
             pid=str(os.getpid()), host=socket.gethostname(), ledger_id=known, waits_for=""
         )
+        ledger.set_facts(**folders.mounts(self.config))
         log.info("img2imgd %s, pid %d, root %s", __version__, os.getpid(), self.config.root)
         for note in self.config.notes:
             log.info("%s", note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from img2imgd import filesystems
@@ -27,6 +28,36 @@ def make_all(config: Config) -> None:
             f"The state folder {config.state} lies on {kind.name}.",
             "The ledger needs a local disk: name one as `state:` in the config.",
         )
+
+
+def mounts(config: Config) -> dict[str, str]:
+    """Where the disks of outbox, done and failed are mounted, as facts for the ledger."""
+    return {_fact(folder): str(filesystems.mount_of(folder)) for folder in _kept_apart(config)}
+
+
+def check_mounts(config: Config, facts: Mapping[str, str]) -> None:
+    """Refuse to start on the bare mount points of disks that were mounted there before.
+
+    What is published would lie below the mount point, and be painted again for the disk itself.
+
+    Raises:
+        EnvironmentFault: a disk is not mounted.
+    """
+    for folder in _kept_apart(config):
+        mount = facts.get(_fact(folder))
+        if mount and not Path(mount).is_mount():
+            raise EnvironmentFault(
+                f"{folder} lay on a disk that was mounted at {mount}, and none is there now.",
+                "Mount it, or name another folder in the config.",
+            )
+
+
+def _kept_apart(config: Config) -> tuple[Path, ...]:
+    return config.outbox, config.done, config.failed
+
+
+def _fact(folder: Path) -> str:
+    return f"mount {folder}"
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:

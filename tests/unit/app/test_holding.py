@@ -165,3 +165,9 @@ def test_a_daemon_ends_when_another_host_has_taken_its_inbox(
 
     with pytest.raises(HeldByAnother, match="studio"):
         Daemon(config).serve(replaced, seconds=0.05)
+
+
+def test_a_holder_that_was_replaced_claims_nothing_more(folder: Path, lock: FolderLock) -> None:
+    _left_by(folder, ELSEWHERE)
+    with pytest.raises(HeldByAnother, match="studio"):
+        lock.renew()

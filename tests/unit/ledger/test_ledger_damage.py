@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
@@ -127,3 +129,27 @@ def test_damage_that_is_met_while_it_is_open_is_told_from_a_full_disk(path: Path
     with pytest.raises(LedgerDamaged):
         ledger.set_waiting("/inbox-1", {"a": "b"})
     ledger.close()
+
+
+def test_a_state_folder_without_hard_links_is_no_hindrance(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = open_ledger(path)
+    writing.set_facts(a="b")
+
+    def link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    assert set_aside_damaged(path) is None
+    writing.close()
+
+
+def test_a_ledger_of_a_newer_version_is_not_damaged(path: Path) -> None:
+    newer = sqlite3.connect(path)
+    newer.execute("DROP TABLE waiting")
+    newer.execute("PRAGMA user_version=99")
+    newer.close()
+    assert set_aside_damaged(path) is None
+    with pytest.raises(EnvironmentFault, match="newer img2imgd"):
+        open_ledger(path)
