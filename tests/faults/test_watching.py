@@ -28,7 +28,7 @@ OLD = tuple(
     Drop(
         {
             f"{stem}.png": picture(number),
-            f"{stem}.yaml": f"prompt: a lake\nsteps: 2\nn: {MANY}\nsheet: false\n".encode(),
+            f"{stem}.yaml": b"prompt: a lake\nsize: 64\nsteps: 2\nn: %d\nsheet: false\n" % MANY,
         },
         frames=MANY,
     )
