@@ -71,7 +71,7 @@ def marked(root: ServedRoot, _: RunningDaemon) -> bool:
 
 STATES = {
     "settling": State(lambda root, _: root.status()["waiting"], settle=30),
-    "claiming": State(marked, ("img2imgd.inbox.claim", "Claims", "_take")),
+    "claiming": State(marked, ("img2imgd.inbox", "claim", "take")),
     "loading": State(lambda _, daemon: "worker started" in daemon.log),
     "painting": State(staged(3), step_seconds="0.03"),
     "assembling": State(staged(FRAMES)),
