@@ -91,6 +91,12 @@ def covered(root: ServedRoot, mounts: Mounts) -> Mend:
     return lambda: mounts.unmount(root.outbox)
 
 
+def said(root: ServedRoot) -> str:
+    """Why something waits: the work, or a drop."""
+    status = root.status()
+    return f"{status['waits_for']} {status['waiting']}"
+
+
 @pytest.mark.parametrize(
     "fault", [full, without_inodes, read_only, not_allowed, vanished, unmounted, covered]
 )
@@ -107,12 +113,27 @@ def test_an_outbox_that_cannot_be_written_is_waited_for(
     root.wait_served(1)
     mend = fault(root, mounts)
     put(config_at(root), LATER)
-    wait_until(lambda: "Trying again" in daemon.log, "the daemon says so")
-    said = str(root.status()["waits_for"])
-    assert "outbox" in said, said
+    wait_until(lambda: "outbox" in said(root), "the status says so")
     mend()
     root.wait_served(1 + JOBS_LATER)
     assert not root.status()["waits_for"]
+    end(root, daemon, FIRST + LATER, tally)
+
+
+def test_an_outbox_that_fills_up_while_a_job_is_painted_is_waited_for(
+    root: ServedRoot, mounts: Mounts, tally: Tally
+) -> None:
+    mounts.tmpfs(root.outbox, "size=2m")
+    daemon = root.start(IMG2IMGD_FAKE_STEP_SECONDS="0.02")
+    put(config_at(root), FIRST)
+    wait_until(lambda: root.jobs() and root.jobs()[0].started_at, "the job is being painted")
+    ballast = fill(root.outbox)
+    wait_until(lambda: "Trying again" in daemon.log, "the daemon says so")
+    assert "outbox" in said(root)
+    put(config_at(root), LATER)
+    wait_until(lambda: "waits for room" in said(root), "drops stay in the inbox")
+    ballast.unlink()
+    root.wait_served(1 + JOBS_LATER)
     end(root, daemon, FIRST + LATER, tally)
 
 

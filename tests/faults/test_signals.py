@@ -28,7 +28,7 @@ FRAMES = 12
 MANY = Drop(
     {
         "many.png": picture(5),
-        "many.yaml": f"prompt: a lake\nsteps: 5\nstrength: 1\nseed: 3\nn: {FRAMES}\n".encode(),
+        "many.yaml": b"prompt: a lake\nsize: 64\nsteps: 5\nstrength: 1\nseed: 3\nn: %d\n" % FRAMES,
     },
     frames=FRAMES,
     assemblies=1,
@@ -71,13 +71,15 @@ def marked(root: ServedRoot, _: RunningDaemon) -> bool:
 
 STATES = {
     "settling": State(lambda root, _: root.status()["waiting"], settle=30),
-    "claiming": State(marked, ("img2imgd.inbox.claim", "Claims", "_take")),
+    "claiming": State(marked, ("img2imgd.inbox", "claim", "take")),
     "loading": State(lambda _, daemon: "worker started" in daemon.log),
     "painting": State(staged(3), step_seconds="0.03"),
     "assembling": State(staged(FRAMES)),
     "publishing": State(marked, ("img2imgd.outputs.staging", "Staging", "publish")),
     "archiving": State(marked, ("img2imgd.dispatch.archive", "Archive", "_move")),
-    "on a full disk": State(lambda _, daemon: "Trying again" in daemon.log, full=True),
+    "on a full disk": State(
+        lambda _, daemon: "Trying again" in daemon.log, full=True, step_seconds="0.02"
+    ),
 }
 
 
@@ -121,12 +123,11 @@ def test_a_signal_ends_the_daemon_and_loses_nothing(
     mend = None
     if state.full:
         mounts.tmpfs(root.outbox, "size=1m")
-        daemon = start(root, state)
+    put(config_at(root), DROPS)
+    daemon = start(root, state)
+    if state.full:
+        wait_until(lambda: len(root.jobs()) == len(DROPS), "there was room for the claims")
         mend = fill(root.outbox).unlink
-        put(config_at(root), DROPS)
-    else:
-        put(config_at(root), DROPS)
-        daemon = start(root, state)
     wait_until(lambda: state.reached(root, daemon), name)
     assert daemon.stop(number, GRACE) == 0, daemon.log
     if mend is not None:

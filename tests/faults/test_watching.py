@@ -28,7 +28,7 @@ OLD = tuple(
     Drop(
         {
             f"{stem}.png": picture(number),
-            f"{stem}.yaml": f"prompt: a lake\nsteps: 2\nn: {MANY}\nsheet: false\n".encode(),
+            f"{stem}.yaml": b"prompt: a lake\nsize: 64\nsteps: 2\nn: %d\nsheet: false\n" % MANY,
         },
         frames=MANY,
     )
@@ -77,8 +77,7 @@ def test_jobs_of_an_inbox_that_is_another_folder_for_a_while_wait_for_it(
     worker = daemon.worker
     assert worker is not None
     os.kill(worker, signal.SIGKILL)  # so that the jobs are started anew while it is away
-    wait_until(lambda: "Trying again" in daemon.log, "the daemon says what it waits for")
-    assert str(root.inbox) in str(root.status()["waits_for"])
+    wait_until(lambda: str(root.inbox) in str(root.status()["waits_for"]), "the status says why")
     assert root.outputs() == []
     mend()
     root.wait_served(len(OLD))

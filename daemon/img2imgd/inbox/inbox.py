@@ -108,7 +108,7 @@ class Inbox:
         self.resting = self._settled and found is self._last
         if self.resting:
             return self._inbox.rescan
-        self._last = found
+        self._last, self._settled = found, False  # nor is it if a fault ends this step
         next_look = self._inbox.rescan
         open_waits = timed = False
         waiting: dict[str, str] = {}

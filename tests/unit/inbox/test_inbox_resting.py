@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from img2imgd.config import Config
+from img2imgd.errors import EnvironmentFault
 from img2imgd.inbox import Inbox
 from img2imgd.inbox import inbox as module
 from img2imgd.inbox.scan import Scanner
@@ -106,6 +107,18 @@ def test_a_served_picture_is_not_opened_again_when_another_one_comes(
     keeping.look(2, 1.1)
     assert "e.png" in opened
     assert not {"a.png", "b.png", "c.png"} & set(opened)
+
+
+def test_what_a_fault_of_the_ledger_held_up_is_decided_again(
+    keeping: Watched, ledger: Ledger
+) -> None:
+    (keeping.folder / "d.png").write_bytes(b"d")
+    ledger.sql.execute("PRAGMA query_only=ON")
+    with pytest.raises(EnvironmentFault):
+        keeping.look(2, 1.1)
+    ledger.sql.execute("PRAGMA query_only=OFF")
+    keeping.look(2, 2)
+    assert "d.png" in [row.spec.rel for row in ledger.queued(9)]
 
 
 def test_what_waits_for_time_to_pass_is_decided_again(
