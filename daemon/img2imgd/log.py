@@ -14,7 +14,9 @@ _FIRST_PAUSE = 60.0  # seconds until a lasting thing is said again; doubled each
 _LONGEST_PAUSE = 3600.0
 _FORGOTTEN = 2 * _LONGEST_PAUSE  # what was not met for so long begins anew
 _MOST_TEXTS = 20  # of one thing that are said at once
-_NUMBERS = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
+_COMPARED = 2000  # characters of a text that tell it from others
+# Each run of hexadecimal digits is looked at once: from its middle, its rest would be tried again.
+_NUMBERS = re.compile(r"(?<![0-9a-f])[a-f]*\d[0-9a-f]*")
 
 
 def configure(level: str = "INFO") -> None:
@@ -58,12 +60,13 @@ class Lasting:
     ) -> None:
         """Log ``text`` about ``what`` if it is time; ``trace`` adds the exception at hand."""
         now = self._clock()
-        if what not in self._things:
+        thing = self._things.get(what)
+        if thing is None or now - thing.met >= _FORGOTTEN:
             recent = {w: t for w, t in self._things.items() if now - t.met < _FORGOTTEN}
-            self._things = {**recent, what: _Thing()}
-        thing = self._things[what]
+            thing = _Thing()
+            self._things = {**recent, what: thing}
         thing.met = now
-        bare = _NUMBERS.sub("", text)  # another pid, pause or job is no news
+        bare = _NUMBERS.sub("", text[:_COMPARED])  # another pid, pause or job is no news
         is_news = bare not in thing.texts and len(thing.texts) < _MOST_TEXTS
         if not is_news and now < thing.again_at:
             thing.unsaid += 1

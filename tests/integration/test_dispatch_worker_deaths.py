@@ -148,6 +148,23 @@ def test_workers_that_die_painting_pause_ever_longer_until_something_is_painted(
     assert pauses[7] == 0.05, "c was painted, or d alone died once more"
 
 
+def test_workers_that_are_stopped_burn_no_attempt_and_make_no_suspect(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stops a service sends SIGTERM to all of its processes."""
+    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.2")
+    drop(rig, a="a lake")
+    for _ in range(4):
+        rig.until(lambda: bool(rig.pool.loaded and rig.pool.admitted))
+        assert rig.pool.pid is not None
+        os.kill(rig.pool.pid, signal.SIGTERM)
+        rig.until(lambda: not rig.pool.running)
+        (job,) = rig.jobs()
+        assert (job.state, job.attempts, job.suspect) == (JobState.QUEUED, 0, False)
+    rig.serve()
+    assert outcome(rig) == {"a.png": (JobState.DONE, 0)}
+
+
 def test_a_picture_too_large_for_the_memory_fails_alone(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,10 +44,29 @@ def test_the_sandbox_leaves_little_exposed(unit: Path) -> None:
 
 
 def test_the_reader_may_enter_its_sandbox() -> None:
-    """What a filter does not name ends the process that calls it."""
+    """What a filter does not name fails, and pictures would be read with less of a sandbox."""
     allowed = re.findall(r"^SystemCallFilter=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
     group = analyze("syscall-filter", "--no-pager", "@system-service").stdout
     known = {*" ".join(allowed).split(), *group.split()}
     calls = {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
     assert calls <= known
     assert "prctl" in analyze("syscall-filter", "--no-pager", "@process", "@default").stdout
+
+
+def test_a_call_that_the_filter_does_not_let_through_fails_and_ends_nobody() -> None:
+    assert setting("SystemCallErrorNumber") == "EPERM"
+
+
+def test_a_stop_is_told_to_the_daemon_alone() -> None:
+    """SIGTERM to the worker as well would end it amid a step that it may have finished."""
+    assert setting("KillMode") == "mixed"
+
+
+def test_nothing_hides_the_devices_of_a_gpu() -> None:
+    for name in ("PrivateDevices", "ProtectClock", "DevicePolicy", "DeviceAllow"):
+        assert setting(name) is None, name
+
+
+def setting(name: str) -> str | None:
+    found = re.findall(rf"^{name}=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[-1] if found else None

@@ -98,6 +98,30 @@ def test_the_traceback_comes_with_the_first_time_alone(
     assert [bool(record.exc_info) for record in caplog.records] == [True, False]
 
 
+def test_what_is_met_again_after_hours_is_new(
+    lasting: Lasting, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        try:
+            raise ValueError("a bug")
+        except ValueError:
+            lasting.say("scan", "a scan failed", logging.ERROR, trace=True)
+        clock.now += 3 * DAY
+    assert [(record.getMessage(), bool(record.exc_info)) for record in caplog.records] == [
+        ("a scan failed", True)
+    ] * 2
+
+
+def test_a_text_of_a_million_letters_is_compared_at_once(
+    lasting: Lasting, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Names from outside may look like one endless number: that must not cost its square."""
+    lasting.say("file", "a" * 1_000_000)
+    lasting.say("file", "a" * 1_000_000)
+    assert len(caplog.messages) == 1
+    assert len(max(lasting._things["file"].texts)) < 10_000
+
+
 def test_things_that_are_met_no_more_are_forgotten(lasting: Lasting, clock: Clock) -> None:
     for number in range(1000):
         lasting.say(f"file {number}", "cannot be read")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.pool.messages import Death, WorkerDied
-
-log = logging.getLogger(__name__)
 
 _MEMORY = "perhaps the machine's memory ran out"
 _ADVICE = {
@@ -34,8 +31,8 @@ class Crashes:
 
     A lost device is another matter, since it may be unplugged: the job that was alone is to blame
     once a new worker has loaded a model, which shows that the device is in order without it
-    (ADR 0014). ``running`` is the dispatcher's own table: a job that is queued again leaves it.
-    ``fail`` ends a job with a reason.
+    (ADR 0014). A worker that somebody stopped blames nobody. ``running`` is the dispatcher's own
+    table: a job that is queued again leaves it. ``fail`` ends a job with a reason.
     """
 
     def __init__(
@@ -56,7 +53,6 @@ class Crashes:
     def worker_died(self, event: WorkerDied, now: float) -> None:
         """Decide for every running job how it goes on."""
         inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
-        log.error("the worker died (%s) with %s in it", event.exit, inside or "nothing")
         if event.loading is not None:
             self._faults.report_model(
                 event.loading, f"the worker died loading it ({_how(event)}).", now
@@ -66,6 +62,8 @@ class Crashes:
         for job in [job for job in self._running.values() if job.in_worker]:
             if job.assembling is not None:
                 self._lose_assembly(job, job.assembling, event)
+            elif event.cause is Death.STOPPED:
+                self._queue_again(job, suspect=False)
             elif inside != [job.id]:
                 self._queue_again(job, suspect=job.id in inside)
             elif event.cause is Death.DEVICE_LOST:
@@ -102,7 +100,8 @@ class Crashes:
         were painted meanwhile: their jobs wait until it is made, which shows whose fault it was.
         """
         job.assembling = None
-        if event.frames or event.assembling[:1] != ((job.id, target),):
+        to_blame = event.cause is not Death.STOPPED and not event.frames
+        if not to_blame or event.assembling[:1] != ((job.id, target),):
             return
         job.deaths[target] += 1
         if job.deaths[target] >= self._max_attempts:

@@ -149,10 +149,15 @@ class EngineLost:
 
 
 class Death(Enum):
-    """Why a worker ended; killed: by somebody's SIGKILL, as the kernel does when memory is out."""
+    """Why a worker ended.
+
+    Killed: by somebody's SIGKILL, as the kernel does when memory is out. Stopped: by SIGTERM or
+    the like, which whoever stops a service sends to all of its processes; it blames nobody.
+    """
 
     CRASHED = "crashed"
     KILLED = "killed"
+    STOPPED = "stopped"
     HUNG = "hung"
     DEVICE_LOST = "device lost"
 

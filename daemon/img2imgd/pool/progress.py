@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LONGEST_GAP = 10.0  # seconds between two looks; after a longer one it is we who stood still
-_WORTH_CPU = 0.1  # seconds of CPU time that count as work; a driver's idle threads use less
+# What counts as work within a minute; a process that hangs may have threads that tick on.
+_MINUTE = 60.0
+_WORTH_CPU = 0.1  # seconds of CPU time
 _WORTH_BYTES = 65_536
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,7 +39,7 @@ class Work:
         return cls((int(stat[11]) + int(stat[12])) / _TICKS, moved)
 
     def since(self, other: Work) -> bool:
-        """True when enough was done after ``other`` to call it work."""
+        """True when enough was done after ``other``, a minute ago at most, to call it work."""
         cpu, moved = self.cpu - other.cpu, self.bytes - other.bytes
         return cpu >= _WORTH_CPU or moved >= _WORTH_BYTES
 
@@ -46,12 +48,13 @@ class ProgressClock:
     """For how long there was no progress. Times are of the monotonic clock.
 
     A gap in our own looks (a stopped process, a machine that was suspended) says nothing about the
-    worker: the clock starts anew after it.
+    worker: the clock starts anew after it. Work is told by its rate, not by its sense: a loop that
+    spins on the CPU for ever counts as progress, too.
     """
 
     def __init__(self, limit: float | None) -> None:
         self.limit = limit
-        self._since = self._looked = 0.0
+        self._since = self._looked = self._measured = 0.0
         self._work: Work | None = None
 
     @property
@@ -76,6 +79,6 @@ class ProgressClock:
         worked = work is not None and self._work is not None and work.since(self._work)
         if worked or gap > self._longest_gap:
             self.restart(now)
-        if self._work is None:
-            self._work = work
+        if self._work is None or now - self._measured >= _MINUTE:
+            self._work, self._measured = work, now
         return now - self._since >= self.limit

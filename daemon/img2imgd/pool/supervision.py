@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import time
 import weakref
 from multiprocessing.connection import wait
 
 from img2imgd.engine.protocol import FrameTask, ModelInfo, ModelSpec
+from img2imgd.log import Lasting
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.child import Child, OrderPipe
+from img2imgd.pool.deaths import cause_of_death, exit_in_words
 from img2imgd.pool.messages import (
     Admit,
     Assemble,
@@ -20,6 +21,7 @@ from img2imgd.pool.messages import (
     Cancel,
     Death,
     EngineLost,
+    FrameStaged,
     JobGivenUp,
     Load,
     ModelFailed,
@@ -57,6 +59,7 @@ class WorkerPool:
         self._outstanding = Outstanding()
         self._engine_lost = ""
         self._hung = False
+        self._lasting = Lasting(log)
         self._unread: list[PoolEvent] = []
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         weakref.finalize(self, _close, self._wake_read, self._wake_write)
@@ -201,7 +204,7 @@ class WorkerPool:
                 self._bury(f"could not be started: {error.strerror or error}")
                 return
             self._clock.restart(time.monotonic())
-            log.info("worker started pid=%s", self.pid)
+            self._lasting.say("started", f"worker started pid={self.pid}", logging.INFO)
         self._child.send(order)
 
     def _take(self, events: list[WorkerEvent]) -> bool:
@@ -216,6 +219,9 @@ class WorkerPool:
                     self._loaded = info
                 case ModelFailed():
                     self._loaded = None
+                case FrameStaged():
+                    self._lasting.over("started")
+                    self._lasting.over("died")
                 case _:
                     pass
             self._unread.append(event)
@@ -253,7 +259,9 @@ class WorkerPool:
             told.loading,
             cause,
         )
-        log.error("worker died: %s frames=%d", died.exit, len(died.frames))
+        inside = sorted({job for job, _ in (*died.frames, *died.assembling)})
+        what = f"worker died: {died.exit}, with {', '.join(inside) or 'nothing'} in it"
+        self._lasting.say("died", what, logging.ERROR)
         self._unread.append(died)
         self._close_child()
         self._forget_orders()
@@ -263,9 +271,7 @@ class WorkerPool:
             return Death.HUNG, f"no progress for {self._clock.limit or 0:g} s, so it was killed"
         if self._engine_lost:
             return Death.DEVICE_LOST, self._engine_lost
-        if code == -signal.SIGKILL:
-            return Death.KILLED, "killed by SIGKILL"
-        return Death.CRASHED, _describe_exit(code)
+        return cause_of_death(code), exit_in_words(code)
 
     def _close_child(self) -> None:
         if self._child is not None:
@@ -282,14 +288,6 @@ class WorkerPool:
     def _give_up_rest(self) -> None:
         self._unread.extend(JobGivenUp(job) for job in sorted(self._outstanding.giving_up))
         self._outstanding.giving_up.clear()
-
-
-def _describe_exit(code: int | None) -> str:
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-        return f"killed by signal {-code}"
-    return f"exit status {code}"
 
 
 def _close(*descriptors: int) -> None:

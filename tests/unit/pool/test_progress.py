@@ -42,6 +42,22 @@ def test_idle_threads_of_a_driver_are_no_progress() -> None:
     assert any(clock.overdue(second, Work(0.001 * second, 10 * second)) for second in range(1, 100))
 
 
+def test_little_work_does_not_add_up_to_progress() -> None:
+    """Half of what counts in a minute, for hours."""
+    clock = ProgressClock(600)
+    clock.restart(0)
+    looks = range(1, 7200)
+    ticking = [Work(0.001 * second, 600 * second) for second in looks]
+    hung = [s for s, work in zip(looks, ticking, strict=True) if clock.overdue(s, work)]
+    assert hung[:1] == [600]
+
+
+def test_work_that_comes_once_a_minute_is_progress() -> None:
+    clock = ProgressClock(600)
+    clock.restart(0)
+    assert not any(clock.overdue(s, Work(0.3 * (s // 59), 0)) for s in range(1, 7200))
+
+
 def test_after_a_gap_in_our_own_looks_the_clock_starts_anew() -> None:
     """A suspended machine, or a stopped supervisor, says nothing about the worker."""
     clock = ProgressClock(60)

@@ -1,0 +1,27 @@
+"""Why a process of ours ended, told from its exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+
+from img2imgd.pool.messages import Death
+
+# Somebody stops the program, or the machine: what was under way is not to blame.
+STOPPING = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
+
+
+def cause_of_death(code: int | None) -> Death:
+    """By an exit code, the negative number of the signal that killed it."""
+    if code is not None and -code in STOPPING:
+        return Death.STOPPED
+    return Death.KILLED if code == -signal.SIGKILL else Death.CRASHED
+
+
+def exit_in_words(code: int | None) -> str:
+    """An exit code for a person: "killed by SIGKILL"."""
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+        return f"killed by signal {-code}"
+    return f"exit status {code}"
