@@ -56,7 +56,9 @@ class Assembler:
         try:
             note = _write(order.assembly)
         except Exception as error:  # noqa: BLE001 - one assembly's edge
-            environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
+            environment = isinstance(error, OSError) and (
+                error.errno in ENVIRONMENT_ERRNOS or not target.parent.is_dir()  # the outbox is away
+            )
             reason = f"{target.name} could not be made: {_in_words(error)}"
             what = f"job {order.job}: {reason}"
             self._lasting.say(str(target), what, trace=not environment)
