@@ -20,7 +20,7 @@ _UNDER_WAY = "ended_at IS NULL OR archived=0"
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment of the ledger: its last job by then, and the jobs that were under way."""
+    """A moment of the ledger: its last archived job, and the jobs that were under way."""
 
     last: int = 0
     under_way: tuple[str, ...] = ()
@@ -172,7 +172,8 @@ class Jobs(Transactions):
 
     def mark(self) -> Mark:
         """What the ledger knows by now, for :meth:`jobs_since`; no clock is asked."""
-        [(last,)] = self.read("SELECT coalesce(max(rowid), 0) FROM jobs")
+        # The number of a job whose claim is undone is given to the next one: those do not count.
+        [(last,)] = self.read("SELECT coalesce(max(rowid), 0) FROM jobs WHERE archived=1")
         return Mark(last, tuple(row.id for row in self._jobs(_UNDER_WAY, (), order="+rowid")))
 
     def jobs_since(self, mark: Mark) -> list[JobRow]:

@@ -252,6 +252,16 @@ def test_what_was_under_way_at_a_mark_or_came_later(ledger: Ledger) -> None:
     assert ledger.jobs_since(ledger.mark()) == []
 
 
+def test_a_job_that_takes_the_number_of_an_undone_claim_came_later(ledger: Ledger) -> None:
+    add(ledger, job="J1", state=JobState.CLAIMING)
+    mark = ledger.mark()
+    ledger.drop_job("J1")
+    add(ledger, job="J2")
+    ledger.set_state("J2", JobState.DONE)
+    ledger.set_archived("J2")
+    assert [row.id for row in ledger.jobs_since(mark)] == ["J2"]
+
+
 def test_queued_jobs_of_one_path(ledger: Ledger) -> None:
     add(ledger, job="J1", rel=ODD)
     add(ledger, job="J2", rel=ODD, state=JobState.RUNNING)
