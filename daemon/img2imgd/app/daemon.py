@@ -68,6 +68,9 @@ class Daemon:
                 with contextlib.suppress(EnvironmentFault, LedgerDamaged):
                     ledger.set_facts(pid="", waits_for="")
                 ledger.close()
+                if self.dispatch is not None and self.dispatch.pool.stuck:
+                    for lock in locks.values():
+                        lock.close(emptied=False)  # a write may hang as the worker does
 
     def stop(self) -> None:
         """Ask the daemon to stop; safe in a signal handler and from any thread."""

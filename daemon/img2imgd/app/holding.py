@@ -129,14 +129,17 @@ class FolderLock:
             self._check_holder()
             self._write(self._descriptor)
 
-    def close(self) -> None:
-        """Let the folder go; the next holder need not wait for the heartbeat to grow old."""
+    def close(self, *, emptied: bool = True) -> None:
+        """Let the folder go.
+
+        Once it is ``emptied``, the next holder need not wait for the heartbeat to grow old.
+        """
         with self._swapping:
             if self._descriptor < 0:
                 return
             with contextlib.suppress(OSError):
                 holder = _read(self._descriptor)
-                if holder is not None and holder.token == self._me.token:
+                if emptied and holder is not None and holder.token == self._me.token:
                     os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = -1
