@@ -7,7 +7,7 @@ bytes and the number of files are looked at; the medians of the second and the l
 differ.
 
 Prints a table, writes ``bench/results/soak.json``, and fails where something grows.
-Run: ``python bench/soak.py [--jobs N]``.
+Run: ``python bench/soak.py [--jobs N]``, with 5,000 at least.
 """
 
 from __future__ import annotations
@@ -166,9 +166,10 @@ def row(sample: Sample) -> str:
 
 
 def growth(samples: list[Sample]) -> list[str]:
-    """What is larger in the last tenth than in the second."""
+    """What is larger in the last tenth than in the second, or the first in which jobs go."""
     tenth = max(len(samples) // 10, 1)
-    early, late = samples[tenth : 2 * tenth], samples[-tenth:]
+    first = max(tenth, KEPT + 1)
+    early, late = samples[first : first + tenth], samples[-tenth:]
     found: list[str] = []
     bounds = {"rss": MOST_RSS, "children_rss": 2 * MOST_RSS, "descriptors": 0, "threads": 0,
               "ledger": 1.0, "wal": 1.0, "files": 100}  # fmt: skip

@@ -102,7 +102,8 @@ Place = list[tuple[str, bytes]]  # path and content of each file
 
 
 def _places(config: Config) -> dict[str, Place]:
-    spools = [path.path / STAGING for path in config.inboxes]
+    """Where whole copies may be; those in the spool of a keeping inbox are no originals."""
+    spools = [inbox.path / STAGING for inbox in config.inboxes if inbox.mode == "move"]
     return {
         "inbox": [file for inbox in config.inboxes for file in _files(inbox.path)],
         "spool": [
@@ -140,30 +141,25 @@ def _check_inputs(
             if keeps and lying[drop.inbox].get(rel) != content:
                 verdict.lost.append(f"{rel} is not in the keeping inbox as it was")
     found = {place: Counter(content for _, content in files) for place, files in places.items()}
-    counted = [place for place in found if place != "spool" or _moves(config)]
     for content, name in names.items():
         asked = sum(expected[place][content] for place in expected)
-        there = {place: found[place][content] for place in counted if found[place][content]}
+        there = {place: found[place][content] for place in found if found[place][content]}
         if sum(there.values()) < asked:
             verdict.lost.append(f"{name}: {asked} dropped, whole copies: {there or 'none'}")
         elif ended and sum(there.values()) > asked:
             verdict.duplicated.append(f"{name}: {asked} dropped, whole copies: {there}")
-        elif ended and any(found[place][content] != expected[place][content] for place in counted):
+        elif ended and any(found[place][content] != expected[place][content] for place in found):
             verdict.disagreements.append(f"{name} lies in {there}")
     if ended:
         own_copies = {f"{Path(rel).name}.yaml" for drop in drops for rel in drop.pictures}
         verdict.disagreements += [
             f"{rel} in {place} is nothing that was dropped"
-            for place in counted
+            for place in found
             for rel, content in places[place]
             if content not in names
             and not rel.endswith(".reason.txt")
             and not (place == "failed" and Path(rel).name in own_copies)
         ]
-
-
-def _moves(config: Config) -> bool:
-    return all(inbox.mode == "move" for inbox in config.inboxes)
 
 
 def _check_outputs(config: Config, drops: Sequence[Drop], verdict: Verdict, *, ended: bool) -> None:

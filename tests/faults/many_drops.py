@@ -138,6 +138,7 @@ class People:
         for rel, content in drop.files.items():
             path = self._inboxes[drop.inbox] / rel
             path.parent.mkdir(parents=True, exist_ok=True)
+            yield  # meanwhile others do something
             yield from self._rng.choice([in_one_go, in_two, under_another_name])(path, content)
 
     def _in_done(self, rel: str) -> int:
@@ -148,9 +149,9 @@ class People:
 
 
 def in_one_go(path: Path, content: bytes) -> Iterator[None]:
-    """Write a file; others do something in between."""
+    """Write a file."""
     path.write_bytes(content)
-    yield
+    yield from ()
 
 
 def in_two(path: Path, content: bytes) -> Iterator[None]:

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ DROPS = (
     single("twin", 5),
     single("sub/twin", 5),  # of the same content, and a drop of its own
 )
+AGAIN = single("again", 6)  # dropped twice, one after the other
 KEPT = (single(), sweep())
 
 
@@ -36,11 +38,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
     modes: tuple[Literal["move", "keep"], ...] = ("move", "keep")
     for mode in modes:
         config = config_of(tmp_path_factory.mktemp(mode) / "root", mode)
-        roots[mode] = config, DROPS if mode == "move" else KEPT
-        put(*roots[mode])
-        serving = get_context("spawn").Process(target=serve, args=(config,))
-        serving.start()
-        serving.join()
+        rounds = [(*DROPS, AGAIN), (AGAIN,)] if mode == "move" else [KEPT]
+        for drops in rounds:
+            put(config, drops)
+            serving = get_context("spawn").Process(target=serve, args=(config,))
+            serving.start()
+            serving.join()
+        roots[mode] = config, tuple(chain(*rounds))
         shutil.copytree(config.root, config.root.with_name("as served"))
     return roots
 
@@ -138,6 +142,9 @@ OF_MOVE: dict[str, tuple[str, Plant]] = {
         "disagreements", lambda c: (c.done / "cat.png").rename(c.failed / "cat.png")),
     "a file is still in the inbox": (
         "disagreements", lambda c: (c.done / "cat.png").rename(c.inboxes[0].path / "cat.png")),
+    "a second drop of a name is not known": ("disagreements", lambda c: sql(
+        c, "DELETE FROM jobs WHERE id = (SELECT max(id) FROM jobs"
+        " WHERE rel = CAST('again.png' AS BLOB))")),
     "a stranger is in done": ("disagreements", lambda c: (c.done / "x").write_bytes(b"x")),
     "a reason is missing": (
         "disagreements", lambda c: (c.failed / "bad.png.reason.txt").unlink()),
@@ -204,6 +211,9 @@ def test_after_a_crash_one_whole_copy_anywhere_is_enough(
     spool.mkdir(parents=True)
     (config.done / "cat.png").rename(spool / "cat.png")
     check(config, drops, ended=False).assert_fine()
+    keeping = replace(config.inboxes[0], path=config.root / "tablet", mode="keep")
+    beside = replace(config, inboxes=(*config.inboxes, keeping))
+    check(beside, drops, ended=False).assert_fine()
     (spool / "cat.png").unlink()
     assert check(config, drops, ended=False).lost
 

@@ -6,19 +6,19 @@ import os
 import random
 import signal
 import time
-from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from daemons import config_at, serving
-from invariants import check
+from invariants import Drop, Verdict, check
 from many_drops import People, drops_of_every_kind, jobs_of
-from served_root import RunningDaemon, ServedRoot, pause
+from served_root import RunningDaemon, ServedRoot, pause, processes
 
 from img2imgd.ledger import read_ledger
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from conftest import Points, Tally
@@ -36,33 +36,47 @@ STEP_SECONDS = "0.005"
 VICTIMS = {"daemon": "", "worker": "pool.process", "reader": "reader.process"}
 BACKLOG = 30  # jobs that wait at most, so that there are drops to come until the end
 PATIENCE = 60.0  # seconds in which some job must end
+LOOKS = 3  # at what a killed daemon leaves, before the next is started
 
 
-@dataclass
 class Killer:
-    """Starts the daemon, and kills it and its children when so many jobs have ended."""
+    """Starts the daemon, and kills it and its children when so many jobs have ended.
 
-    root: ServedRoot
-    rng: random.Random
-    moments: list[int]
-    kills: Counter[str] = field(default_factory=lambda: Counter[str]())
+    ``made`` are the drops that are whole by then.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self, root: ServedRoot, rng: random.Random, moments: Sequence[int], made: Sequence[Drop]
+    ) -> None:
+        self._root = root
+        self._rng = rng
+        self._moments = list(moments)
+        self._made = made
+        self._victims = [list(VICTIMS)[number % len(VICTIMS)] for number in range(len(moments))]
+        rng.shuffle(self._victims)
+        daemons = self._victims.count("daemon")
+        self._looks = [number * daemons // LOOKS for number in range(LOOKS)]
+        self.kills: list[str] = []
+        self.verdicts: list[Verdict] = []
         self.daemon = self._launch()
-        self._victims = [list(VICTIMS)[number % 3] for number in range(len(self.moments))]
-        self.rng.shuffle(self._victims)
 
     def strike(self, ended: int) -> None:
         """Kill somebody, if a moment has come.
 
         At least one job ends between two kills: nobody is to blame for two deaths of his reader.
         """
-        if not self.moments or ended < self.moments[0]:
+        if not self._moments or ended < self._moments[0]:
             return
-        pause(self.rng.uniform(0, 0.2))  # else all would be killed at the end of a job
+        pause(self._rng.uniform(0, 0.2))  # else all would be killed at the end of a job
         victim = self._victims[0]
         if victim == "daemon":
-            self.daemon.kill()
+            children = {(child.pid, child.command) for child in self.daemon.kill()}
+            if self.kills.count("daemon") in self._looks:
+                wait_until(
+                    lambda: not children & {(p.pid, p.command) for p in processes()},
+                    "its children are gone",
+                )
+                self.verdicts.append(check(config_at(self._root), self._made, ended=False))
             self.daemon = self._launch()
         else:
             child = self.daemon.child(VICTIMS[victim])
@@ -70,11 +84,11 @@ class Killer:
                 return  # it has just been killed
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        self.kills[self._victims.pop(0)] += 1
-        self.moments = [max(moment, ended + 1) for moment in self.moments[1:]]
+        self.kills.append(self._victims.pop(0))
+        self._moments = [max(moment, ended + 1) for moment in self._moments[1:]]
 
     def _launch(self) -> RunningDaemon:
-        return self.root.launch(IMG2IMGD_FAKE_STEP_SECONDS=STEP_SECONDS)
+        return self._root.launch(IMG2IMGD_FAKE_STEP_SECONDS=STEP_SECONDS)
 
 
 def jobs_ended(root: ServedRoot) -> int:
@@ -87,11 +101,11 @@ def jobs_ended(root: ServedRoot) -> int:
         ledger.close()
 
 
-def outlast(killer: Killer, people: People, jobs: int) -> None:
+def outlast(root: ServedRoot, killer: Killer, people: People, jobs: int) -> None:
     """Go on until all is dropped and served, or nothing ends any more."""
     ended, since = 0, time.monotonic()
     while (ended < jobs or not people.all_made) and time.monotonic() < since + PATIENCE:
-        now = jobs_ended(killer.root)
+        now = jobs_ended(root)
         if now != ended:
             ended, since = now, time.monotonic()
         people.go_on(begin=sum(map(jobs_of, people.made)) < ended + BACKLOG)
@@ -110,13 +124,16 @@ def test_many_drops_while_daemon_worker_and_reader_are_killed(
     with serving(tmp_path) as (root, _):
         root.config.write_text(CONFIG.format(root=root.path))
         people = People(rng, root.path, drops)
-        killer = Killer(root, rng, sorted(rng.sample(range(jobs * 9 // 10), kills)))
-        outlast(killer, people, jobs)
+        moments = sorted(rng.sample(range(jobs * 9 // 10), kills))
+        killer = Killer(root, rng, moments, people.made)
+        outlast(root, killer, people, jobs)
         assert killer.daemon.stop() == 0, killer.daemon.log
-        verdict = check(config_at(root), drops)
-        for victim in killer.kills.elements():
-            tally.count(f"{victim} killed among many drops", verdict)
-        verdict.assert_fine(f"{killer.kills}")
-        assert killer.kills.total() == kills
+        verdicts = [*killer.verdicts, check(config_at(root), drops)]
+        for victim in killer.kills:
+            tally.count(f"{victim} killed among many drops", *verdicts)
+        for verdict in verdicts:
+            verdict.assert_fine()
+        assert len(killer.kills) == kills
+        assert len(killer.verdicts) == min(LOOKS, killer.kills.count("daemon"))
         for daemon in root.daemons:
             assert "Traceback" not in daemon.log, daemon.log
