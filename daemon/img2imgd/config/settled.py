@@ -29,7 +29,7 @@ PROFILES: Mapping[ProfileName, Mapping[str, Any]] = MappingProxyType({
     # Scanners reopen a file seconds after closing it, and a person walks to a desk to describe it.
     "scanner": {"settle": 5.0, "pair_wait": 30.0, "orphan_after": 3600.0},
     # An art program saves the same file again and again; the newest strokes should show soon.
-    "tablet": {"mode": "keep", "settle": 0.7, "rescan": 2.0},
+    "tablet": {"mode": "keep", "settle": 0.7, "rescan": 3.0},
 })  # fmt: skip
 """What a kind of inbox has other than :class:`InboxConfig`'s own values."""
 

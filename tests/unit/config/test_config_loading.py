@@ -105,7 +105,7 @@ def test_explicit_keys_win_over_the_profile(tmp_path: Path) -> None:
         "inboxes: [{path: in, profile: tablet, mode: move, settle: 0, recursive: false,"
         " read_metadata: true}]",
     ).inboxes[0]
-    assert (inbox.mode, inbox.settle, inbox.rescan) == ("move", 0.0, 2.0)
+    assert (inbox.mode, inbox.settle, inbox.rescan) == ("move", 0.0, 3.0)
     assert (inbox.recursive, inbox.read_metadata) == (False, True)
 
 
