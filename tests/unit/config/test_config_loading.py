@@ -86,7 +86,7 @@ def test_paths_start_at_the_config_file_and_know_the_home_folder(tmp_path: Path)
     [
         ("share", ("move", 2.0, 5.0, 10.0, 600.0)),
         ("scanner", ("move", 5.0, 5.0, 30.0, 3600.0)),
-        ("tablet", ("keep", 0.7, 2.0, 10.0, 600.0)),
+        ("tablet", ("keep", 0.7, 3.0, 10.0, 600.0)),
     ],
 )
 def test_a_profile_sets_what_is_left_out(
