@@ -16,7 +16,7 @@ import shutil
 import stat
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from img2imgd import plainfiles
 
@@ -42,6 +42,11 @@ ENVIRONMENT_ERRNOS = frozenset(
         errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT,
     }
 )  # fmt: skip
+
+
+def is_environment(error: BaseException) -> TypeGuard[OSError]:
+    """True of an error that blames the machine, not the file."""
+    return isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
 
 
 def fsync_path(path: Path) -> None:
@@ -201,6 +206,19 @@ def copy_across(source: Path, target: Path) -> None:
             raise OSError(errno.EIO, "the copy is not like its source", str(source))
     else:
         os.mknod(target, status.st_mode, status.st_rdev)
+
+
+def is_there(path: Path) -> bool:
+    """True when something has this name, be it a link that leads nowhere.
+
+    Raises:
+        OSError: the disk does not answer; ``os.path.lexists`` would take that for a no.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def same_file(one: Path, other: Path) -> bool:

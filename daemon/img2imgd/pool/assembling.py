@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from img2imgd.durable import ENVIRONMENT_ERRNOS
+from img2imgd.durable import is_environment
 from img2imgd.log import Lasting
 from img2imgd.outputs.animation import write_animation
 from img2imgd.outputs.orders import Animation
@@ -56,7 +56,7 @@ class Assembler:
         try:
             note = _write(order.assembly)
         except Exception as error:  # noqa: BLE001 - one assembly's edge
-            environment = isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
+            environment = is_environment(error)
             reason = f"{target.name} could not be made: {_in_words(error)}"
             what = f"job {order.job}: {reason}"
             self._lasting.say(str(target), what, trace=not environment)
