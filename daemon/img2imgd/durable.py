@@ -16,7 +16,7 @@ import shutil
 import stat
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from img2imgd import plainfiles
 
@@ -42,6 +42,11 @@ ENVIRONMENT_ERRNOS = frozenset(
         errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT,
     }
 )  # fmt: skip
+
+
+def is_environment(error: BaseException) -> TypeGuard[OSError]:
+    """True of an error that blames the machine, not the file."""
+    return isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS
 
 
 def fsync_path(path: Path) -> None:

@@ -78,10 +78,6 @@ class PictureError(Img2imgdError):
     """A picture that cannot be read: not an image, damaged, too large, a format not served."""
 
 
-class FrameError(Img2imgdError):
-    """A frame that cannot be painted, through nobody's fault but the request's."""
-
-
 class EnvironmentFault(Img2imgdError):
     """Disk, device, model files or network do not allow work just now; nothing is blamed for it."""
 

@@ -14,7 +14,9 @@ from rig import Rig
 from img2imgd.config.sections import ModelConfig
 from img2imgd.dispatch import Dispatch, faults
 from img2imgd.dispatch.faults import Faults
+from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
+from img2imgd.ledger import Ledger
 from img2imgd.pool.child import Child
 from img2imgd.pool.messages import FrameStaged, PoolEvent
 from img2imgd.pool.supervision import WorkerPool
@@ -254,3 +256,27 @@ def test_a_daemon_that_was_killed_serves_what_ran_alone_and_counts_nothing(rig: 
     rig.dispatch.recover()
     assert [(job.suspect, job.attempts) for job in rig.jobs()] == [(True, 0)] * 2
     assert {job.state for job in rig.serve()} == {JobState.DONE}
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["queued-again", "set-aside"])
+def test_a_death_that_the_ledger_could_not_take_at_once_is_counted_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, last: bool
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_POISON", "poison")
+    drop(rig, a="poison")
+    before = 2 if last else 0
+    rig.until(lambda: rig.jobs()[0].attempts == before)
+    refused = {JobState.FAILED, JobState.QUEUED}
+    set_state = Ledger.set_state
+
+    def full(ledger: Ledger, job: str, state: JobState, reason: str | None = None) -> None:
+        if state in refused:
+            refused.clear()
+            raise EnvironmentFault("The ledger cannot be written: database or disk is full.")
+        set_state(ledger, job, state, reason)
+
+    monkeypatch.setattr(Ledger, "set_state", full)
+    rig.until(lambda: not refused and rig.jobs()[0].attempts > before)
+    assert rig.jobs()[0].attempts == before + 1
+    rig.serve()
+    assert "died 3 times" in rig.reason("a.png")

@@ -159,7 +159,6 @@ class DispatchLoop(threading.Thread):
             stall_timeout=config.engine.stall_timeout,
         )
         self.failure: EnvironmentFault | LedgerDamaged | None = None
-        self.idle = False
         self.blocked_since: float | None = None
         self.trying = False
 
@@ -188,7 +187,6 @@ class DispatchLoop(threading.Thread):
                 self._ending.wait(_AFTER_A_BUG)
             else:
                 lasting.over("bug", "the dispatcher's steps succeed again")
-            self.idle = dispatch.idle
             self.blocked_since = dispatch.blocked_since
             self.trying = dispatch.loading or dispatch.painting
         # What cannot be written now is found out at the next start.

@@ -8,6 +8,7 @@ before the extension is given to all files of a job alike.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,13 @@ from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, Ledger
 from img2imgd.outputs.names import numbered
-from img2imgd.outputs.reasons import reason_name, write_reason
+from img2imgd.outputs.reasons import (
+    REASON_SUFFIX,
+    free_reason,
+    job_of_reason,
+    reason_name,
+    write_reason,
+)
 from img2imgd.outputs.staging import STAGING, Staging
 
 log = logging.getLogger(__name__)
@@ -35,8 +42,14 @@ class Archive:
 
     def end(self, row: JobRow, state: JobState, reason: str = "") -> None:
         """End a job: commit its state and where its inputs go; :meth:`finish` moves them."""
-        plan = self._plan(row.spec, state)
-        self._ledger.set_archive(row.id, plan, state, reason)
+        try:
+            plan = self._plan(row.spec, state)
+        except OSError as error:
+            if not durable.is_environment(error):
+                raise
+            self._ledger.set_state(row.id, state, reason)  # its plan is made when it can be
+        else:
+            self._ledger.set_archive(row.id, plan, state, reason)
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
 
     def finish(self, row: JobRow) -> None:
@@ -48,7 +61,7 @@ class Archive:
         spool = Path(row.spec.inbox) / STAGING / row.id
         has_files(row)  # else what was not moved before a crash was, or was taken out
         plan = row.archive
-        if plan is None:  # refused at claim: the plan is made now, and committed like any other
+        if plan is None:  # refused at claim, perhaps: it is made now, and committed like any other
             plan = self._plan(row.spec, row.state)
             self._ledger.set_archive(row.id, plan, row.state, row.reason)
         folder = Path(plan.folder)
@@ -57,16 +70,20 @@ class Archive:
             durable.write_file(spool / ENDED_FILE, ended.to_json().encode("ascii"))
         if plan.reason:
             durable.make_folders(folder)
+            reason = free_reason(plan.reason, self._taken(row.spec, folder))
             advice = _AGAIN if row.spec.mode == "move" else ""
             what = shown(row.spec.subject.name)
             text = "\n\n".join(filter(None, [row.reason, advice]))
-            write_reason(folder / plan.reason, what, text, row.id)
+            write_reason(folder / reason, what, text, row.id)
+        else:
+            reason = ""
         names = {
-            name: self._move(spool / "in" / name, folder, archived)
+            name: self._move(row.spec, spool / "in" / name, folder, archived)
             for name, archived in plan.names.items()
         }
-        if names != plan.names:
-            self._ledger.set_archive(row.id, replace(plan, names=names), row.state, row.reason)
+        made = replace(plan, names=names, reason=reason)
+        if made != plan:
+            self._ledger.set_archive(row.id, made, row.state, row.reason)
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle, row)
         Staging(self._config.outbox, row.id).discard()
@@ -84,9 +101,11 @@ class Archive:
         }
         names = [entry.name for entry in spec.files if entry.name not in stay]
         reason = reason_name(spec.subject.name) if failed else ""
-        archived = [*names, *filter(None, [reason])]
-        if spec.mode == "move":  # else the reason is about a file that stays: the newest one holds
-            archived = _free_together(folder, archived)
+        is_taken = self._taken(spec, folder)
+        if names:
+            archived = _free_together([*names, *filter(None, [reason])], is_taken)
+        else:
+            archived = [free_reason(reason, is_taken)] if reason else []
         return ArchivePlan(
             kind="failed" if failed else "done",
             folder=str(folder),
@@ -94,7 +113,7 @@ class Archive:
             reason=archived[-1] if reason else "",
         )
 
-    def _move(self, taken: Path, folder: Path, name: str) -> str:
+    def _move(self, spec: JobSpec, taken: Path, folder: Path, name: str) -> str:
         """Move a file unless that was done before a crash; returns the name it got."""
         if not durable.is_there(taken):
             durable.end_move(taken, folder)
@@ -104,7 +123,7 @@ class Archive:
             try:
                 durable.move_new(taken, folder / name)
             except FileExistsError:  # somebody put a file there since the plan was made
-                name = _free_together(folder, [name])[0]
+                [name] = _free_together([name], self._taken(spec, folder))
             else:
                 return name
 
@@ -119,14 +138,44 @@ class Archive:
         failed = all(job.state in (JobState.FAILED, JobState.CANCELLED) for job in rows)
         root = self._config.failed if failed else self._config.done
         spool = Path(row.inbox) / STAGING / bundle
-        self._move(spool / row.name, root / row.rel.rpartition("/")[0], row.name)
+        folder = root / row.rel.rpartition("/")[0]
+        self._move(last.spec, spool / row.name, folder, row.name)
         durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)
 
+    def _taken(self, spec: JobSpec, folder: Path) -> Callable[[str], bool]:
+        """Whether a name is taken in a folder, but by a reason of the same drop.
 
-def _free_together(folder: Path, names: list[str]) -> list[str]:
-    """The names, or all of them with the same ``~N`` where any is taken in the folder."""
+        What other jobs are about to put there counts, or two of one name would get unlike ones.
+        """
+        planned = {
+            name
+            for row in self._ledger.placing()
+            if row.archive and row.archive.folder == str(folder) and not _same_drop(row.spec, spec)
+            for name in (*row.archive.names.values(), row.archive.reason)
+        }
+
+        def is_taken(name: str) -> bool:
+            path = folder / name
+            if name in planned or not durable.is_there(path):
+                return name in planned
+            if not name.endswith(REASON_SUFFIX):
+                return True
+            row = self._ledger.job(job_of_reason(path))
+            return row is None or not _same_drop(row.spec, spec)
+
+        return is_taken
+
+
+def _same_drop(one: JobSpec, other: JobSpec) -> bool:
+    """True for a job and itself, and for jobs of one kept file: its newest reason holds."""
+    kept = one.mode == other.mode == "keep"
+    return one.id == other.id or (kept and (one.inbox, one.rel) == (other.inbox, other.rel))
+
+
+def _free_together(names: list[str], is_taken: Callable[[str], bool]) -> list[str]:
+    """The names, or all of them with the same ``~N`` where any is taken."""
     number = 1
-    while any(durable.is_there(folder / name) for name in numbered(names, number)):
+    while any(is_taken(name) for name in numbered(names, number)):
         number += 1
     return numbered(names, number)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.faults import Faults
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import JobState
@@ -32,7 +32,7 @@ class Crashes:
     A lost device is another matter, since it may be unplugged: the job that was alone is to blame
     once a new worker has loaded a model, which shows that the device is in order without it
     (ADR 0014). A worker that somebody stopped blames nobody. ``running`` is the dispatcher's own
-    table: a job that is queued again leaves it. ``fail`` ends a job with a reason.
+    table: a job that is queued again, or set aside, leaves it.
     """
 
     def __init__(
@@ -40,37 +40,41 @@ class Crashes:
         ledger: Ledger,
         faults: Faults,
         running: dict[str, RunningJob],
-        fail: Callable[[JobRow, str], None],
+        archive: Archive,
         max_attempts: int,
     ) -> None:
         self._ledger = ledger
         self._faults = faults
         self._running = running
-        self._fail = fail
+        self._archive = archive
         self._max_attempts = max_attempts
         self._lost_device: tuple[str, WorkerDied] | None = None
 
     def worker_died(self, event: WorkerDied, now: float) -> None:
-        """Decide for every running job how it goes on."""
+        """Decide for every running job how it goes on.
+
+        What the ledger has to take is one commit, and comes before all else: where its disk is
+        full, the event comes again, and counts nothing twice.
+        """
         inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
+        affected = [job for job in self._running.values() if job.in_worker]
+        painting = [job for job in affected if job.assembling is None]
+        with self._ledger.transaction():
+            for job in painting:
+                self._set_back(job.row, inside, event)
         if event.loading is not None:
             self._faults.report_model(
                 event.loading, f"the worker died loading it ({_how(event)}).", now
             )
         elif inside:
             self._faults.report_death(f"The worker died ({_how(event)}).", now)
-        for job in [job for job in self._running.values() if job.in_worker]:
+        for job in painting:
+            del self._running[job.id]
+            if inside == [job.id] and event.cause is Death.DEVICE_LOST:
+                self._lost_device = job.id, event
+        for job in affected:
             if job.assembling is not None:
                 self._lose_assembly(job, job.assembling, event)
-            elif event.cause is Death.STOPPED:
-                self._queue_again(job, suspect=False)
-            elif inside != [job.id]:
-                self._queue_again(job, suspect=job.id in inside)
-            elif event.cause is Death.DEVICE_LOST:
-                self._queue_again(job, suspect=True)
-                self._lost_device = job.id, event
-            elif not self._is_used_up_by(event, job.row):
-                self._queue_again(job, suspect=True)
 
     def daemon_died(self, row: JobRow) -> None:
         """A job was running when this daemon, or the whole machine, went down: once at start.
@@ -78,11 +82,10 @@ class Crashes:
         It may have been the job's doing, by a driver that takes the machine along: so it is a
         suspect; one that was alone is counted, or the machine would go down with it for ever.
         """
-        if row.suspect and self._used_up(row, "img2imgd or its machine", "", _MACHINE):
-            return
         with self._ledger.transaction():
-            self._ledger.set_suspect(row.id, True)
-            self._ledger.set_state(row.id, JobState.QUEUED)
+            if row.suspect and self._used_up(row, "img2imgd or its machine", "", _MACHINE):
+                return
+            self._queue_again(row, suspect=True)
 
     def model_loaded(self) -> None:
         """The device works: if one was lost with a job alone, that was the job's doing."""
@@ -90,8 +93,16 @@ class Crashes:
             job, event = self._lost_device
             row = self._ledger.job(job)
             if row is not None and row.state is JobState.QUEUED:
-                self._is_used_up_by(event, row)
+                with self._ledger.transaction():
+                    self._is_used_up_by(event, row)
             self._lost_device = None
+
+    def _set_back(self, row: JobRow, inside: list[str], event: WorkerDied) -> None:
+        """Queue a job again that was being painted, or set it aside."""
+        stopped = event.cause is Death.STOPPED
+        blamed = inside == [row.id] and not stopped and event.cause is not Death.DEVICE_LOST
+        if not (blamed and self._is_used_up_by(event, row)):
+            self._queue_again(row, suspect=row.id in inside and not stopped)
 
     def _lose_assembly(self, job: RunningJob, target: Path, event: WorkerDied) -> None:
         """Have an animation or sheet made again, unless the worker has died of it too often.
@@ -108,12 +119,10 @@ class Crashes:
             what = f"{target.name} could not be made: the worker died of it ({event.exit})."
             job.give_up(target, what)
 
-    def _queue_again(self, job: RunningJob, *, suspect: bool) -> None:
-        with self._ledger.transaction():
-            if suspect:
-                self._ledger.set_suspect(job.id, True)
-            self._ledger.set_state(job.id, JobState.QUEUED)
-        del self._running[job.id]
+    def _queue_again(self, row: JobRow, *, suspect: bool) -> None:
+        if suspect:
+            self._ledger.set_suspect(row.id, True)
+        self._ledger.set_state(row.id, JobState.QUEUED)
 
     def _is_used_up_by(self, event: WorkerDied, row: JobRow) -> bool:
         return self._used_up(row, "The worker", f" ({_how(event)})", _ADVICE[event.cause])
@@ -124,7 +133,7 @@ class Crashes:
         if attempts < self._max_attempts:
             return False
         reason = f"{who} died {attempts} times while it painted this picture alone{how}."
-        self._fail(row, f"{reason}\n{advice}")
+        self._archive.end(row, JobState.FAILED, f"{reason}\n{advice}")
         return True
 
 

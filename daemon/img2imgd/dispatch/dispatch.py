@@ -16,13 +16,12 @@ from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.events import Events
-from img2imgd.dispatch.faults import Faults
+from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.models import model_spec
-from img2imgd.dispatch.publishing import Publishing
+from img2imgd.dispatch.publishing import Publishing, check_outbox
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting
-from img2imgd.durable import ENVIRONMENT_ERRNOS
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
@@ -51,22 +50,19 @@ class Dispatch:
         self._running: dict[str, RunningJob] = {}
         self._faults = Faults(ledger)
         self._crashes = Crashes(
-            ledger, self._faults, self._running, self._fail, config.limits.max_attempts
+            ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._events = Events(ledger, self._faults, self._crashes, self._running)
         self._idle_since: float | None = None
+        self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._unfinished: set[str] = set()
         self._recovered = False
 
     @property
-    def idle(self) -> bool:
-        """True when nothing runs and nothing waits to be archived."""
-        return not self._running and self._recovered
-
-    @property
     def blocked_since(self) -> float | None:
         """Since when (monotonic) the environment has not allowed any work, None if it does."""
-        blocked = self._faults.general or not self._running or self._pool.stuck
+        works = any(not self._faults.has_met(job.id) for job in self._in_worker())
+        blocked = self._faults.general or not works or self._pool.stuck
         return self._faults.since if blocked else None
 
     @property
@@ -83,8 +79,7 @@ class Dispatch:
         """Take up what an earlier process left: once at start."""
         for row in self._ledger.jobs_in(JobState.RUNNING):
             self._crashes.daemon_died(row)
-        for row in self._ledger.jobs_in(JobState.PUBLISHING):
-            self._guarded(row, lambda row=row: self._resume(row))
+        self._begun = self._ledger.jobs_in(JobState.PUBLISHING)
         self._recovered = True
 
     def step(self, timeout: float) -> None:
@@ -97,18 +92,14 @@ class Dispatch:
             self._events.handle(now)
             self._hold_while_stuck(now)
             self._finish_ended(now)
-            for job in list(self._running.values()):
-                if job.painted and job.assembling is None and not self._faults.holding(now):
-                    self._guarded(job.row, lambda job=job: self._advance(job))
+            self._publish_painted(now)
             self._finish_ended(now)
             self._start_jobs(now)
             self._admit(now)
-        except EnvironmentFault as fault:
-            self._faults.report(str(fault), now)
-        except OSError as error:
-            if error.errno not in ENVIRONMENT_ERRNOS:
+        except (EnvironmentFault, OSError) as error:
+            if not (what := fault_in_words(error)):
                 raise
-            self._faults.report(f"{error.filename or 'disk'}: {error.strerror}", now)
+            self._faults.report(what, now)
         self._rest(now)
 
     def stop(self, grace: float) -> None:
@@ -123,34 +114,38 @@ class Dispatch:
 
     def _start_jobs(self, now: float) -> None:
         """Start queued jobs, oldest first, while the window has room for their frames."""
-        if self._faults.holding(now) or self._pool.loading is not None:
+        if self._pool.loading is not None:
             return
-        models, inboxes = self._faults.held_models(now), self._faults.held_inboxes(now)
-        for row in self._ledger.queued(WINDOW, models, inboxes):
-            if row.spec.inbox in self._faults.held_inboxes(now):
-                continue  # an older job of it has just found it away
-            if self._frames_open() >= WINDOW:
+        faults = self._faults
+        held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
+        for row in self._ledger.queued(WINDOW, *held):
+            if faults.holding(now) or self._frames_open() >= WINDOW:
                 return
-            alone = row.suspect or any(job.row.suspect for job in self._running.values())
-            if alone and self._running:
+            if faults.holds(row, now):
+                continue  # an older job of its inbox has just found it away
+            inside = self._in_worker()
+            if inside and (row.suspect or any(job.row.suspect for job in inside)):
                 return
-            if self._guarded(row, lambda row=row: self._start(row, now)) is False:
+            if self._guarded(row, now, lambda row=row: self._start(row)) is False:
                 return
 
-    def _guarded(self, row: JobRow, act: Callable[[], T]) -> T | None:
-        """The edge around one job: what goes wrong inside it fails it and no other."""
+    def _guarded(self, row: JobRow, now: float, act: Callable[[], T]) -> T | None:
+        """The edge around one job: what goes wrong inside it pauses or fails it, and no other."""
         try:
             return act()
-        except (EnvironmentFault, LedgerDamaged):
+        except LedgerDamaged:
             raise
+        except InboxAway as away:
+            self._faults.report_inbox(row.spec.inbox, str(away), now)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
-                raise
-            log.exception("job %s failed by a fault of img2imgd itself", row.id)
-            self._fail(row, f"img2imgd itself failed on it: {error!r}")
-            return None
+            if what := fault_in_words(error):
+                self._faults.report_work(row.id, what, now)
+            else:
+                log.exception("job %s failed by a fault of img2imgd itself", row.id)
+                self._fail(row, f"img2imgd itself failed on it: {error!r}")
+        return None
 
-    def _start(self, row: JobRow, now: float) -> bool:
+    def _start(self, row: JobRow) -> bool:
         """Start one job; False when no further one may be started before something happens."""
         if self._publishing.was_begun(row):
             self._resume(row)
@@ -162,7 +157,7 @@ class Dispatch:
             return True
         loaded = self._pool.loaded
         if loaded is None or loaded.name != request.model:
-            if not self._running:
+            if not self._in_worker():
                 self._pool.load(model_spec(self._config, request.model))
             return False
         try:
@@ -170,10 +165,8 @@ class Dispatch:
         except PictureError as error:
             self._fail(row, str(error))
             return True
-        except InboxAway as away:
-            self._faults.report_inbox(row.spec.inbox, str(away), now)
-            return True
         self._faults.clear_inbox(row.spec.inbox)
+        self._faults.clear_job(row.id)
         if job is None:
             return True
         self._running[row.id] = job
@@ -186,12 +179,15 @@ class Dispatch:
             return
         room = WINDOW - len(self._pool.admitted)
         for job in list(self._running.values()):
-            while room > 0 and job.to_paint:
-                if not self._guarded(job.row, lambda job=job: self._admit_first(job)):
+            while room > 0 and job.to_paint and not self._faults.holds(job.row, now):
+                if not self._guarded(job.row, now, lambda job=job: self._admit_first(job)):
                     break
                 room -= 1
 
     def _admit_first(self, job: RunningJob) -> bool:
+        check_outbox(job.staging)
+        job.prepare_staging()  # somebody may have removed the folder
+        self._faults.clear_job(job.id)
         index = job.to_paint[0]
         task, files = job.task(index), job.files(index)
         job.to_paint.pop(0)
@@ -199,9 +195,26 @@ class Dispatch:
         self._pool.admit(task, *files)
         return True
 
+    def _publish_painted(self, now: float) -> None:
+        """Bring jobs that are painted to their end, those of an earlier process too."""
+        for row in list(self._begun):
+            if self._faults.holding(now):
+                return
+            if self._faults.holds(row, now):
+                continue
+            self._guarded(row, now, lambda row=row: self._resume(row))
+            if not self._faults.has_met(row.id):
+                self._begun.remove(row)
+        for job in list(self._running.values()):
+            if self._faults.holding(now):
+                return
+            if job.painted and job.assembling is None and not self._faults.holds(job.row, now):
+                self._guarded(job.row, now, lambda job=job: self._advance(job))
+
     def _advance(self, job: RunningJob) -> None:
         if self._publishing.advance(job):
             self._running.pop(job.id, None)
+            self._faults.clear_job(job.id)
             self._faults.succeeded()
 
     def _resume(self, row: JobRow) -> None:
@@ -211,30 +224,36 @@ class Dispatch:
         else:
             log.warning("job %s: what was painted of it is gone, it is painted again", row.id)
             self._ledger.set_state(row.id, JobState.QUEUED)
+        self._faults.clear_job(row.id)
 
     def _fail(self, row: JobRow, reason: str) -> None:
         self._pool.cancel(row.id)
         self._archive.end(row, JobState.FAILED, reason)
         self._running.pop(row.id, None)
+        self._faults.clear_job(row.id)
 
     def _finish_ended(self, now: float) -> None:
         """Archive what was refused at claim, and what a fault kept from being archived."""
         for row in self._ledger.unarchived():
-            if row.id in self._unfinished or row.spec.inbox in self._faults.held_inboxes(now):
+            if row.id in self._unfinished or self._faults.holds(row, now):
                 continue
             try:
                 self._archive.finish(row)
+            except LedgerDamaged:
+                raise
             except InboxAway as away:
                 self._faults.report_inbox(row.spec.inbox, str(away), now)
-                continue
-            except (EnvironmentFault, LedgerDamaged):
-                raise
             except Exception as error:
-                if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
-                    raise
+                if what := fault_in_words(error):
+                    self._faults.report_job(row.id, what, now)
+                    continue
                 log.exception("job %s: its inputs stay in the spool until the next start", row.id)
                 self._unfinished.add(row.id)
-            self._faults.succeeded()
+                self._faults.clear_job(row.id)
+            else:
+                self._faults.clear_inbox(row.spec.inbox)
+                self._faults.clear_job(row.id)
+                self._faults.succeeded()
 
     # Upkeep
 
@@ -252,12 +271,16 @@ class Dispatch:
                 now,
             )
 
+    def _in_worker(self) -> list[RunningJob]:
+        return [job for job in self._running.values() if job.in_worker]
+
     def _frames_open(self) -> int:
-        return sum(len(job.to_paint) + len(job.in_engine) for job in self._running.values())
+        able = [job for job in self._running.values() if not self._faults.has_met(job.id)]
+        return sum(len(job.to_paint) + len(job.in_engine) for job in able)
 
     def _rest(self, now: float) -> None:
         """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
-        if self._running or self._pool.loading or not self._pool.running:
+        if self._in_worker() or self._pool.loading or not self._pool.running:
             self._idle_since = None
             return
         if self._idle_since is None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from img2imgd.dispatch.crashes import Crashes
-from img2imgd.dispatch.faults import Faults
+from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.engine.protocol import FrameRefused, StepDone
 from img2imgd.errors import EnvironmentFault
@@ -59,8 +59,9 @@ class Events:
             event = self._unhandled.popleft()
             try:
                 self._handle(event, now)
-            except EnvironmentFault:
-                self._unhandled.appendleft(event)  # the ledger's disk is full: it comes again
+            except (EnvironmentFault, OSError) as error:
+                if fault_in_words(error):  # the ledger's disk is full, say: it comes again
+                    self._unhandled.appendleft(event)
                 raise
         if self._steps and now - self._steps_written >= _PROGRESS_SECONDS:
             self._ledger.set_steps(self._steps)

@@ -18,7 +18,18 @@ from img2imgd.pool.supervision import WorkerPool
 
 log = logging.getLogger(__name__)
 
-_NOT_THERE = "Mount it again; what is painted waits there."
+
+def check_outbox(staging: Staging) -> None:
+    """Refuse to conclude anything from an outbox that is not mounted.
+
+    Raises:
+        EnvironmentFault: it is gone.
+    """
+    if not staging.available:
+        raise EnvironmentFault(
+            f"The outbox {staging.outbox} is not there.",
+            "Mount it again; what is painted waits there.",
+        )
 
 
 class Publishing:
@@ -32,6 +43,9 @@ class Publishing:
 
     def advance(self, job: RunningJob) -> bool:
         """Do the next thing for a painted job; True when it has ended."""
+        if not self.can_go_on(job):
+            self._paint_again(job)
+            return False
         if not job.assembled:
             self._settle_equal_frames(job)
             if len(job.refused) == len(job.frames):
@@ -52,22 +66,20 @@ class Publishing:
         return bool(Staging(self._outbox, row.id).announced)
 
     def can_go_on(self, job: RunningJob) -> bool:
-        """False when a job's outputs are neither staged nor were published.
+        """False when a job's frames are not all staged, nor on their way to the outbox.
 
         Raises:
             EnvironmentFault: the outbox is gone; nothing can be told.
         """
-        if not job.staging.available:
-            raise EnvironmentFault(f"The outbox {job.staging.outbox} is not there.", _NOT_THERE)
-        return job.staging.is_staged(job.outputs.name) or bool(job.staging.announced)
+        check_outbox(job.staging)
+        return bool(job.staging.announced) or not job.missing()
 
     def publish(self, job: RunningJob) -> None:
         """One rename into the outbox; a name that is staged no more was published before.
 
         The name is announced before it, so that this is known whatever becomes of the ledger.
         """
-        if not job.staging.available:
-            raise EnvironmentFault(f"The outbox {job.staging.outbox} is not there.", _NOT_THERE)
+        check_outbox(job.staging)
         if job.staging.is_staged(job.outputs.name):
             published = self._rename_into_outbox(job)
         else:
@@ -76,6 +88,12 @@ class Publishing:
         log.info("job %s published %s", job.id, published)
         reason = "\n".join([*job.notes, *job.row.spec.notes, *_partly(job.refused)])
         self._archive.end(job.row, JobState.DONE, reason)
+
+    def _paint_again(self, job: RunningJob) -> None:
+        """Somebody has removed frames from the staging folder."""
+        job.to_paint, job.assembled = job.missing(), False
+        log.warning("job %s: staged frames are gone, they are painted again", job.id)
+        self._ledger.set_state(job.id, JobState.RUNNING)
 
     def _next_assembly(self, job: RunningJob) -> Assembly | None:
         """What to make next; a fault of ours in planning it costs it, and not the frames."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from img2imgd import durable
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import Frame, FrameState, plan_frames
 from img2imgd.ledger import FrameRow, JobRow, Outputs
@@ -53,12 +54,8 @@ class RunningJob:
         """Start a job or take it up again: frames that are staged already are not painted again."""
         job = cls._of(row, outbox)
         job.painting = painting
-        job.staging.prepare(job.outputs.name, as_folder=job.has_folder)
-        job.to_paint = [
-            index
-            for index, equal in job.equal_frames.items()
-            if not all(job.staged_path(frame.index).exists() for frame in equal)
-        ]
+        job.prepare_staging()
+        job.to_paint = job.missing()
         if job.to_paint and job.has_folder:  # what was made without these frames is made again
             job.staging.keep_only(job.outputs.name, job.outputs.frames)
         return job
@@ -94,6 +91,19 @@ class RunningJob:
     def painted(self) -> bool:
         """True when no frame is waiting for the engine."""
         return not self.to_paint and not self.in_engine
+
+    def prepare_staging(self) -> None:
+        """Make the folders that frames are written to, where they are not there."""
+        self.staging.prepare(self.outputs.name, as_folder=self.has_folder)
+
+    def missing(self) -> list[int]:
+        """Frames that are to be painted since they, or ones equal to them, are not staged."""
+        return [
+            index
+            for index, equal in self.equal_frames.items()
+            if index not in self.refused
+            and not all(durable.is_there(self.staged_path(frame.index)) for frame in equal)
+        ]
 
     @cached_property
     def equal_frames(self) -> dict[int, tuple[Frame, ...]]:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from img2imgd import durable, plainfiles
 from img2imgd.config import Config, InboxConfig
-from img2imgd.errors import DocumentError, PictureError, shown
+from img2imgd.errors import DocumentError, shown
 from img2imgd.inbox.claim import Claims, Drop
 from img2imgd.inbox.drops import Drops, FolderDefaults
+from img2imgd.inbox.embedded import Embedded, Parameters
 from img2imgd.inbox.kept import Kept
 from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
@@ -20,11 +21,10 @@ from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import Input
 from img2imgd.ledger import Ledger
-from img2imgd.outputs.reasons import reason_name, write_reason
+from img2imgd.outputs.reasons import free_reason, reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
-from img2imgd.request import RequestKeys, parse_infotext, sidecar_text
-from img2imgd.settle import Signature
+from img2imgd.request import RequestKeys, sidecar_text
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +60,10 @@ class Acts:
         self._ledger = ledger
         self._drops = drops
         self._claims = claims
-        self._infotext = infotext
         self._restart = restart
         self._found: dict[str, Found] = {}
         self._kept = Kept(inbox.path, ledger)
-        self._embedded: dict[str, tuple[Signature, RequestKeys | DocumentError | None]] = {}
+        self._embedded = Embedded(inbox.path, config.models, infotext)
 
     def begin(self, *, ledger_lost: bool) -> None:
         """After recovery; without its ledger, keep mode counts what lies there now as served."""
@@ -75,14 +74,16 @@ class Acts:
         """Take the files of a new scan."""
         self._found = {file.rel: file for file in found}
         self._kept.begin_scan(self._found)
-        for gone in self._embedded.keys() - self._found.keys():
-            del self._embedded[gone]
+        self._embedded.keep_only(self._found)
 
     def has_prompt(self, folder: str, name: str, defaults: FolderDefaults) -> bool:
         """True when a picture needs no sidecar."""
         if self._drops.has_prompt(defaults):
             return True
-        embedded = self._embedded_keys(self._file(folder, name))
+        try:
+            embedded = self._embedded_keys(self._file(folder, name))
+        except NotYet:
+            return True  # to be claimed it is read once more, and waits with a reason
         if isinstance(embedded, DocumentError):
             return True  # it is claimed, and its owner told what is wrong
         return embedded is not None and embedded.has_prompt
@@ -97,7 +98,7 @@ class Acts:
             if isinstance(decision, Claim):
                 return self._claim(decision, folder, defaults)
             return self._late(decision, folder, defaults)
-        except NotYet as held:  # requests are settled before any file moves
+        except NotYet as held:  # pictures are read and requests are settled before any file moves
             return [
                 Wait(name, held.why, for_a_person=held.for_a_person) for name in _names(decision)
             ]
@@ -153,23 +154,24 @@ class Acts:
             else ""
         )
         drop = Drop(file.rel, tuple(inputs), None, digest=digest)
-        return self._with_request(drop, file.name, sidecar, self._embedded_keys(file), defaults)
+        embedded = self._embedded_keys(file) if sidecar is None else None
+        return self._with_request(drop, file.name, sidecar, embedded, defaults)
 
     def _with_request(
         self,
         drop: Drop,
         name: str,
         sidecar: _Sidecar | None,
-        embedded: RequestKeys | DocumentError | None,
+        embedded: Parameters,
         defaults: FolderDefaults,
     ) -> Drop:
         """Settle a drop's request, or record why it has none."""
         if sidecar is not None and isinstance(sidecar.keys, DocumentError):
             return replace(drop, error=str(sidecar.keys))
         layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
-        if isinstance(embedded, DocumentError) and sidecar is None:
+        if isinstance(embedded, DocumentError):
             return replace(drop, error=str(embedded))
-        if isinstance(embedded, RequestKeys) and sidecar is None:
+        if isinstance(embedded, RequestKeys):
             layers.append(embedded)
         try:
             label = shown(sidecar.file.name if sidecar else name)
@@ -217,14 +219,15 @@ class Acts:
         return [] if self._claims.claim([drop]) else [Wait(file.name, _CHANGED)]
 
     def _report_missing(self, sidecar: Found, missing: Sequence[str]) -> None:
-        target = self._config.failed / sidecar.folder / reason_name(sidecar.name)
-        durable.make_folders(target.parent)
+        folder = self._config.failed / sidecar.folder
+        durable.make_folders(folder)
+        name = free_reason(reason_name(sidecar.name), lambda n: durable.is_there(folder / n))
         names = ", ".join(missing)
         what = (
             f"These pictures, which it lists, did not come: {names}. The others were served.\n"
             "Put each of them into the inbox with a sidecar of its own."
         )
-        write_reason(target, shown(sidecar.name), what, outcome="was served in part")
+        write_reason(folder / name, shown(sidecar.name), what, outcome="was served in part")
 
     def _is_busy(self, file: Found) -> bool:
         if not plainfiles.has_writer(self._inbox.path / file.rel):
@@ -239,25 +242,9 @@ class Acts:
         new = [file.name for file in files if self._kept.looks_new(file, sidecar)]
         return replace(claim, pictures=tuple(new))
 
-    def _embedded_keys(self, file: Found) -> RequestKeys | DocumentError | None:
+    def _embedded_keys(self, file: Found) -> Parameters:
         """The picture's own generation parameters, where the inbox says to read them."""
-        if not self._inbox.read_metadata:
-            return None
-        known = self._embedded.get(file.rel)
-        if known is None or known[0] != file.signature:
-            known = (file.signature, self._read_embedded(file))
-            self._embedded[file.rel] = known
-        return known[1]
-
-    def _read_embedded(self, file: Found) -> RequestKeys | DocumentError | None:
-        try:
-            text = self._infotext(self._inbox.path / file.rel)
-            return parse_infotext(text, shown(file.name), self._config.models) if text else None
-        except DocumentError as error:
-            return error
-        except PictureError as error:
-            log.info("%s: its embedded parameters are not read: %s", file.rel, error)
-            return None
+        return self._embedded.keys(file) if self._inbox.read_metadata else None
 
     def _own_copy(self, file: Found, sidecar: Found, keys: RequestKeys) -> Input:
         """Each job of a shared sidecar keeps its keys, as the sidecar of this picture alone."""

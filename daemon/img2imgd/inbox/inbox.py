@@ -63,7 +63,7 @@ class Inbox:
         self._lasting = Lasting(log)
         self._now = 0.0
         self._defaults_seen: dict[str, Signature] = {}
-        self._notes = DefaultsNotes(config.failed)
+        self._notes = DefaultsNotes(config.failed, inbox.path)
         self._waiting: dict[str, str] | None = None
         self._recovered = False
         self._marked = False

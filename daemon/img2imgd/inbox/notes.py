@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
 from img2imgd import durable
-from img2imgd.outputs.reasons import reason_name, write_reason
+from img2imgd.errors import shown
+from img2imgd.outputs.reasons import free_reason, is_reason, reason_name, write_reason
+from img2imgd.pairing.kinds import DEFAULTS_NAME
+
+_NAME = reason_name(DEFAULTS_NAME)
+_NAMES = "_defaults*.yaml.reason.txt"  # that, and numbered
+_OUTCOME = "cannot be used"
+_naming = threading.Lock()  # the inboxes of a daemon are threads
 
 
 class DefaultsNotes:
-    """Reason files about ``_defaults.yaml`` files that cannot be used; gone when mended."""
+    """Reason files about an inbox's ``_defaults.yaml`` files that cannot be used.
 
-    def __init__(self, failed: Path) -> None:
+    They go when those are mended. Other inboxes have the same folder ``failed``: a note says by its
+    first words whose it is.
+    """
+
+    def __init__(self, failed: Path, inbox: Path) -> None:
         self._failed = failed
+        self._inbox = inbox
         self._written: dict[str, str] = {}
         self._fine: set[str] = set()  # files without a note
 
@@ -21,20 +34,28 @@ class DefaultsNotes:
         """Say once why the pictures of a folder wait."""
         if self._written.get(rel) == why:
             return
-        path = self._path(rel)
-        durable.make_folders(path.parent)
+        folder = (self._failed / rel).parent
+        durable.make_folders(folder)
         advice = "Mend the file where it is; the pictures of its folder wait and lose nothing."
-        write_reason(path, rel, f"{why}\n\n{advice}", outcome="cannot be used")
+        with _naming:
+            free = free_reason(_NAME, lambda name: durable.is_there(folder / name))
+            path = next(iter(self._notes(rel)), folder / free)
+            write_reason(path, self._what(rel), f"{why}\n\n{advice}", outcome=_OUTCOME)
         self._written[rel] = why
         self._fine.discard(rel)
 
     def keep_only(self, broken: Collection[str], seen: Collection[str]) -> None:
         """Remove the notes about files that were mended, those of an earlier process too."""
         for mended in (self._written.keys() | (set(seen) - self._fine)) - set(broken):
-            self._path(mended).unlink(missing_ok=True)
+            for note in self._notes(mended):
+                note.unlink(missing_ok=True)
             self._written.pop(mended, None)
             self._fine.add(mended)
 
-    def _path(self, rel: str) -> Path:
-        target = self._failed / rel
-        return target.with_name(reason_name(target.name))
+    def _notes(self, rel: str) -> list[Path]:
+        """The notes about a file, of this process or an earlier one."""
+        notes = (self._failed / rel).parent.glob(_NAMES)
+        return [path for path in notes if is_reason(path, self._what(rel), _OUTCOME)]
+
+    def _what(self, rel: str) -> str:
+        return shown(str(self._inbox / rel))

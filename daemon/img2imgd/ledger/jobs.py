@@ -77,11 +77,6 @@ class Jobs(Transactions):
                 ),
             )
 
-    def replace_spec(self, spec: JobSpec) -> None:
-        """Store a changed job file: an output found its name taken and got the next one."""
-        with self.transaction():
-            self.sql.execute("UPDATE jobs SET spec=? WHERE id=?", (spec.to_json(), spec.id))
-
     def set_published(self, job: str, published: str) -> None:
         """Record where a job's outputs are, and that every staged frame is among them."""
         with self.transaction():
@@ -146,13 +141,15 @@ class Jobs(Transactions):
         limit: int,
         without_models: Collection[str] = (),
         without_inboxes: Collection[str] = (),
+        without_jobs: Collection[str] = (),
     ) -> list[JobRow]:
-        """Jobs that may start, oldest claim first, leaving out those of some models and inboxes."""
-        models, inboxes = (",".join("?" * len(n)) for n in (without_models, without_inboxes))
+        """Jobs that may start, oldest claim first; some models, inboxes and jobs are left out."""
+        without = without_models, without_inboxes, without_jobs
+        models, inboxes, jobs = (",".join("?" * len(names)) for names in without)
         return self._jobs(
             f"state='queued' AND json_extract(spec, '$.request.model') NOT IN ({models})"
-            f" AND inbox NOT IN ({inboxes})",
-            [*without_models, *without_inboxes],
+            f" AND inbox NOT IN ({inboxes}) AND id NOT IN ({jobs})",
+            [*without_models, *without_inboxes, *without_jobs],
             limit=limit,
         )
 
@@ -161,6 +158,10 @@ class Jobs(Transactions):
         marks = ",".join("?" * len(_ENDED))
         # The plus signs keep SQLite to the index of jobs that are not archived, which are few.
         return self._jobs(f"archived=0 AND +state IN ({marks})", _ENDED, order="+rowid")
+
+    def placing(self) -> list[JobRow]:
+        """Those of them whose inputs have names in done or failed already."""
+        return self._jobs("archived=0 AND +archive<>''", (), order="+rowid")
 
     def last_ended(self, limit: int, states: Collection[JobState] = ENDED) -> list[JobRow]:
         """The jobs that ended last in one of these states, newest first."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from img2imgd.durable import ENVIRONMENT_ERRNOS
+from img2imgd.durable import is_environment
 from img2imgd.log import Lasting
 from img2imgd.outputs.animation import write_animation
 from img2imgd.outputs.orders import Animation
@@ -56,9 +56,8 @@ class Assembler:
         try:
             note = _write(order.assembly)
         except Exception as error:  # noqa: BLE001 - one assembly's edge
-            environment = isinstance(error, OSError) and (
-                error.errno in ENVIRONMENT_ERRNOS or not target.parent.is_dir()  # the outbox is away
-            )
+            # The last is the outbox that is away.
+            environment = is_environment(error) or not target.parent.is_dir()
             reason = f"{target.name} could not be made: {_in_words(error)}"
             what = f"job {order.job}: {reason}"
             self._lasting.say(str(target), what, trace=not environment)

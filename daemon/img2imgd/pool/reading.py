@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -66,7 +65,6 @@ class ReaderProcess:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._child: _Child | None = None
-        self._last_used = time.monotonic()
         self._killed_at: Path | None = None  # what was being read when the child was last killed
         self._told = False  # what the kernel lacks for the sandbox
 
@@ -75,11 +73,6 @@ class ReaderProcess:
         """The child's process id, None while there is none."""
         child = self._child
         return child.process.pid if child else None
-
-    @property
-    def idle_seconds(self) -> float:
-        """How long ago the last question was answered."""
-        return time.monotonic() - self._last_used
 
     def inspect(self, path: Path) -> PictureInfo:
         """What a picture's header tells.
@@ -122,8 +115,6 @@ class ReaderProcess:
             except BaseException:
                 self._end()  # an answer that nobody waited for must not meet the next question
                 raise
-            finally:
-                self._last_used = time.monotonic()
             if not answered:
                 raise self._too_slow(path)
             try:

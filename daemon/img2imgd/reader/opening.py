@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from img2imgd.durable import ENVIRONMENT_ERRNOS
+from img2imgd.durable import is_environment
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.files import storage_fault
 from img2imgd.reader.kinds import (
@@ -89,7 +89,7 @@ def opened(
         raise _unreadable(path, head) from None
     except Exception as fault:
         # The edge of one file: Pillow meets hostile bytes with nearly any exception.
-        if isinstance(fault, OSError) and fault.errno in ENVIRONMENT_ERRNOS:
+        if is_environment(fault):
             raise storage_fault(path, fault) from fault
         raise _damaged(path, fault) from fault
 

@@ -112,3 +112,34 @@ def test_a_fault_that_lasts_is_logged_when_it_begins_and_when_it_is_over(
         "The disk is full. Trying again in 2 s.",
         "what was waited for is there; work goes on",
     ]
+
+
+def test_a_job_pauses_alone_and_everything_when_the_next_one_meets_a_fault_too(
+    faults: Faults, ledger: Ledger
+) -> None:
+    faults.report_work("a", "a.png cannot be read.", 100)
+    faults.report_work("a", "a.png cannot be read.", 102)
+    assert faults.held_jobs(105) == ["a"]
+    assert not faults.holding(102)
+    faults.clear_job("b")  # it was started
+    faults.report_work("c", "c.png cannot be read.", 103)
+    assert not faults.holding(103)
+    faults.report_work("d", "d.png cannot be read.", 103)
+    assert faults.holding(104)
+    assert faults.held_jobs(106) == ["a", "c", "d"], "so others are tried first"
+    assert faults.held_jobs(107) == []
+    faults.succeeded()
+    for job in ("a", "d"):
+        faults.clear_job(job)
+        assert faults.since == 100
+    assert ledger.facts()["waits_for"] == "c.png cannot be read."
+    faults.clear_job("c")
+    assert faults.since is None
+    assert "waits_for" not in ledger.facts()
+
+
+def test_jobs_that_cannot_be_archived_pause_nobody_else(faults: Faults) -> None:
+    for job in ("a", "b"):
+        faults.report_job(job, "done/sub cannot be written.", 100)
+    assert not faults.holding(100)
+    assert faults.held_jobs(101) == ["a", "b"]

@@ -343,7 +343,6 @@ def test_close_ends_the_child_and_a_later_question_starts_another(
     reader.inspect(cat)
     first = reader.pid
     assert first is not None
-    assert reader.idle_seconds < 20
     reader.close()
     assert not alive(first)
     assert reader.pid is None

@@ -1,0 +1,128 @@
+"""Names in done and failed: a drop's files keep together, and no reason replaces another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rig import Rig
+
+from img2imgd.config import InboxConfig
+from img2imgd.dispatch.archive import Archive
+from img2imgd.inbox import Inbox
+from img2imgd.job import JobState
+from img2imgd.request import RequestKeys
+
+RigMaker = Callable[..., Rig]
+REASON = "cat.png.reason.txt"
+TWICE = [
+    "cat.png", "cat.png.reason.txt", "cat.yaml", "cat~2.png", "cat~2.png.reason.txt", "cat~2.yaml",
+]  # fmt: skip
+
+
+def bad_drop(rig: Rig, content: bytes = b"no picture") -> None:
+    rig.drop("cat.png", content)
+    rig.drop("cat.yaml")
+    rig.claim()
+
+
+def test_two_drops_of_one_name_that_end_together_keep_apart(rig: Rig) -> None:
+    bad_drop(rig, b"one")
+    bad_drop(rig, b"two, which is longer")
+    one, two = (job.id for job in rig.serve())
+    failed = rig.config.failed
+    assert rig.tree(failed) == TWICE
+    assert (failed / "cat.png").read_bytes() == b"one"
+    assert one in rig.reason("cat.png")
+    assert two in rig.reason("cat~2.png")
+
+
+def test_a_name_that_another_job_is_about_to_have_is_not_taken_for_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first job's inputs wait, for their folder say; those of the second go before them."""
+    bad_drop(rig, b"one")
+    bad_drop(rig, b"two, which is longer")
+    first = rig.jobs()[0].id
+    finish = Archive.finish
+
+    def not_first(archive: Archive, row: object) -> None:
+        if getattr(row, "id", "") == first:
+            raise PermissionError(13, "Permission denied", "failed")
+        finish(archive, row)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "finish", not_first)
+        rig.until(lambda: any(job.archived for job in rig.jobs()))
+    rig.serve()
+    assert rig.tree(rig.config.failed) == TWICE
+    assert (rig.config.failed / "cat.png").read_bytes() == b"one"
+
+
+def test_a_reason_that_somebody_put_there_since_the_plan_was_made_stays(rig: Rig) -> None:
+    rig.drop("cat.png", b"no picture")
+    rig.drop("cat.yaml")
+    rig.claim()
+    rig.until(lambda: rig.jobs()[0].state is JobState.FAILED and not rig.jobs()[0].archived)
+    foreign = rig.config.failed / REASON
+    foreign.write_text("mine (not of a job, job x).\n")
+    (job,) = rig.serve()
+    assert foreign.read_text().startswith("mine")
+    assert job.archive is not None
+    assert job.archive.reason == "cat~2.png.reason.txt"
+    assert job.id in rig.reason("cat~2.png")
+
+
+def keeping(make_rig: RigMaker) -> Rig:
+    return make_rig(
+        mode="keep", settle=1, pair_wait=0, defaults=RequestKeys(prompt="a lake", seed=1)
+    )
+
+
+def save_bad(rig: Rig, content: bytes) -> str:
+    """Save something that is no picture over a kept file and see it fail; the job's id."""
+    rig.drop("cat.png", content)
+    rig.look(1.1, 5)
+    return rig.serve()[-1].id
+
+
+def test_the_newest_reason_about_a_kept_file_replaces_the_one_before(make_rig: RigMaker) -> None:
+    rig = keeping(make_rig)
+    save_bad(rig, b"bad")
+    newest = save_bad(rig, b"worse still")
+    assert rig.tree(rig.config.failed) == [REASON]
+    assert newest in rig.reason("cat.png")
+
+
+def test_a_reason_about_a_kept_file_replaces_none_about_another_inboxes_picture(
+    make_rig: RigMaker,
+) -> None:
+    rig = keeping(make_rig)
+    other = InboxConfig(path=rig.root / "other", settle=0, pair_wait=0)
+    other.path.mkdir()
+    config = replace(rig.config, inboxes=(*rig.config.inboxes, other))
+    (other.path / "cat.png").write_bytes(b"bad")
+    (other.path / "cat.yaml").write_text("prompt: a lake\n")
+    moving = Inbox(config, other, rig.ledger, lambda _: None)
+    moving.step(1000)
+    moving.step(1020)
+    (moved,) = rig.serve()
+    for content in (b"bad of the kept one", b"still bad"):
+        kept = save_bad(rig, content)
+        assert rig.tree(rig.config.failed) == [
+            "cat.png", REASON, "cat.yaml", "cat~2.png.reason.txt",
+        ]  # fmt: skip
+        assert moved.id in rig.reason("cat.png")
+        assert kept in rig.reason("cat~2.png")
+
+
+def test_a_list_that_was_served_in_part_replaces_no_reason(rig: Rig) -> None:
+    before = Path(rig.config.failed / "all.yaml.reason.txt")
+    before.write_text("Of another time.\n")
+    rig.picture("cat.png")
+    rig.drop("all.yaml", "prompt: a lake\nimages: [cat.png, dog.png]\n")
+    rig.look(2.5, 700)
+    assert before.read_text() == "Of another time.\n"
+    assert "dog.png" in rig.reason("all~2.yaml")
