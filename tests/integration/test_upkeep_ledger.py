@@ -23,7 +23,8 @@ LEDGER = RetentionConfig(ledger=90 * DAY)
 
 
 def upkeep(rig: Rig, days: float) -> None:
-    """A round, so many days from now."""
+    """A round that finds what is archived by now, and one so many days later."""
+    rig.ledger.note_archived(time.time())
     Upkeep(rig.config, rig.ledger).step(time.time() + days * DAY)
 
 
@@ -162,6 +163,14 @@ def test_leftovers_of_crashes_go_after_a_day_and_inputs_never(rig: Rig) -> None:
     assert not half.exists()
 
 
+def make_earlier(path: Path) -> None:
+    """A ledger of a version that knew no auto_vacuum, no ages and fewer indexes."""
+    with sqlite3.connect(path) as old:
+        old.executescript(f"{schema.TABLES} ALTER TABLE jobs DROP COLUMN aging_from;")
+        old.execute("PRAGMA user_version=1")
+    old.close()
+
+
 def fill(ledger: Ledger, jobs: int) -> None:
     """Rows as of jobs that ended long ago."""
     with ledger.transaction():
@@ -175,30 +184,27 @@ def fill(ledger: Ledger, jobs: int) -> None:
 @pytest.mark.parametrize("earlier", [False, True])
 def test_the_ledgers_file_shrinks_again(tmp_path: Path, earlier: bool) -> None:
     path = tmp_path / "ledger.sqlite"
-    if earlier:  # of a version that knew no auto_vacuum and fewer indexes
-        with sqlite3.connect(path) as old:
-            old.executescript(f"{schema.TABLES} PRAGMA user_version=1;")
-        old.close()
+    if earlier:
+        make_earlier(path)
     ledger, other = open_ledger(path), open_ledger(path)
     ledger.sql.execute("PRAGMA synchronous=OFF")
     fill(ledger, 3000)
     full = path.stat().st_size
+    ledger.note_archived(1)
     ledger.forget_jobs([f"J{n}" for n in range(2990)])
     ledger.compact(free_bytes=1 << 40)
     assert other.counts() == {"done": 10}
     assert full > 10e6
     assert path.stat().st_size < 2e6
     assert path.with_name("ledger.sqlite-wal").stat().st_size == 0
-    assert {row[1] for row in other.sql.execute("PRAGMA index_list(jobs)")} >= {"jobs_by_end"}
+    assert {row[1] for row in other.sql.execute("PRAGMA index_list(jobs)")} >= {"jobs_by_age"}
     ledger.close()
     other.close()
 
 
 def test_an_earlier_ledger_is_not_rewritten_where_the_disk_has_no_room(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with sqlite3.connect(path) as old:
-        old.executescript(f"{schema.TABLES} PRAGMA user_version=1;")
-    old.close()
+    make_earlier(path)
     ledger = open_ledger(path)
     fill(ledger, 1000)
     ledger.forget_jobs([f"J{n}" for n in range(900)])

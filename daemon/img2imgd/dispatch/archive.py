@@ -21,6 +21,7 @@ from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, 
 from img2imgd.outputs.names import numbered
 from img2imgd.outputs.reasons import reason_name, write_reason
 from img2imgd.outputs.staging import STAGING, Staging
+from img2imgd.outputs.stamps import stamp_of
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +63,21 @@ class Archive:
             what = shown(row.spec.subject.name)
             text = "\n\n".join(filter(None, [row.reason, advice]))
             write_reason(folder / plan.reason, what, text, row.id)
+            plan = replace(plan, reason_as=stamp_of((folder / plan.reason).lstat()))
         names = {
             name: self._move(spool / "in" / name, folder, archived)
             for name, archived in plan.names.items()
         }
         if names != plan.names:
-            self._ledger.set_archive(row.id, replace(plan, names=names), row.state, row.reason)
+            plan = replace(plan, names=names)
+            self._ledger.set_archive(row.id, plan, row.state, row.reason)
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle, row)
         Staging(self._config.outbox, row.id).discard()
         durable.remove_tree(spool)
-        self._ledger.set_archived(row.id)
+        with self._ledger.transaction():
+            self._ledger.replace_plan(row.id, plan)
+            self._ledger.set_archived(row.id)
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)
