@@ -24,7 +24,8 @@ SWEEP = "prompt: a lake\nseed: 7\nsweep: {strength: [0.2, 0.5]}\nsheet: true\ngi
 
 
 def upkeep(rig: Rig, days: float) -> None:
-    """A round, so many days from now."""
+    """A round that finds what is archived by now, and one so many days later."""
+    rig.ledger.note_archived(time.time())
     Upkeep(rig.config, rig.ledger).step(time.time() + days * DAY)
 
 
@@ -137,7 +138,9 @@ def test_a_picture_stays_while_a_late_sidecar_may_come_for_it(make_rig: RigMaker
     assert [row.state for row in rig.jobs()] == [JobState.DONE, JobState.DONE]
     first = rig.jobs()[0].id
     with rig.ledger.transaction():
-        rig.ledger.sql.execute("UPDATE jobs SET ended_at=ended_at-? WHERE id=?", (3 * DAY, first))
+        rig.ledger.sql.execute(
+            "UPDATE jobs SET aging_from=aging_from-? WHERE id=?", (3 * DAY, first)
+        )
     upkeep(rig, 0.5)
     assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"], "the later job goes back to it"
     upkeep(rig, 6)
@@ -153,7 +156,7 @@ def test_a_picture_that_a_later_job_put_under_the_same_name_has_that_jobs_age(ri
     first, _ = rig.serve()
     with rig.ledger.transaction():
         rig.ledger.sql.execute(
-            "UPDATE jobs SET ended_at=ended_at-? WHERE id=?", (80 * DAY, first.id)
+            "UPDATE jobs SET aging_from=aging_from-? WHERE id=?", (80 * DAY, first.id)
         )
     upkeep(rig, 20)
     assert rig.tree(rig.config.done) == ["cat.png", "cat.png.yaml"]
@@ -165,7 +168,7 @@ def test_a_file_that_was_put_there_late_stays_longer_but_not_for_ever(rig: Rig) 
     (job,) = serve(rig, "cat.png")
     for age, left in ((40, ["cat.png", "cat.png.yaml"]), (61, [])):
         with rig.ledger.transaction():
-            rig.ledger.sql.execute("UPDATE jobs SET ended_at=?", (time.time() - age * DAY,))
+            rig.ledger.sql.execute("UPDATE jobs SET aging_from=?", (time.time() - age * DAY,))
         upkeep(rig, 0)
         assert rig.tree(rig.config.done) == left
     assert rig.ledger.job(job.id) is not None
@@ -202,6 +205,7 @@ def test_a_subfolder_stays_while_a_job_is_about_to_be_put_into_it(rig: Rig) -> N
     rig.claim()
     other = rig.jobs(JobState.QUEUED)[0]
     rig.ledger.set_state(other.id, JobState.PUBLISHING)
+    rig.ledger.note_archived(time.time())
     keep = Upkeep(rig.config, rig.ledger)
     keep.step(time.time() + 31 * DAY)
     assert everything(rig) == ["done/sub", "outbox/sub"]

@@ -1,8 +1,7 @@
-"""Upkeep of the ledger and of what crashes leave: it stays small, and forgets nothing needed."""
+"""Upkeep of the ledger: it stays small, and forgets nothing that is needed."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 from rig import Rig
 
 from img2imgd.config.sections import RetentionConfig
+from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.job import JobState
 from img2imgd.ledger import Ledger, Mark, open_ledger, schema
 from img2imgd.request import RequestKeys
@@ -23,7 +23,8 @@ LEDGER = RetentionConfig(ledger=90 * DAY)
 
 
 def upkeep(rig: Rig, days: float) -> None:
-    """A round, so many days from now."""
+    """A round that finds what is archived by now, and one so many days later."""
+    rig.ledger.note_archived(time.time())
     Upkeep(rig.config, rig.ledger).step(time.time() + days * DAY)
 
 
@@ -128,38 +129,12 @@ def test_an_inbox_that_is_not_mounted_is_not_taken_for_empty(keeping: Rig) -> No
         assert len(rig.jobs()) == 1
 
 
-def age(path: Path) -> None:
-    """Make a folder's or file's own times old; its ctime is now, so rounds are in the future."""
-    os.utime(path, (0, 0))
-
-
-def test_leftovers_of_crashes_go_after_a_day_and_inputs_never(rig: Rig) -> None:
-    serve(rig)
-    (job,) = rig.jobs()
-    rig.picture("live.png")
-    rig.claim()
-    live = rig.jobs(JobState.QUEUED)[0].id
-    staging = rig.config.outbox / ".img2imgd"
-    stray = "20200101T000000-0123abcd"
-    for folder in (staging / job.id, staging / stray, staging / live, staging / "mine"):
-        folder.mkdir()
-        (folder / "frame.png").write_bytes(b"x")
-    for name in (stray, "20200101T000001-0123abcd"):
-        (rig.spool / name / "in").mkdir(parents=True)
-    (rig.spool / stray / "in" / "cat.png").write_bytes(b"an input")
-    half, other = rig.config.done / ".0123456789abcdef.part", rig.config.done / ".mine.part"
-    for path in (half, other):
-        path.write_bytes(b"x")
-    upkeep(rig, 0.9)
-    assert half.exists()
-    assert (staging / stray).exists()
-    upkeep(rig, 1.1)
-    assert sorted(p.name for p in staging.iterdir()) == sorted([live, "mine"])
-    assert (rig.spool / stray / "in" / "cat.png").exists()
-    assert not (rig.spool / "20200101T000001-0123abcd").exists()
-    assert (rig.spool / live / "in" / "live.png").exists()
-    assert other.exists()
-    assert not half.exists()
+def make_earlier(path: Path) -> None:
+    """A ledger of a version that knew no auto_vacuum, no ages and fewer indexes."""
+    with sqlite3.connect(path) as old:
+        old.executescript(f"{schema.TABLES} ALTER TABLE jobs DROP COLUMN aging_from;")
+        old.execute("PRAGMA user_version=1")
+    old.close()
 
 
 def fill(ledger: Ledger, jobs: int) -> None:
@@ -175,30 +150,53 @@ def fill(ledger: Ledger, jobs: int) -> None:
 @pytest.mark.parametrize("earlier", [False, True])
 def test_the_ledgers_file_shrinks_again(tmp_path: Path, earlier: bool) -> None:
     path = tmp_path / "ledger.sqlite"
-    if earlier:  # of a version that knew no auto_vacuum and fewer indexes
-        with sqlite3.connect(path) as old:
-            old.executescript(f"{schema.TABLES} PRAGMA user_version=1;")
-        old.close()
+    if earlier:
+        make_earlier(path)
     ledger, other = open_ledger(path), open_ledger(path)
     ledger.sql.execute("PRAGMA synchronous=OFF")
     fill(ledger, 3000)
     full = path.stat().st_size
+    ledger.note_archived(1)
     ledger.forget_jobs([f"J{n}" for n in range(2990)])
     ledger.compact(free_bytes=1 << 40)
     assert other.counts() == {"done": 10}
     assert full > 10e6
     assert path.stat().st_size < 2e6
     assert path.with_name("ledger.sqlite-wal").stat().st_size == 0
-    assert {row[1] for row in other.sql.execute("PRAGMA index_list(jobs)")} >= {"jobs_by_end"}
+    assert {row[1] for row in other.sql.execute("PRAGMA index_list(jobs)")} >= {"jobs_by_age"}
     ledger.close()
     other.close()
 
 
+def test_damage_that_upkeep_meets_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = open_ledger(path)
+    fill(ledger, 2000)
+    ledger.forget_jobs([f"J{n}" for n in range(2000)])
+    ledger.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    [(free,)] = ledger.read("SELECT count(*) FROM pragma_freelist_count")
+    assert free
+    with path.open("r+b") as file:  # a bad disk: the first page, which is in memory, stays
+        file.seek(4096)
+        file.write(b"\xff" * (path.stat().st_size - 4096))
+    with pytest.raises(LedgerDamaged, match="damaged"):
+        ledger.compact(free_bytes=1 << 40)
+    ledger.close()
+
+
+def test_a_disk_that_refuses_upkeep_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    make_earlier(path)
+    ledger = open_ledger(path)
+    ledger.sql.execute("PRAGMA query_only=ON")
+    with pytest.raises(EnvironmentFault, match="cannot be written"):
+        ledger.note_archived(1)
+    ledger.close()
+
+
 def test_an_earlier_ledger_is_not_rewritten_where_the_disk_has_no_room(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with sqlite3.connect(path) as old:
-        old.executescript(f"{schema.TABLES} PRAGMA user_version=1;")
-    old.close()
+    make_earlier(path)
     ledger = open_ledger(path)
     fill(ledger, 1000)
     ledger.forget_jobs([f"J{n}" for n in range(900)])

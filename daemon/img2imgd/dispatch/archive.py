@@ -27,6 +27,7 @@ from img2imgd.outputs.reasons import (
     write_reason,
 )
 from img2imgd.outputs.staging import STAGING, Staging
+from img2imgd.outputs.stamps import stamp_of
 
 log = logging.getLogger(__name__)
 
@@ -75,20 +76,24 @@ class Archive:
             what = shown(row.spec.subject.name)
             text = "\n\n".join(filter(None, [row.reason, advice]))
             write_reason(folder / reason, what, text, row.id)
+            stamp = stamp_of((folder / reason).lstat())
+            made = replace(plan, reason=reason, reason_as=stamp)
         else:
-            reason = ""
+            made = plan
         names = {
             name: self._move(row.spec, spool / "in" / name, folder, archived)
             for name, archived in plan.names.items()
         }
-        made = replace(plan, names=names, reason=reason)
-        if made != plan:
+        made = replace(made, names=names)
+        if (made.names, made.reason) != (plan.names, plan.reason):
             self._ledger.set_archive(row.id, made, row.state, row.reason)
         if row.spec.bundle:
             self._end_bundle(row.spec.bundle, row)
         Staging(self._config.outbox, row.id).discard()
         durable.remove_tree(spool)
-        self._ledger.set_archived(row.id)
+        with self._ledger.transaction():
+            self._ledger.replace_plan(row.id, made)
+            self._ledger.set_archived(row.id)
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from img2imgd.dispatch.archive import Archive
@@ -13,6 +14,7 @@ from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.staging import Staging
+from img2imgd.outputs.stamps import stamps_below
 from img2imgd.pool.messages import Assembly
 from img2imgd.pool.supervision import WorkerPool
 
@@ -57,7 +59,8 @@ class Publishing:
                 self._pool.assemble(job.id, assembly)
                 return False
             job.assembled = True
-        self._ledger.set_state(job.id, JobState.PUBLISHING)
+        painted = stamps_below(job.staging.path(job.outputs.name, None))
+        self._ledger.set_publishing(replace(job.row.spec, painted=painted))
         self.publish(job)
         return True
 

@@ -35,10 +35,14 @@ class Transactions:
 
     def read(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """All rows that a query gives."""
-        try:
+        with _faults_in_words("read"):
             return self.sql.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise _in_words(error, "read") from error
+
+    def run(self, statements: str) -> None:
+        """Carry out statements that are no part of a transaction, with whatever rows they give."""
+        with _faults_in_words("written"):
+            for statement in filter(None, map(str.strip, statements.split(";"))):
+                self.sql.execute(statement).fetchall()
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -56,6 +60,14 @@ class Transactions:
             if isinstance(error, sqlite3.DatabaseError):
                 raise _in_words(error, "written") from error
             raise
+
+
+@contextmanager
+def _faults_in_words(what: str) -> Generator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _in_words(error, what) from error
 
 
 def _in_words(error: sqlite3.DatabaseError, what: str) -> Exception:

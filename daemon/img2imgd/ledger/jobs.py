@@ -85,6 +85,12 @@ class Jobs(Transactions):
                 "UPDATE frames SET state='published' WHERE job=? AND state='staged'", (job,)
             )
 
+    def set_publishing(self, spec: JobSpec) -> None:
+        """Move a job on to being published; its spec has the stamps of its outputs now."""
+        with self.transaction():
+            self.set_state(spec.id, JobState.PUBLISHING)
+            self.sql.execute("UPDATE jobs SET spec=? WHERE id=?", (spec.to_json(), spec.id))
+
     def set_archive(self, job: str, plan: ArchivePlan, state: JobState, reason: str) -> None:
         """End a job and record where its inputs will go, in one commit, before they move."""
         with self.transaction():
@@ -102,6 +108,11 @@ class Jobs(Transactions):
         """Inputs of the job were found in the spool after all: the rest of its plan is due."""
         with self.transaction():
             self.sql.execute("UPDATE jobs SET archived=0 WHERE id=?", (job,))
+
+    def replace_plan(self, job: str, plan: ArchivePlan) -> None:
+        """Store a plan to which something was added."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET archive=? WHERE id=?", (plan.to_json(), job))
 
     def set_archived(self, job: str) -> None:
         """All inputs of the job are in done or failed; its spool folder is gone."""
@@ -214,10 +225,11 @@ class Jobs(Transactions):
             f"SELECT * FROM jobs WHERE {where} ORDER BY {order} LIMIT ?",  # noqa: S608
             (*values, limit),
         )
-        return [_job_row(row) for row in rows]
+        return [job_row(row) for row in rows]
 
 
-def _job_row(row: sqlite3.Row) -> JobRow:
+def job_row(row: sqlite3.Row) -> JobRow:
+    """A row of the table of jobs."""
     return JobRow(
         spec=JobSpec.from_json(row["spec"]),
         state=JobState(row["state"]),

@@ -9,12 +9,11 @@ import json
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from img2imgd.job import JobState
 from img2imgd.ledger import schema
-from img2imgd.ledger.jobs import Jobs
-from img2imgd.ledger.rows import BundleRow, JobRow, bundle_row, stem_of
+from img2imgd.ledger.jobs import Jobs, job_row
+from img2imgd.ledger.rows import ArchivePlan, BundleRow, JobRow, bundle_row, stem_of
 
 CHUNK = 200  # rows or pages in one transaction
 _SPARE_PAGES = 256  # free pages that are left in the file for the next jobs: 1 MB
@@ -24,47 +23,81 @@ _SMALL = 16 << 20  # bytes of content that can be copied while a claim waits
 class Pruning(Jobs):
     """The side of the ledger that keeps it small."""
 
-    def ended_between(self, start: float, end: float) -> Iterator[JobRow]:
-        """Archived jobs that ended from ``start`` to before ``end`` (seconds since 1970), in order.
+    def note_archived(self, now: float) -> None:
+        """Have the age of the jobs that are archived by ``now`` count from here, and their places.
+
+        When a job itself says that it ended, the clock may have been far behind.
+        """
+        if not self.read("SELECT 1 FROM pragma_table_info('jobs') WHERE name='aging_from'"):
+            self.run(schema.AGING)
+        self.run(schema.INDEXES)
+        new = "SELECT id, archive FROM jobs WHERE aging_from IS NULL AND archived=1 LIMIT ?"
+        while rows := self.read(new, (CHUNK,)):
+            with self.transaction():
+                self.sql.executemany(
+                    "INSERT OR IGNORE INTO placed(path, job) VALUES(?,?)",
+                    [
+                        (path, row["id"])
+                        for row in rows
+                        if row["archive"]
+                        for path in _places(ArchivePlan.from_json(row["archive"]))
+                    ],
+                )
+                self.sql.executemany(
+                    "UPDATE jobs SET aging_from=? WHERE id=?", [(now, row["id"]) for row in rows]
+                )
+
+    def aged_between(self, start: float, end: float) -> Iterator[tuple[float, JobRow]]:
+        """Jobs whose age counts from ``start`` to before ``end`` (seconds since 1970), in order.
 
         They are read in chunks: jobs may be forgotten, and others may write, in between.
         """
+        query = (
+            "SELECT * FROM jobs WHERE (aging_from, id)>(?,?) AND aging_from<? AND archived=1"
+            " ORDER BY aging_from, id LIMIT ?"
+        )
         last = (start, "")
-        while rows := self._jobs(
-            "(ended_at, id)>(?,?) AND ended_at<? AND archived=1",
-            (*last, end),
-            order="ended_at, id",
-            limit=CHUNK,
-        ):
-            yield from rows
-            last = (rows[-1].ended_at or 0.0, rows[-1].id)
+        while rows := self.read(query, (*last, end, CHUNK)):
+            for row in rows:
+                yield row["aging_from"], job_row(row)
+            last = (rows[-1]["aging_from"], rows[-1]["id"])
 
     def put_again(self, row: JobRow, path: Path) -> bool:
-        """True if a later job of the same drop has put its own input or reason at ``path``."""
+        """True if a later job, of whatever inbox, has put its own input or reason at ``path``."""
+        placed = (
+            "SELECT 1 FROM placed JOIN jobs ON jobs.id=placed.job WHERE path=?"
+            " AND (aging_from, jobs.rowid)>(SELECT aging_from, rowid FROM jobs WHERE id=?) LIMIT 1"
+        )
+        if self.read(placed, (os.fsencode(path), row.id)):
+            return True
+        # Of jobs that came since the last round the plans are looked through: they are few.
         # A name is a value of the plan here, never a key: those follow no colon.
-        where = "instr(archive, ?)>0 AND instr(archive, ?)>0"
-        values = (f'"folder": {json.dumps(str(path.parent))}', f": {json.dumps(path.name)}")
-        return self._has_later(row, where, values)
+        new = (
+            "SELECT 1 FROM jobs WHERE aging_from IS NULL"
+            " AND instr(archive, ?)>0 AND instr(archive, ?)>0 LIMIT 1"
+        )
+        folder = f'"folder": {json.dumps(str(path.parent))}'
+        return bool(self.read(new, (folder, f": {json.dumps(path.name)}")))
 
     def is_source(self, row: JobRow, path: Path, since: float) -> bool:
         """True if a later job of the same drop reads ``path``, and ended after ``since`` or will.
 
         A late sidecar that comes for that job goes back to ``path``.
         """
-        where = "instr(spec, ?)>0 AND (ended_at IS NULL OR ended_at>=?)"
-        return self._has_later(row, where, (f'"source": {json.dumps(str(path))}', since))
-
-    def _has_later(self, row: JobRow, where: str, values: Sequence[Any]) -> bool:
         rel = row.spec.rel
-        later = "inbox=? AND stem=? AND rel=? AND rowid>(SELECT rowid FROM jobs WHERE id=?)"
-        key = (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id)
-        return bool(self._jobs(f"{later} AND {where}", (*key, *values), limit=1))
+        asked = (
+            "SELECT 1 FROM jobs WHERE inbox=? AND stem=? AND rel=?"
+            " AND rowid>(SELECT rowid FROM jobs WHERE id=?)"
+            " AND instr(spec, ?)>0 AND (aging_from IS NULL OR aging_from>=?) LIMIT 1"
+        )
+        drop = (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id)
+        return bool(self.read(asked, (*drop, f'"source": {json.dumps(str(path))}', since)))
 
     def bundle_ended_by(self, row: JobRow) -> BundleRow | None:
         """The shared sidecar of a job that was the last of its jobs to end; None for the others."""
         jobs = self.read(
             "SELECT id FROM jobs WHERE bundle=?"
-            " ORDER BY ended_at IS NULL DESC, ended_at DESC, id DESC",
+            " ORDER BY aging_from IS NULL DESC, aging_from DESC, id DESC",
             (row.spec.bundle,),
         )
         if not jobs or jobs[0]["id"] != row.id:
@@ -118,11 +151,10 @@ class Pruning(Jobs):
 
         A ledger of an earlier version is rewritten once, where that is short and worth it.
         """
-        self.sql.executescript(schema.INDEXES)
         free, size = self._pragma("freelist_count"), self._pragma("page_size")
         if self._pragma("auto_vacuum"):
             while free > _SPARE_PAGES:
-                self.sql.execute(f"PRAGMA incremental_vacuum({CHUNK})").fetchall()
+                self.run(f"PRAGMA incremental_vacuum({CHUNK})")
                 free, before = self._pragma("freelist_count"), free
                 if free >= before:
                     break
@@ -130,8 +162,7 @@ class Pruning(Jobs):
             content = (self._pragma("page_count") - free) * size
             worth_it = free > _SPARE_PAGES and free * size > content / 2
             if worth_it and content < min(_SMALL, free_bytes / 3):
-                self.sql.execute("PRAGMA auto_vacuum=INCREMENTAL")
-                self.sql.execute("VACUUM")
+                self.run("PRAGMA auto_vacuum=INCREMENTAL; VACUUM")
         # No PRAGMA optimize: nearly all jobs are done, and statistics that say so much without
         # saying of which state make the planner read the whole table for the few that are not.
         self._shorten_log()
@@ -139,16 +170,22 @@ class Pruning(Jobs):
     def _shorten_log(self) -> None:
         """Empty the write-ahead log, unless others are at work: then the next time."""
         before = self._pragma("busy_timeout")
-        self.sql.execute("PRAGMA busy_timeout=100")
+        self.run("PRAGMA busy_timeout=100")
         try:
-            self.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.run("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
-            self.sql.execute(f"PRAGMA busy_timeout={before}")
+            self.run(f"PRAGMA busy_timeout={before}")
 
     def _is_known(self, inbox: str, rel: str) -> bool:
         asked = "SELECT 1 FROM jobs WHERE inbox=? AND stem=? AND rel=? LIMIT 1"
-        values = (inbox, stem_of(rel), os.fsencode(rel))
-        return self.sql.execute(asked, values).fetchone() is not None
+        return bool(self.read(asked, (inbox, stem_of(rel), os.fsencode(rel))))
 
     def _pragma(self, name: str) -> int:
-        return int(self.sql.execute(f"PRAGMA {name}").fetchone()[0])
+        [(value,)] = self.read(f"PRAGMA {name}")
+        return int(value)
+
+
+def _places(plan: ArchivePlan) -> list[bytes]:
+    """The paths that a job's inputs and its reason were brought to."""
+    names = filter(None, [*plan.names.values(), plan.reason])
+    return [os.fsencode(Path(plan.folder) / name) for name in names]

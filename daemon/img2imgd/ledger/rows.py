@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from img2imgd.job import FrameState, JobState
@@ -49,7 +49,8 @@ class Outputs:
 class JobSpec:
     """All that must be known to serve a job again from its spool folder alone.
 
-    ``digest`` is of a kept file's content; ``spool`` is the id of the spool that its files are in.
+    ``digest`` is of a kept file's content; ``spool`` is the id of the spool that its files are in;
+    ``painted`` are the stamps (size, mtime_ns) of the outputs, known to the ledger alone.
     """
 
     id: str
@@ -64,6 +65,7 @@ class JobSpec:
     bundle: str | None = None
     digest: str = ""
     spool: str = ""
+    painted: tuple[tuple[int, int], ...] = ()
 
     @property
     def subject(self) -> FileEntry:
@@ -110,6 +112,7 @@ class JobSpec:
         outputs, request = plain["outputs"], plain["request"]
         plain["files"] = tuple(FileEntry(**entry) for entry in plain["files"])
         plain["notes"] = tuple(plain["notes"])
+        plain["painted"] = tuple((size, mtime) for size, mtime in plain.get("painted", ()))
         if outputs is not None:
             frames = tuple(outputs["frames"])
             plain["outputs"] = Outputs(outputs["folder"], outputs["name"], frames)
@@ -123,13 +126,15 @@ class ArchivePlan:
     """Where the inputs of an ended job go, committed before they move.
 
     ``names`` maps names in the spool to names in ``folder`` (absolute, in done or failed);
-    ``reason`` is the reason file's name there, empty without one.
+    ``reason`` is the reason file's name there, empty without one, and ``reason_as`` its stamp
+    (size, mtime_ns) once it is written.
     """
 
     kind: Literal["done", "failed"]
     folder: str
     names: dict[str, str]
     reason: str
+    reason_as: tuple[int, int] | None = None
 
     def to_json(self) -> str:
         """JSON in ASCII."""
@@ -138,7 +143,14 @@ class ArchivePlan:
     @classmethod
     def from_json(cls, text: str) -> ArchivePlan:
         """The inverse of :meth:`to_json`."""
-        return cls(**json.loads(text))
+        return cls.from_plain(json.loads(text))
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> ArchivePlan:
+        """From the values that JSON gives."""
+        plan = cls(**plain)
+        stamp = plan.reason_as
+        return replace(plan, reason_as=(stamp[0], stamp[1])) if stamp else plan
 
 
 @dataclass(frozen=True)
@@ -165,7 +177,7 @@ class EndedJob:
             ValueError, KeyError, TypeError: the text is no such file.
         """
         plain = json.loads(text)
-        plan = ArchivePlan(**plain["archive"])
+        plan = ArchivePlan.from_plain(plain["archive"])
         return cls(JobState(plain["state"]), plain["reason"], plain["published"], plan)
 
 

@@ -22,7 +22,8 @@ CREATE TABLE jobs(
   published  TEXT NOT NULL DEFAULT '',  -- path below the outbox, once it is there
   archive    TEXT NOT NULL DEFAULT '',  -- JSON: where each input goes; written before it moves
   archived   INTEGER NOT NULL DEFAULT 0,
-  bundle     TEXT
+  bundle     TEXT,
+  aging_from REAL                       -- when upkeep first found it archived: its age
 ) STRICT;
 CREATE INDEX jobs_by_state ON jobs(state);
 CREATE INDEX jobs_by_stem ON jobs(inbox, stem);
@@ -77,7 +78,14 @@ CREATE TABLE facts(                     -- the daemon's own state: pid, what it 
 """
 
 # Added after the first ledgers were written: upkeep makes them in those.
+AGING = "ALTER TABLE jobs ADD COLUMN aging_from REAL"
 INDEXES = """
-CREATE INDEX IF NOT EXISTS jobs_by_end ON jobs(ended_at, id);
+CREATE TABLE IF NOT EXISTS placed(
+  path BLOB NOT NULL,
+  job  TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+  PRIMARY KEY(path, job)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS placed_by_job ON placed(job);
+CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs(aging_from, id);
 CREATE INDEX IF NOT EXISTS jobs_by_bundle ON jobs(bundle) WHERE bundle IS NOT NULL;
 """

@@ -14,7 +14,7 @@ from img2imgd.outputs.staging import STAGING
 
 
 def forget_jobs(config: Config, ledger: Ledger, before: float, stopping: Callable[[], bool]) -> int:
-    """Forget the archived jobs that ended before a moment (seconds since 1970); how many.
+    """Forget the jobs whose age counts from before a moment (seconds since 1970); how many.
 
     One whose spool folder is still there, or whose inbox is not mounted, stays: a spool folder
     that the ledger does not know is taken up again at the next start.
@@ -22,7 +22,7 @@ def forget_jobs(config: Config, ledger: Ledger, before: float, stopping: Callabl
     there = {str(inbox.path): is_ours(inbox.path, ledger) for inbox in config.inboxes}
     forgotten = 0
     jobs: list[str] = []
-    for row in ledger.ended_between(0.0, before):
+    for _, row in ledger.aged_between(0.0, before):
         if stopping():
             break
         if there.get(row.spec.inbox, True) and not _has_spool(row):

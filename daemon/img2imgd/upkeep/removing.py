@@ -39,10 +39,6 @@ class Removal:
         self.size = 0
         self._changed: set[Path] = set()
 
-    def is_there(self) -> bool:
-        """False when the folder is missing: then nothing can be told of what lies in it."""
-        return self.root.is_dir()
-
     def kind(self, path: Path) -> int:
         """The file type in the mode of a path below the root, 0 where nothing is."""
         with _GONE, self._opened(path.parent) as folder:
@@ -89,8 +85,8 @@ class Removal:
         try:
             with self._opened(path.parent) as folder:
                 os.rmdir(path.name, dir_fd=folder)
-        except OSError:
-            return False  # it is not empty, or gone
+        except (OSError, Outside):
+            return False  # it is not empty, or gone, or a link by now
         return True
 
     def _unlink(self, folder: int, name: str, ours: Ours) -> bool:

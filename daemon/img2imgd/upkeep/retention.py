@@ -3,9 +3,10 @@
 The rules, each on the safe side:
 
 - The ledger says what lies where. A file that it does not know (put there by a person, or of a
-  forgotten job) is never touched, nor is one whose content somebody has changed since.
-- A file's age counts from the end of its job; its mtime is the camera's. If its ctime is younger
-  (it was put there late, or somebody moved it back), it stays longer, at most twice as long.
+  forgotten job) is never touched, nor is one that has another size or mtime than it was left with.
+- A file's age counts from the first round that finds its job archived, within an hour of its end:
+  the clock may have been far behind then, and the file's mtime is the camera's. If its ctime is
+  younger (somebody moved it back), it stays longer, at most twice as long.
 - An input stays as long as a late sidecar may come for it, whatever ``retention`` says.
 - A job is looked at again until its files are gone; the ledger forgets none before.
 """
@@ -15,13 +16,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from img2imgd import filesystems
 from img2imgd.config import Config
-from img2imgd.ledger import ArchivePlan, FileEntry, JobRow, Ledger
+from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.names import is_assembly, numbered
 from img2imgd.outputs.staging import STAGING
+from img2imgd.outputs.stamps import Stamp, is_as
 from img2imgd.upkeep.removing import Removal
 
 _SLACK = 300.0  # seconds that the clock of a file server may be ahead of ours
@@ -29,17 +33,20 @@ _MOST_NUMBERED = 9  # names that are looked at for a shared sidecar: NAME, NAME~
 
 
 class Retention:
-    """Removes files by age, job by job. ``refused`` says why a file could not be removed."""
+    """Removes files by age, job by job. ``refused`` says why a file could not be removed.
+
+    ``late`` is the longest time, in seconds, that a sidecar may come after its picture.
+    """
 
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config = config
         self._ledger = ledger
-        late = max((inbox.late_sidecar for inbox in config.inboxes), default=0.0)
+        self.late = max((inbox.late_sidecar for inbox in config.inboxes), default=0.0)
         kept = config.retention
         wanted = {
             "outbox": kept.outbox,
-            "done": None if kept.done is None else max(kept.done, late),
-            "failed": None if kept.failed is None else max(kept.failed, late),
+            "done": None if kept.done is None else max(kept.done, self.late),
+            "failed": None if kept.failed is None else max(kept.failed, self.late),
         }
         self._keep = {kind: seconds for kind, seconds in wanted.items() if seconds is not None}
         self._removals = {kind: Removal(getattr(config, kind)) for kind in self._keep}
@@ -48,7 +55,7 @@ class Retention:
 
     @property
     def swept(self) -> float:
-        """Jobs that ended before this moment have no files left that are to be removed."""
+        """Jobs whose age counts from before this have no files left that are to be removed."""
         return min(self._swept.values(), default=float("inf"))
 
     def sweep(self, now: float, stopping: Callable[[], bool]) -> tuple[int, int]:
@@ -73,22 +80,25 @@ class Retention:
         if not self._is_there(kind):
             return
         held: float | None = None
-        for row in self._ledger.ended_between(self._swept[kind], now - keep):
+        # After a clock that was ahead is set right, all are looked at again.
+        start = self._swept[kind] if self._swept[kind] <= now - keep else 0.0
+        slack = 0.0 if filesystems.kind_of(removal.root).local else _SLACK
+        for since, row in self._ledger.aged_between(start, now - keep):
             if stopping() and held is None:
-                held = row.ended_at
+                held = since
             if stopping():
                 break
-            job = _OldJob(row, now - keep, keep, self._ledger, removal)
+            job = _OldJob(row, since, now - keep, keep, slack, self._ledger, removal)
             try:
                 job.remove_outputs() if kind == "outbox" else job.remove_inputs(kind)
             except OSError as error:
                 if error.errno not in (errno.EACCES, errno.EPERM):
-                    self._swept[kind] = held or row.ended_at or 0.0
+                    self._swept[kind] = since if held is None else held
                     raise
                 self.refused = f"{error.filename} of job {row.id}: {error.strerror}"
                 job.wait()
             if job.waits and held is None:
-                held = row.ended_at
+                held = since
         self._swept[kind] = now - keep if held is None else held
 
     def _is_there(self, kind: str) -> bool:
@@ -110,86 +120,105 @@ class Retention:
                 more = removal.tidy()
 
 
+@dataclass
 class _OldJob:
-    """A job that ended before ``cutoff``; ``waits`` tells that some of its files are not due."""
+    """A job whose age counts ``since`` before ``cutoff``.
 
-    def __init__(
-        self, row: JobRow, cutoff: float, keep: float, ledger: Ledger, removal: Removal
-    ) -> None:
-        self._row = row
-        self._ended = row.ended_at or 0.0
-        self._cutoff = cutoff
-        self._keep = keep
-        self._ledger = ledger
-        self._removal = removal
-        self.waits = False
+    ``waits`` tells that some of its files are not due; ``slack`` is how far the clock of their
+    filesystem may be ahead of ours.
+    """
+
+    row: JobRow
+    since: float
+    cutoff: float
+    keep: float
+    slack: float
+    ledger: Ledger
+    removal: Removal
+    waits: bool = False
 
     def wait(self) -> bool:
         """Have the job looked at again, unless it is twice as old; True if it is."""
-        if self._ended >= self._cutoff - self._keep:
+        if self.since >= self.cutoff - self.keep:
             self.waits = True
         return self.waits
 
     def remove_inputs(self, kind: str) -> None:
         """Remove the archived inputs with their reason file."""
-        plan = self._row.archive
+        plan = self.row.archive
         if plan is not None and plan.kind == kind:
-            for entry in self._row.spec.files:
+            for entry in self.row.spec.files:
                 if entry.name in plan.names:
-                    self._remove_input(plan, entry)
+                    path = Path(plan.folder) / plan.names[entry.name]
+                    stamp = entry.size, entry.mtime_ns
+                    self._remove_file(path, [stamp], rewritten=entry.how == "copy")
             if plan.reason:
                 path = Path(plan.folder) / plan.reason
-                self._removal.file(path, lambda _, found: self._is_due(found, path))
-        if self._row.spec.bundle:
+                self._remove_file(path, [plan.reason_as] if plan.reason_as else [])
+        if self.row.spec.bundle:
             self._remove_shared_sidecar()
 
     def remove_outputs(self) -> None:
         """Remove the published file or folder; what a person has added or changed stays."""
-        outputs = self._row.spec.outputs
-        if not self._row.published or outputs is None:
+        outputs = self.row.spec.outputs
+        if not self.row.published or outputs is None:
             return
-        path = self._removal.root / self._row.published
+        path = self.removal.root / self.row.published
 
         def ours(name: str, found: os.stat_result) -> bool:
             known = name == path.name or name in outputs.frames or is_assembly(name, outputs.name)
-            return known and self._is_unchanged(found) and self._is_due(found)
+            return known and self._is_left(found, self.row.spec.painted) and self._is_due(found)
 
-        if self._removal.kind(path) == stat.S_IFREG:
-            self._removal.file(path, ours)
+        if self.removal.kind(path) == stat.S_IFREG:
+            self.removal.file(path, ours)
         else:
-            self._removal.folder(path, ours)
+            self.removal.folder(path, ours)
 
-    def _remove_input(self, plan: ArchivePlan, entry: FileEntry) -> None:
-        path = Path(plan.folder) / plan.names[entry.name]
-
+    def _remove_file(self, path: Path, stamps: Sequence[Stamp], *, rewritten: bool = False) -> None:
         def ours(_: str, found: os.stat_result) -> bool:
-            same = found.st_mtime_ns == entry.mtime_ns or self._is_unchanged(found)
-            return found.st_size == entry.size and same and self._is_due(found, path)
+            left = self._is_left(found, stamps, rewritten=rewritten)
+            return left and self._is_due(found, path)
 
-        self._removal.file(path, ours)
+        self.removal.file(path, ours)
 
     def _remove_shared_sidecar(self) -> None:
         """Remove the sidecar that went where the last of its jobs went, with that one."""
-        bundle = self._ledger.bundle_ended_by(self._row)
+        bundle = self.ledger.bundle_ended_by(self.row)
         if bundle is None:
             return
-        folder = self._removal.root / bundle.rel.rpartition("/")[0]
-        for number in range(1, _MOST_NUMBERED + 1):
-            self._removal.file(
-                folder / numbered([bundle.name], number)[0],
-                lambda _, found: found.st_ino == bundle.inode and self._is_due(found),
-            )
+        folder = self.removal.root / bundle.rel.rpartition("/")[0]
+        # A job's own copy may hold its keys alone, and so have another size.
+        times = [e.mtime_ns for e in self.row.spec.files if e.inode == bundle.inode]
 
-    def _is_unchanged(self, found: os.stat_result) -> bool:
-        """True if nobody has changed the content since the job ended."""
-        return found.st_mtime <= self._ended + _SLACK
+        def ours(_: str, found: os.stat_result) -> bool:
+            stamps = [(found.st_size, mtime_ns) for mtime_ns in times]
+            same = found.st_ino == bundle.inode and self._is_left(found, stamps)
+            return same and self._is_due(found)
+
+        for number in range(1, _MOST_NUMBERED + 1):
+            self.removal.file(folder / numbered([bundle.name], number)[0], ours)
+
+    def _is_left(
+        self, found: os.stat_result, stamps: Sequence[Stamp], *, rewritten: bool = False
+    ) -> bool:
+        """True if a file is as it was left, by its stamp.
+
+        By its size and the end of the job if it was ``rewritten`` for the job, or where the
+        filesystem sets times of its own; by that end alone if the stamps were lost.
+        """
+        if any(is_as(found, size, mtime_ns) for size, mtime_ns in stamps):
+            return True
+        if stamps and not rewritten and not self.slack:
+            return False
+        as_large = not stamps or found.st_size in {size for size, _ in stamps}
+        return as_large and found.st_mtime <= (self.row.ended_at or 0.0) + self.slack
 
     def _is_due(self, found: os.stat_result, path: Path | None = None) -> bool:
         """True for a file that has lain there long enough and that no other job lays claim to."""
         if path is not None:
-            if self._ledger.put_again(self._row, path):
+            if self.ledger.put_again(self.row, path):
                 return False  # that job is younger, and answers for it
-            if self._ledger.is_source(self._row, path, self._cutoff):
+            if self.ledger.is_source(self.row, path, self.cutoff):
                 self.waits = True
                 return False
-        return found.st_ctime < self._cutoff or not self.wait()
+        return found.st_ctime < self.cutoff or not self.wait()

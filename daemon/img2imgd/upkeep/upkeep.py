@@ -37,6 +37,7 @@ class Upkeep:
         Raises:
             EnvironmentFault, OSError: a folder or the ledger cannot be written; the rest waits.
         """
+        self._ledger.note_archived(now)
         files, size = self._retention.sweep(now, self._stopping)
         jobs = self._forget(now)
         leftovers = 0
@@ -57,8 +58,7 @@ class Upkeep:
         keep = self._config.retention.ledger
         if keep is None:
             return 0
-        late = max((inbox.late_sidecar for inbox in self._config.inboxes), default=0.0)
-        before = min(now - max(keep, late), self._retention.swept)
+        before = min(now - max(keep, self._retention.late), self._retention.swept)
         jobs = forget_jobs(self._config, self._ledger, before, self._stopping)
         forget_served(self._config, self._ledger)
         return jobs
