@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from img2imgd.reader.protocol import ReaderLimits
 
 log = logging.getLogger(__name__)
 
-_JOIN_SECONDS = 30.0
+_JOIN_SECONDS = 30.0  # for all loops together; systemd waits for 45
 
 
 class Daemon:
@@ -157,8 +158,13 @@ class Daemon:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
         for loop in self._loops():
             loop.stop()
-        for loop in self._loops():
-            loop.join(_JOIN_SECONDS)
+        if self.dispatch is not None:
+            self._reader.stop()
+        deadline = time.monotonic() + _JOIN_SECONDS
+        for loop in [loop for loop in self._loops() if loop.is_alive()]:
+            loop.join(max(deadline - time.monotonic(), 0.0))
+            if loop.is_alive():
+                log.warning("%s has not ended in %g s and is left alone", loop.name, _JOIN_SECONDS)
         if self.dispatch is not None:
             self._reader.close()
         log.info("stopped")

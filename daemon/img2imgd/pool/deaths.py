@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import signal
-
-from img2imgd.pool.messages import Death
+from enum import Enum
 
 # Somebody stops the program, or the machine: what was under way is not to blame.
 STOPPING = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
+
+
+class Death(Enum):
+    """Why a worker ended.
+
+    Killed: by somebody's SIGKILL, as the kernel does when memory is out. Stopped: by SIGTERM or
+    the like, which whoever stops a service sends to all of its processes; it blames nobody.
+    """
+
+    CRASHED = "crashed"
+    KILLED = "killed"
+    STOPPED = "stopped"
+    HUNG = "hung"
+    DEVICE_LOST = "device lost"
 
 
 def cause_of_death(code: int | None) -> Death:

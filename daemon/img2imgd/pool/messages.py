@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelInfo, ModelSpec, StepDone
 from img2imgd.outputs.orders import Animation, FrameFile, Sheet
+from img2imgd.pool.deaths import Death
 
 __all__ = [
     "Admit",
@@ -146,20 +146,6 @@ class EngineLost:
     """The device is lost to the worker, which ends at once; its frames stay admitted until then."""
 
     reason: str
-
-
-class Death(Enum):
-    """Why a worker ended.
-
-    Killed: by somebody's SIGKILL, as the kernel does when memory is out. Stopped: by SIGTERM or
-    the like, which whoever stops a service sends to all of its processes; it blames nobody.
-    """
-
-    CRASHED = "crashed"
-    KILLED = "killed"
-    STOPPED = "stopped"
-    HUNG = "hung"
-    DEVICE_LOST = "device lost"
 
 
 @dataclass(frozen=True)

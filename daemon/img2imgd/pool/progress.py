@@ -15,6 +15,19 @@ _WORTH_BYTES = 65_536
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def fields_of_stat(pid: int) -> list[str]:
+    """/proc/PID/stat behind the program's name, its state first; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def seconds_of_cpu(fields: list[str]) -> float:
+    """The CPU time of all threads, by :func:`fields_of_stat`."""
+    return (int(fields[11]) + int(fields[12])) / _TICKS if fields else 0.0
+
+
 @dataclass(frozen=True)
 class Work:
     """What a process has done since its start: CPU seconds of all threads, bytes read and written.
@@ -28,15 +41,14 @@ class Work:
     @classmethod
     def of(cls, pid: int) -> Work | None:
         """What /proc tells of it; None where there is no such thing."""
-        proc = Path(f"/proc/{pid}")
+        stat = fields_of_stat(pid)
         try:
-            stat = (proc / "stat").read_text().rpartition(")")[2].split()
-            io = (proc / "io").read_text().split()
+            io = Path(f"/proc/{pid}/io").read_text().split()
         except OSError:
             return None
         of_bytes = {"rchar:", "wchar:", "read_bytes:", "write_bytes:"}
         moved = sum(int(n) for name, n in zip(io[::2], io[1::2], strict=True) if name in of_bytes)
-        return cls((int(stat[11]) + int(stat[12])) / _TICKS, moved)
+        return cls(seconds_of_cpu(stat), moved)
 
     def since(self, other: Work) -> bool:
         """True when enough was done after ``other``, a minute ago at most, to call it work."""

@@ -1,4 +1,4 @@
-"""Starting, asking and watching over the reader's child process.
+"""Asking the reader's child process about pictures, and judging what became of it.
 
 The child is a fresh interpreter that imports Pillow and the reader, and nothing of this process:
 neither torch nor the program that was started. It opens no files; those that a question is about
@@ -11,25 +11,20 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.reduction import send_handle
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-import img2imgd
 from img2imgd import durable
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.errors import shown as one_line
 from img2imgd.pool.answers import picture_info, prepared_report
+from img2imgd.pool.deaths import STOPPING, exit_in_words
+from img2imgd.pool.reader_child import ReaderChild
 from img2imgd.reader.files import open_picture
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 
@@ -38,41 +33,34 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 _LARGEST_ANSWER = 4_000_000  # bytes
-_START_TIMEOUT = 60.0  # seconds; a cold disk under load takes its time
-_END_TIMEOUT = 5.0  # seconds that a killed process may take to be gone
-# Somebody stops the program, or the machine: the picture is not to blame.
-_STOPPED = frozenset({signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
-_NEEDED = re.compile(r"PATH$|LANG$|LC_|LD_|PYTHON")  # variables of the environment
+# Seconds of the clock for each second of computing that a picture may take, on a busy machine or
+# from a slow share.
+_PATIENCE = 4
 _EASIER = "Save it again as PNG, or make it smaller, and put that into the inbox."
-
-
-@dataclass(frozen=True)
-class _Child:
-    process: subprocess.Popen[bytes]
-    connection: Connection
 
 
 class ReaderProcess:
     """The reader as seen from outside: asks a child process, which starts at the first question.
 
     Safe to use from several threads, which wait for each other. ``timeout`` is in seconds of the
-    clock for one question; the limits hold a cap on computing time as well. :meth:`close` frees
-    the child's memory; a later question starts a new one.
+    clock for one question, by default several times the limit on its computing time. :meth:`close`
+    frees the child's memory; a later question starts a new one.
     """
 
-    def __init__(self, limits: ReaderLimits | None = None, timeout: float = 60.0) -> None:
+    def __init__(self, limits: ReaderLimits | None = None, timeout: float | None = None) -> None:
         self._limits = limits or ReaderLimits()
-        self._timeout = timeout
+        self._timeout = timeout or _PATIENCE * self._limits.cpu_seconds
         self._lock = threading.Lock()
-        self._child: _Child | None = None
-        self._killed_at: Path | None = None  # what was being read when the child was last killed
+        self._child: ReaderChild | None = None
+        self._stopped = False
+        self._suspects: set[Path] = set()  # with them the child ended once, which is no proof
         self._told = False  # what the kernel lacks for the sandbox
 
     @property
     def pid(self) -> int | None:
         """The child's process id, None while there is none."""
         child = self._child
-        return child.process.pid if child else None
+        return child.pid if child else None
 
     def inspect(self, path: Path) -> PictureInfo:
         """What a picture's header tells.
@@ -92,9 +80,15 @@ class ReaderProcess:
             )
 
     def close(self) -> None:
-        """End the child process, if there is one."""
+        """End the child process, if there is one, once it has answered."""
         with self._lock:
             self._end()
+
+    def stop(self) -> None:
+        """End the child amid its question, which raises EnvironmentFault, as any after it does."""
+        self._stopped = True
+        if (child := self._child) is not None:
+            child.interrupt()
 
     def _ask(
         self,
@@ -106,70 +100,60 @@ class ReaderProcess:
         request = json.dumps({"path": os.fspath(path), **question}).encode()
         with self._lock:
             try:
-                child = self._send(request, files)
-                answered = child.connection.poll(self._timeout)
-                reply = child.connection.recv_bytes(_LARGEST_ANSWER) if answered else b"{}"
-                answer: Mapping[str, Any] = json.loads(reply)
-            except (EOFError, OSError, ValueError, RecursionError):
-                raise self._died(path) from None
-            except BaseException:
-                self._end()  # an answer that nobody waited for must not meet the next question
-                raise
-            if not answered:
-                raise self._too_slow(path)
-            try:
+                answer = self._hear(path, self._send(request, files))
                 return understood(self._result(path, answer))
-            except (TypeError, ValueError, LookupError, AttributeError):
+            except (PictureError, EnvironmentFault):
+                raise
+            except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
                 self._end()
                 raise PictureError(
                     f"Reading {shown(path)} made the reader answer nonsense.", _EASIER
                 ) from None
+            except BaseException:
+                self._end()  # an answer that nobody waited for must not meet the next question
+                raise
 
-    def _send(self, request: bytes, files: Sequence[BinaryIO]) -> _Child:
+    def _send(self, request: bytes, files: Sequence[BinaryIO]) -> ReaderChild:
         """Hand a request to the child; one that died since the last question is replaced."""
         if self._child is not None:
             try:
-                _hand_over(self._child, request, files)
+                self._child.send(request, files)
             except OSError:
                 self._end()
             else:
                 return self._child
-        self._child = child = self._start()
-        _hand_over(child, request, files)
+        child = self._start()
+        try:
+            child.send(request, files)
+        except OSError as fault:
+            self._end()
+            raise EnvironmentFault(
+                f"The reader process cannot be asked: {fault.strerror or fault}.",
+                "See what the machine lacks; it is tried again by itself.",
+            ) from fault
         return child
 
-    def _start(self) -> _Child:
-        ours, theirs = socket.socketpair()
+    def _hear(self, path: Path, child: ReaderChild) -> Any:
+        before = child.cpu_seconds
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "img2imgd.reader.process", str(theirs.fileno()),
-                 json.dumps(asdict(self._limits))],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env=_environment(),
-            )  # fmt: skip
-        except OSError as fault:
-            ours.close()
-            raise EnvironmentFault(
-                f"The reader process cannot be started: {fault.strerror}.",
-                "See what the machine lacks (memory, processes), it is tried again by itself.",
-            ) from fault
-        finally:
-            theirs.close()
-        child = _Child(process, Connection(ours.detach()))
-        try:
-            ready = child.connection.poll(_START_TIMEOUT) and child.connection.recv_bytes(1000)
+            return json.loads(child.receive(self._timeout, _LARGEST_ANSWER))
+        except TimeoutError:
+            raise self._too_slow(path, child, before) from None
         except (EOFError, OSError):
-            ready = False
-        if ready:
-            self._tell_missing(json.loads(ready)["missing"])
-        else:
-            status = _end_child(child)
+            raise self._died(path) from None
+
+    def _start(self) -> ReaderChild:
+        self._child = child = ReaderChild(self._limits)
+        if self._stopped:  # asked for after there is a child: stop() sees it, or it is seen here
+            self._end()
+            raise EnvironmentFault("No picture is read any more: img2imgd is being stopped.")
+        try:
+            self._tell_missing(child.missing())
+        except (EOFError, OSError):
             raise EnvironmentFault(
-                f"The reader process did not start (it ended with {status}).",
+                f"The reader process did not start ({exit_in_words(self._end())}).",
                 "The log holds its last words.",
-            )
+            ) from None
         return child
 
     def _tell_missing(self, missing: Sequence[str]) -> None:
@@ -182,32 +166,50 @@ class ReaderProcess:
 
     def _end(self) -> int | None:
         child, self._child = self._child, None
-        return _end_child(child) if child else None
+        return child.end() if child else None
 
-    def _too_slow(self, path: Path) -> PictureError | EnvironmentFault:
-        if self._end() is None:
+    def _suspected(self, path: Path) -> bool:
+        """True for a path that was suspected before; now it is, or it is blamed and forgotten."""
+        again = path in self._suspects
+        self._suspects ^= {path}
+        return again
+
+    def _too_slow(
+        self, path: Path, child: ReaderChild, before: float
+    ) -> PictureError | EnvironmentFault:
+        computed, storage_hangs = child.cpu_seconds - before, child.waits_for_disk
+        if self._end() is None or storage_hangs:
             return EnvironmentFault(
                 f"Reading {path} hangs: its storage does not answer.",
                 "Look at the disk or share it lies on.",
             )
-        return PictureError(f"Reading {shown(path)} took more than {self._timeout:g} s.", _EASIER)
+        what = f"Reading {shown(path)} took more than {self._timeout:g} s"
+        if computed < self._limits.cpu_seconds / 2 and not self._suspected(path):
+            return EnvironmentFault(
+                f"{what}, but only {computed:.1f} s of computing time.",
+                "The disk or share it lies on is slow, or the machine is busy.",
+            )
+        return PictureError(f"{what}.", _EASIER)
 
     def _died(self, path: Path) -> PictureError | EnvironmentFault:
         status = self._end()
-        if status is not None and -status in _STOPPED:
-            return EnvironmentFault(f"The reader was stopped while it read {shown(path)}.")
-        if status == -signal.SIGKILL and self._killed_at != path:
-            # By hand, or by a kernel out of memory for somebody else's sake: once is no proof.
-            self._killed_at = path
-            return EnvironmentFault(f"The reader was killed while it read {shown(path)}.")
+        name = shown(path)
+        if self._stopped or (status is not None and -status in STOPPING):
+            return EnvironmentFault(f"The reader was stopped while it read {name}.")
+        if status is None:
+            return EnvironmentFault(f"The reader cannot be ended after it read {name}.")
+        # By hand, or by a kernel out of memory for somebody else's sake; or our end was closed.
+        if status in (-signal.SIGKILL, 0) and not self._suspected(path):
+            how = "was killed" if status else "ended"
+            return EnvironmentFault(f"The reader {how} while it read {name}.")
         if status == -signal.SIGXCPU:
             return PictureError(
-                f"Reading {shown(path)} took more than"
-                f" {self._limits.cpu_seconds} s of computing time.",
+                f"Reading {name} took more than {self._limits.cpu_seconds} s of computing time.",
                 _EASIER,
             )
-        how = signal.Signals(-status).name if status and status < 0 else f"status {status}"
-        return PictureError(f"Reading {shown(path)} crashed the reader ({how}).", _EASIER)
+        return PictureError(
+            f"Reading {name} crashed the reader ({exit_in_words(status)}).", _EASIER
+        )
 
     def _result(self, path: Path, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         match answer.get("error"):
@@ -230,12 +232,6 @@ class ReaderProcess:
                 )
 
 
-def _hand_over(child: _Child, request: bytes, files: Sequence[BinaryIO]) -> None:
-    child.connection.send_bytes(request)
-    for file in files:
-        send_handle(child.connection, file.fileno(), child.process.pid)
-
-
 @contextmanager
 def _writing(target: Path) -> Generator[BinaryIO]:
     try:
@@ -246,31 +242,3 @@ def _writing(target: Path) -> Generator[BinaryIO]:
             f"{target} cannot be written: {fault.strerror or fault}.",
             "Look at the space and the rights on that disk.",
         ) from fault
-
-
-def _environment() -> dict[str, str]:
-    """What the interpreter needs of this process's environment, none of its tokens with it.
-
-    The package is importable, the allocator frugal.
-    """
-    root = str(Path(img2imgd.__file__).resolve().parent.parent)
-    others = os.environ.get("PYTHONPATH")
-    needed = {name: os.environ[name] for name in os.environ if _NEEDED.match(name)}
-    return {
-        **needed,
-        "PYTHONPATH": os.pathsep.join([root, others] if others else [root]),
-        "MALLOC_ARENA_MAX": "1",
-    }
-
-
-def _end_child(child: _Child) -> int | None:
-    """Close the socket and see the process off: its exit status, None if it will not die."""
-    child.connection.close()
-    try:
-        return child.process.wait(_END_TIMEOUT / 10)
-    except subprocess.TimeoutExpired:
-        child.process.kill()
-    try:
-        return child.process.wait(_END_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        return None

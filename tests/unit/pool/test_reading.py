@@ -10,8 +10,6 @@ import subprocess
 import sys
 import threading
 import zlib
-from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -19,33 +17,12 @@ from PIL import Image
 
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.pool import reading
+from img2imgd.pool.reader_child import ReaderChild
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import PictureInfo, ReaderLimits, SizeRule
 from waiting import wait_until
 
 RULE = SizeRule(64, multiple=8)
-
-
-@pytest.fixture
-def reader() -> Iterator[ReaderProcess]:
-    process = ReaderProcess(timeout=30)
-    yield process
-    process.close()
-
-
-@pytest.fixture
-def cat(tmp_path: Path) -> Path:
-    path = tmp_path / "cat.png"
-    Image.effect_noise((96, 48), 60).convert("RGB").save(path)
-    return path
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Path:
-    """A whole picture of 90 million pixels, which takes a second or more to turn into RGB."""
-    path = tmp_path / "slow.png"
-    Image.new("P", (10_000, 9_000)).save(path, compress_level=1)
-    return path
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -64,31 +41,6 @@ def alive(pid: int) -> bool:
 def busy_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def busy(process: ReaderProcess, before: float) -> bool:
-    return process.pid is not None and busy_seconds(process.pid) > before + 0.1
-
-
-def kill_while_reading(process: ReaderProcess, slow: Path, number: int) -> list[Exception]:
-    """Ask for the slow picture in a thread, and end the child amid it."""
-    caught: list[Exception] = []
-
-    def ask() -> None:
-        try:
-            process.prepare(slow, slow.with_name("out.png"), SizeRule("keep", multiple=8))
-        except (PictureError, EnvironmentFault) as fault:
-            caught.append(fault)
-
-    assert process.pid is not None
-    before = busy_seconds(process.pid)
-    thread = threading.Thread(target=ask)
-    thread.start()
-    wait_until(lambda: busy(process, before), "the reader is busy")
-    os.kill(process.pid, number)
-    thread.join(30)
-    assert not thread.is_alive()
-    return caught
 
 
 def test_pictures_are_inspected_and_prepared(
@@ -201,13 +153,13 @@ def test_a_child_that_was_taken_over_can_answer_nothing_that_harms(
 ) -> None:
     reader.inspect(cat)
     with monkeypatch.context() as patch:
-        taken_over = Connection.recv_bytes
+        receive = ReaderChild.receive
 
-        def recv(connection: Connection, maxlength: int) -> bytes:
-            taken_over(connection, maxlength)
+        def taken_over(child: ReaderChild, seconds: float, most: int) -> bytes:
+            receive(child, seconds, most)
             return json.dumps(answer).encode()
 
-        patch.setattr(Connection, "recv_bytes", recv)
+        patch.setattr(ReaderChild, "receive", taken_over)
         with pytest.raises(PictureError, match=r"cat\.png"):
             reader.inspect(cat)
     assert reader.inspect(cat).width == 96
@@ -239,7 +191,8 @@ def test_too_much_computing_is_said_and_the_next_picture_is_read(cat: Path, tmp_
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
     )
-    reader = ReaderProcess(ReaderLimits(max_pixels=400_000_000, memory_mb=8000, cpu_seconds=1))
+    limits = ReaderLimits(max_pixels=400_000_000, memory_mb=8000, cpu_seconds=1)
+    reader = ReaderProcess(limits, timeout=60)
     try:
         reader.inspect(cat)
         with pytest.raises(PictureError, match="took more than 1 s of computing time"):
@@ -251,7 +204,7 @@ def test_too_much_computing_is_said_and_the_next_picture_is_read(cat: Path, tmp_
 
 def test_the_time_allowed_is_for_each_picture(cat: Path, tmp_path: Path) -> None:
     Image.new("RGB", (4000, 4000)).save(tmp_path / "some.png", compress_level=1)
-    reader = ReaderProcess(ReaderLimits(cpu_seconds=1))
+    reader = ReaderProcess(ReaderLimits(cpu_seconds=1), timeout=60)
     try:
         reader.inspect(cat)
         first = reader.pid
@@ -261,45 +214,6 @@ def test_the_time_allowed_is_for_each_picture(cat: Path, tmp_path: Path) -> None
         assert reader.pid == first
     finally:
         reader.close()
-
-
-def test_a_picture_that_takes_too_long_is_given_up(cat: Path, slow: Path, tmp_path: Path) -> None:
-    reader = ReaderProcess(timeout=0.2)
-    try:
-        with pytest.raises(PictureError, match=r"slow\.png took more than 0\.2 s"):
-            reader.prepare(slow, tmp_path / "out.png", SizeRule("keep", multiple=8))
-    finally:
-        reader.close()
-    reader = ReaderProcess()
-    assert reader.inspect(cat).width == 96
-    reader.close()
-
-
-def test_a_crash_blames_the_picture_and_the_next_is_read(
-    reader: ReaderProcess, cat: Path, slow: Path
-) -> None:
-    reader.inspect(cat)
-    (fault,) = kill_while_reading(reader, slow, signal.SIGSEGV)
-    assert isinstance(fault, PictureError)
-    assert "slow.png crashed the reader (SIGSEGV)" in fault.message
-    assert reader.inspect(cat).width == 96
-
-
-def test_being_stopped_blames_nobody(reader: ReaderProcess, cat: Path, slow: Path) -> None:
-    reader.inspect(cat)
-    (fault,) = kill_while_reading(reader, slow, signal.SIGTERM)
-    assert isinstance(fault, EnvironmentFault)
-
-
-def test_only_the_second_kill_in_a_row_blames_the_picture(
-    reader: ReaderProcess, cat: Path, slow: Path
-) -> None:
-    reader.inspect(cat)
-    (first,) = kill_while_reading(reader, slow, signal.SIGKILL)
-    assert isinstance(first, EnvironmentFault)
-    reader.inspect(cat)
-    (second,) = kill_while_reading(reader, slow, signal.SIGKILL)
-    assert isinstance(second, PictureError)
 
 
 def test_a_child_that_died_between_pictures_is_replaced(reader: ReaderProcess, cat: Path) -> None:
@@ -318,10 +232,10 @@ def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next(
     reader.inspect(cat)
     with monkeypatch.context() as patch:
 
-        def interrupt(connection: Connection, timeout: float) -> bool:
+        def interrupt(child: ReaderChild, seconds: float, most: int) -> bytes:
             raise KeyboardInterrupt
 
-        patch.setattr(Connection, "poll", interrupt)
+        patch.setattr(ReaderChild, "receive", interrupt)
         with pytest.raises(KeyboardInterrupt):
             reader.inspect(slow)
     assert reader.inspect(cat).width == 96

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from descriptors import descriptors_left
 from PIL import Image
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelSpec
@@ -383,7 +383,7 @@ def test_the_worker_dies_in_the_middle_of_a_step_when_its_supervisor_is_killed(
 
 
 def test_a_worker_that_cannot_be_started_is_reported_not_raised(pool: WorkerPool) -> None:
-    with no_free_descriptor():
+    with descriptors_left(0):
         pool.load(MODEL)
     (died,) = pool.poll(0)
     assert isinstance(died, WorkerDied)
@@ -391,22 +391,6 @@ def test_a_worker_that_cannot_be_started_is_reported_not_raised(pool: WorkerPool
     assert died.loading == "demo"
     pool.load(MODEL)
     last(pool, ModelLoaded)
-
-
-@contextlib.contextmanager
-def no_free_descriptor() -> Generator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[0]), before[1]))
-    taken: list[int] = []
-    try:
-        with contextlib.suppress(OSError):
-            while True:  # the limit is on the number, and there are gaps below it
-                taken.append(os.open(os.devnull, os.O_RDONLY))
-        yield
-    finally:
-        for descriptor in taken:
-            os.close(descriptor)
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_the_supervisors_side_imports_neither_torch_nor_pillow() -> None:
