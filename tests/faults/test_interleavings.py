@@ -199,7 +199,7 @@ def play(machine: type[Interleavings], make: Maker, *, in_full: bool) -> None:
     run_state_machine_as_test(
         lambda: machine(make),
         settings=settings(
-            max_examples=2000 if in_full else 60,
+            max_examples=2000 if in_full else 40,
             stateful_step_count=50,
             deadline=None,
             database=None,

@@ -65,7 +65,7 @@ def test_a_kill_at_any_durable_call_loses_doubles_and_halves_nothing(
 ) -> None:
     every = trials.points()
     assert {point.role for point in every} >= {"inbox", "dispatch"}
-    some = points.of(every, 8)
+    some = points.of(every, 6)
     attempts = trials.each(some, killed)
     assert len(attempts) > len(some) / 2  # threads meet otherwise, and make a call less
     if points.in_full:

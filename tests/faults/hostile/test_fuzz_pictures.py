@@ -19,7 +19,7 @@ from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, ReaderLimits, SizeRule
 
 # Examples: about 15 seconds of them, and of 20 times as many in full.
-EXAMPLES, IN_FULL = 2000, 20
+EXAMPLES, IN_FULL = 1000, 40
 LIMITS = ReaderLimits(max_file_mb=2, max_pixels=1_000_000, cpu_seconds=5)
 RULES = [
     SizeRule(64), SizeRule("keep", multiple=8), SizeRule((96, 64), "contain", 8),

@@ -24,7 +24,7 @@ from img2imgd.request import (
 )
 
 # Examples of each test: about 15 seconds of all together, and of 20 times as many in full.
-EXAMPLES, IN_FULL = 300, 20
+EXAMPLES, IN_FULL = 150, 40
 TEMPLATE = "{stem}_{prompt}_{index}_{point}"
 MODELS = ("demo", "sd21")
 FOR_PROGRAMMERS = re.compile(r"Traceback|[A-Z][a-z]+Error|<class|object at 0x|yaml\.|msgspec")
