@@ -113,7 +113,7 @@ def outlast(root: ServedRoot, killer: Killer, people: People, jobs: int) -> None
         pause(0.01)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_many_drops_while_daemon_worker_and_reader_are_killed(
     tmp_path: Path, points: Points, tally: Tally
 ) -> None:

@@ -76,6 +76,19 @@ def test_one_that_is_still_being_written_holds_its_folder(rig: Rig) -> None:
     assert [job.spec.asked.steps for job in rig.jobs()] == [3]
 
 
+def test_one_that_a_program_holds_open_is_half_written_however_long_it_rests(rig: Rig) -> None:
+    rig.picture("cat.png")
+    with (rig.folder / "_defaults.yaml").open("w") as writing:
+        writing.write("prompt: a la")
+        writing.flush()
+        rig.look(0.1, 2.5, 11)
+        assert rig.jobs() == []
+        assert "_defaults.yaml is whole" in rig.waits()["cat.png"]
+        writing.write("ke\n")
+    rig.look(0.1, 2.5, 11)
+    assert prompts(rig) == {"cat.png": "a lake"}
+
+
 def test_a_sidecar_wins_over_them(rig: Rig) -> None:
     rig.drop("_defaults.yaml", "prompt: default\nsteps: 9\n")
     rig.picture("cat.png")

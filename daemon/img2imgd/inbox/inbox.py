@@ -119,7 +119,7 @@ class Inbox:
             ]
             next_look = min([next_look, *unsettled])
             timed = timed or bool(unsettled)
-            for wait in self._serve(folder, entries, now):
+            for wait in self._serve(folder, entries):
                 rel = f"{folder}/{wait.name}" if folder else wait.name
                 waiting[rel] = wait.why
                 open_waits = open_waits or not wait.for_a_person
@@ -152,9 +152,9 @@ class Inbox:
         }
         return found
 
-    def _serve(self, folder: str, entries: list[Entry], now: float) -> list[Wait]:
+    def _serve(self, folder: str, entries: list[Entry]) -> list[Wait]:
         """Act on one folder's files; returns those that stay, with the reason."""
-        held = self._held(folder, now)
+        held = self._held(folder)
         if isinstance(held, Wait):
             return [
                 replace(held, name=entry.name)
@@ -212,13 +212,13 @@ class Inbox:
                 images = keys.images if isinstance(keys, RequestKeys) else None
         return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
 
-    def _held(self, folder: str, now: float) -> FolderDefaults | Wait:
+    def _held(self, folder: str) -> FolderDefaults | Wait:
         """The folder's defaults, or why its files wait until those are whole or mended."""
         for rel, signature in self._defaults_seen.items():
             home = rel.rpartition("/")[0]
             if home and folder != home and not folder.startswith(f"{home}/"):
                 continue
-            if self._settling.observe(rel, signature, now) < self._inbox.settle:
+            if not self._is_whole(rel, signature):
                 return Wait(rel, f"waits until {rel} is whole")
         try:
             defaults = self._drops.defaults(folder, self._defaults_seen)
@@ -232,7 +232,7 @@ class Inbox:
         return Wait(defaults.where, why, for_a_person=True)
 
     def _is_whole(self, rel: str, signature: Signature) -> bool:
-        """True when a list has come to rest and nobody writes it."""
+        """True when a list, or defaults, have come to rest and nobody writes them."""
         if self._settling.observe(rel, signature, self._now) < self._inbox.settle:
             return False
         if plainfiles.has_writer(self._inbox.path / rel):
