@@ -59,8 +59,9 @@ class Publishing:
                 self._pool.assemble(job.id, assembly)
                 return False
             job.assembled = True
-        painted = stamps_below(job.staging.path(job.outputs.name, None))
-        self._ledger.set_publishing(replace(job.row.spec, painted=painted))
+        if not job.staging.announced:  # else a fault cut the publishing short
+            painted = stamps_below(job.staging.path(job.outputs.name, None))
+            self._ledger.set_publishing(replace(job.row.spec, painted=painted))
         self.publish(job)
         return True
 
