@@ -35,7 +35,8 @@ from img2imgd.request import BUILT_IN, RequestKeys
 from img2imgd.upkeep import Upkeep
 
 BATCH = 50  # jobs that are dropped together
-KEPT = 2  # samples whose jobs retention keeps
+HOUR = 3600.0  # from one sample to the next, as upkeep is told
+KEPT = 1.5 * HOUR  # how long files and jobs are kept, from the sample that finds them: two samples
 MOST_RSS = 5.0  # MB
 RESULTS = Path(__file__).parent / "results"
 
@@ -56,7 +57,7 @@ class Sample:
 
 
 def config_below(root: Path) -> Config:
-    """An inbox that waits for nothing, and a retention that :class:`Soak` gives its clock."""
+    """An inbox that waits for nothing, and a retention of two samples."""
     inbox = InboxConfig(
         path=root / "inbox", settle=0, pair_wait=0, late_sidecar=0,
         defaults=RequestKeys(prompt="a lake", seed=1),
@@ -72,7 +73,7 @@ def config_below(root: Path) -> Config:
         models={"demo": ModelConfig(source=str(root))},
         engine=EngineConfig(backend="fake", idle_unload=None),
         limits=LimitsConfig(min_free_gb=0),
-        retention=RetentionConfig(done=0, failed=0, outbox=0, ledger=0),
+        retention=RetentionConfig(done=KEPT, failed=KEPT, outbox=KEPT, ledger=KEPT),
     )
     for folder in (inbox.path, config.outbox):
         (folder / ".img2imgd").mkdir(parents=True)
@@ -93,7 +94,8 @@ class Soak:
         self.pool = WorkerPool("fake")
         self.dispatch = Dispatch(self.config, self.ledger, self.pool, self.reader)
         self.inbox = Inbox(self.config, self.config.inboxes[0], self.ledger, lambda _: None)
-        self.upkeep = Upkeep(self.config, open_ledger(path))
+        self.now = time.time()
+        self.upkeep = Upkeep(self.config, open_ledger(path), uptime=lambda: self.now)
         self.began = time.monotonic()
         self.served = 0
         picture = BytesIO()
@@ -103,12 +105,11 @@ class Soak:
     def run(self, jobs: int, every: int) -> list[Sample]:
         """Serve so many jobs; a sample after every so many."""
         samples: list[Sample] = []
-        moments: list[float] = []
         while self.served < jobs:
             self.serve(BATCH)
             if self.served % every == 0:
-                moments.append(time.time())
-                self.upkeep.step(moments[max(len(moments) - 1 - KEPT, 0)])
+                self.now += HOUR
+                self.upkeep.step(self.now)
                 samples.append(self.sample())
                 print(row(samples[-1]), flush=True)
         return samples

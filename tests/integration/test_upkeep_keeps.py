@@ -108,13 +108,14 @@ def test_a_reason_with_notes_in_it_stays(rig: Rig) -> None:
     assert rig.tree(rig.config.failed) == ["cat.png.reason.txt"]
 
 
-def test_a_job_that_ended_while_the_clock_was_far_behind_is_not_old(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("clock", [-40 * DAY, 400 * DAY])
+def test_a_job_that_ended_while_the_clock_was_wrong_has_the_age_of_others(
+    rig: Rig, clock: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = time.time
     rig.picture("cat.png")
-    with monkeypatch.context() as behind:
-        behind.setattr(time, "time", lambda: real() - 40 * DAY)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(time, "time", lambda: real() + clock)
         rig.claim()
         rig.serve()
     upkeep(rig)
@@ -124,15 +125,26 @@ def test_a_job_that_ended_while_the_clock_was_far_behind_is_not_old(
     assert rig.outputs() == rig.tree(rig.config.done) == []
 
 
-def test_what_came_while_the_clock_was_far_ahead_goes_once_it_is_old(rig: Rig) -> None:
-    running = Upkeep(rig.config, rig.ledger)
-    running.step(time.time() + 400 * DAY)
+@pytest.mark.parametrize("jump", [400 * DAY, -400 * DAY])
+def test_nothing_grows_old_when_the_clock_is_set(rig: Rig, jump: float) -> None:
+    clock = {"wall": time.time(), "uptime": 0.0}
+    running = Upkeep(rig.config, rig.ledger, uptime=lambda: clock["uptime"])
+
+    def round_after(seconds: float) -> list[str]:
+        clock["uptime"] += seconds
+        clock["wall"] += seconds
+        running.step(clock["wall"])
+        return [*rig.outputs(), *rig.tree(rig.config.done)]
+
     rig.picture("cat.png")
     rig.claim()
     rig.serve()
-    running.step(time.time())
-    running.step(time.time() + 11 * DAY)
-    assert rig.outputs() == []
+    assert len(round_after(DAY)) == len(round_after(8 * DAY)) == 2
+    clock["wall"] += jump
+    assert len(round_after(DAY)) == 2
+    clock["wall"] -= jump
+    assert len(round_after(0.5 * DAY)) == 2
+    assert round_after(DAY) == []
 
 
 def test_an_equal_file_of_another_inbox_has_the_age_of_its_own_job(rig: Rig) -> None:

@@ -47,6 +47,11 @@ class Pruning(Jobs):
                     "UPDATE jobs SET aging_from=? WHERE id=?", [(now, row["id"]) for row in rows]
                 )
 
+    def shift_ages(self, seconds: float) -> None:
+        """Leave all jobs as old as they are when the clock has been set by so much."""
+        with self.transaction():
+            self.sql.execute("UPDATE jobs SET aging_from=aging_from+?", (seconds,))
+
     def aged_between(self, start: float, end: float) -> Iterator[tuple[float, JobRow]]:
         """Jobs whose age counts from ``start`` to before ``end`` (seconds since 1970), in order.
 

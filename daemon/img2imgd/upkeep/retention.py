@@ -80,10 +80,8 @@ class Retention:
         if not self._is_there(kind):
             return
         held: float | None = None
-        # After a clock that was ahead is set right, all are looked at again.
-        start = self._swept[kind] if self._swept[kind] <= now - keep else 0.0
         slack = 0.0 if filesystems.kind_of(removal.root).local else _SLACK
-        for since, row in self._ledger.aged_between(start, now - keep):
+        for since, row in self._ledger.aged_between(self._swept[kind], now - keep):
             if stopping() and held is None:
                 held = since
             if stopping():

@@ -7,6 +7,7 @@ no file of it is left that ``retention`` will remove.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from img2imgd import filesystems
@@ -18,16 +19,32 @@ from img2imgd.upkeep.retention import Retention
 
 log = logging.getLogger(__name__)
 
+_SET = 3600.0  # seconds; when the clock moves more by itself, somebody has set it
+
+
+def _uptime() -> float:
+    """Seconds since the machine booted, its sleep included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
 
 class Upkeep:
-    """Keeps folders and ledger within their bounds. ``stopping()`` cuts a round short."""
+    """Keeps folders and ledger within their bounds. ``stopping()`` cuts a round short.
+
+    ``uptime()`` tells the seconds that went by between rounds, whatever the clock says.
+    """
 
     def __init__(
-        self, config: Config, ledger: Ledger, stopping: Callable[[], bool] = lambda: False
+        self,
+        config: Config,
+        ledger: Ledger,
+        stopping: Callable[[], bool] = lambda: False,
+        uptime: Callable[[], float] = _uptime,
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._stopping = stopping
+        self._uptime = uptime
+        self._last_round: tuple[float, float] | None = None
         self._retention = Retention(config, ledger)
         self._leftovers_at = float("-inf")
 
@@ -37,6 +54,7 @@ class Upkeep:
         Raises:
             EnvironmentFault, OSError: a folder or the ledger cannot be written; the rest waits.
         """
+        self._keep_ages(now)
         self._ledger.note_archived(now)
         files, size = self._retention.sweep(now, self._stopping)
         jobs = self._forget(now)
@@ -53,6 +71,25 @@ class Upkeep:
             log.warning("upkeep: old files stay: %s", self._retention.refused)
         if not self._stopping():
             self._ledger.compact(filesystems.free_bytes(self._config.state))
+
+    def _keep_ages(self, now: float) -> None:
+        """Leave everything as old as it was if the clock was set since the last round.
+
+        Whether it was wrong before or is so now cannot be told: either way nothing became old.
+        """
+        uptime = self._uptime()
+        if self._last_round is not None:
+            then, uptime_then = self._last_round
+            jump = (now - then) - (uptime - uptime_then)
+            if abs(jump) > _SET:
+                log.warning(
+                    "upkeep: the clock was set by %+.1f hours; files are no older for it",
+                    jump / 3600,
+                )
+                self._ledger.shift_ages(jump)
+                self._retention = Retention(self._config, self._ledger)
+                self._leftovers_at = now
+        self._last_round = now, uptime
 
     def _forget(self, now: float) -> int:
         keep = self._config.retention.ledger
