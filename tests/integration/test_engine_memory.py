@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderTiny
 from engines import difference, paint, spec, task
 from PIL import Image
 from tiny_model import save_tiny_model
 
+from img2imgd.engine import sparing
 from img2imgd.engine.pipelines import PipelineEngine
 from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameRefused
 
@@ -145,6 +148,40 @@ def test_a_frame_for_which_memory_never_suffices_is_refused_with_its_size_and_th
     assert [shape[-1] for shape in asked].count(32) == 2, "tried twice, no more"
     assert isinstance(painted, FramePainted)
     assert painted.note == ""
+
+
+def test_an_autoencoder_that_tells_no_size_is_spared_too(
+    folder: Path, image: Path, tmp_path: Path
+) -> None:
+    tiny = AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4,
+        num_encoder_blocks=(1,) * 4, num_decoder_blocks=(1,) * 4,
+    )  # fmt: skip
+    tiny.save_pretrained(tmp_path / "tiny")
+    engine = PipelineEngine()
+    engine.load(replace(spec(folder), vae=str(tmp_path / "tiny")))
+    tries: list[None] = []
+
+    def all_but_the_first(_: Any) -> bool:
+        tries.append(None)
+        return len(tries) > 1
+
+    with memory_of(engine._pipe.unet, all_but_the_first):
+        *_, painted = events_of(engine, task(image))
+    assert isinstance(painted, FramePainted)
+    assert "autoencoder in tiles" in painted.note
+
+
+def test_a_model_that_cannot_be_spared_costs_the_frame_alone(
+    engine: PipelineEngine, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> bool:
+        raise AttributeError("no such thing as a tile")
+
+    monkeypatch.setattr(sparing, "_tile", unknown)
+    with memory_of(engine._pipe.unet, lambda _: False):
+        (refused,) = events_of(engine, task(image))
+    assert isinstance(refused, FrameRefused)
 
 
 @pytest.mark.parametrize(("attention", "sliced"), [("eager", True), ("sdpa", False)])

@@ -120,20 +120,23 @@ class PipelineEngine:
             if not isinstance(event, FrameRefused) or not event.out_of_memory:
                 return event
             self._spared.add(picture.size)
-        with sparing(self._pipe, max(picture.size)) as otherwise:
-            event = self._attempt(task, picture, report)
-        if isinstance(event, FramePainted) and otherwise:
-            return dataclasses.replace(event, note=_painted_with(otherwise, picture.size))
-        return event
+        return self._attempt(task, picture, report, spare=True)
 
-    def _attempt(self, task: FrameTask, picture: Image.Image, report: Report) -> EngineEvent:
+    def _attempt(
+        self, task: FrameTask, picture: Image.Image, report: Report, *, spare: bool = False
+    ) -> EngineEvent:
+        size = picture.size
+        less_memory = sparing(self._pipe, max(size)) if spare else contextlib.nullcontext(())
         try:
-            with torch.inference_mode():
-                return self._call(task, picture, report)
+            with torch.inference_mode(), less_memory as otherwise:
+                event = self._call(task, picture, report)
+            if isinstance(event, FramePainted) and otherwise:
+                return dataclasses.replace(event, note=_painted_with(otherwise, size))
+            return event
         except _Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - one frame's edge; _explain logs it
-            event = self._explain(task, picture.size, error)
+            event = self._explain(task, size, error)
         if isinstance(event, FrameRefused) and event.out_of_memory:
             # Only here, out of the except clause, has its frame let go of tensors.
             self._pipe.maybe_free_model_hooks()

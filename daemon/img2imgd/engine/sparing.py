@@ -42,9 +42,9 @@ def _tile(vae: Any, longest_side: int, undo: contextlib.ExitStack) -> bool:
     vae.use_tiling = True
     if "use_slicing" in kept:
         vae.use_slicing = True
-    if "tile_latent_min_size" in kept and "block_out_channels" in vae.config:
+    trained = vae.config.get("sample_size")  # tiny autoencoders do not tell: their tiles stay
+    if trained and "tile_latent_min_size" in kept and "block_out_channels" in vae.config:
         factor = 2 ** (len(vae.config.block_out_channels) - 1)
-        trained = vae.config.sample_size
         side: int = trained if isinstance(trained, int) else trained[0]
         latents = min(side, longest_side // 2) // factor
         vae.tile_latent_min_size = max(latents, 1)
