@@ -22,6 +22,7 @@ from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
+from img2imgd.job import JobState
 from img2imgd.ledger import Ledger, Mark, open_ledger, read_ledger, set_aside_damaged
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
@@ -53,6 +54,8 @@ class Daemon:
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
             ledger = self._open_ledger()
+            if locks[self.config.state].was_let_go:
+                self._queue_running(ledger)
             self._introduce(ledger)
             self.begun = ledger.mark()
             heartbeat = Heartbeat(locks.values())
@@ -99,6 +102,14 @@ class Daemon:
                 *damaged,
             )  # fmt: skip
         return open_ledger(self.ledger_path)
+
+    def _queue_running(self, ledger: Ledger) -> None:
+        """The last daemon stopped in order, though its ledger's disk did not take that any more.
+
+        So nothing that is noted as running was to blame for its end.
+        """
+        for row in ledger.jobs_in(JobState.RUNNING):
+            ledger.set_state(row.id, JobState.QUEUED)
 
     def _introduce(self, ledger: Ledger) -> None:
         known = ledger.facts().get("ledger_id") or secrets.token_hex(8)

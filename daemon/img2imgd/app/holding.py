@@ -94,6 +94,7 @@ class FolderLock:
         self._path = folder / "lock"
         self._me = Holder.this_process()
         self._swapping = threading.Lock()
+        self.was_let_go = True  # by its last holder, who did not die with it
         self._descriptor = self._take()
 
     def renew(self) -> bool:
@@ -177,6 +178,7 @@ class FolderLock:
                 "%s was held by %s, silent for %.0f s: taken over",
                 _held_folder(self._path), holder.in_words, silent,
             )  # fmt: skip
+        self.was_let_go = holder is None
         self._write(descriptor)
         if not filesystems.kind_of(self._path.parent).local:
             # Another host may have looked at the same moment; the one that wrote last has it.

@@ -16,6 +16,9 @@ from img2imgd.app import Daemon, holding
 from img2imgd.app.holding import STALE, FolderLock, Holder
 from img2imgd.config import Config
 from img2imgd.errors import HeldByAnother
+from img2imgd.job import JobState
+from img2imgd.ledger import FileEntry, JobSpec, Outputs, open_ledger
+from img2imgd.request import Request
 from waiting import wait_until
 
 HERE = Holder.this_process()
@@ -171,3 +174,35 @@ def test_a_holder_that_was_replaced_claims_nothing_more(folder: Path, lock: Fold
     _left_by(folder, ELSEWHERE)
     with pytest.raises(HeldByAnother, match="studio"):
         lock.renew()
+
+
+def test_what_ran_when_the_last_daemon_stopped_in_order_is_no_suspect(
+    make_config: Callable[..., Config],
+) -> None:
+    config = make_config()
+    suspects: list[bool] = []
+    for died in (False, True):
+        ledger = open_ledger(config.state / "ledger.sqlite")
+        ledger.add_job(_spec(config), JobState.QUEUED)
+        ledger.set_state("J1", JobState.RUNNING)  # what a full disk kept from being set back
+        ledger.close()
+        if died:
+            _left_by(config.state, replace(HERE, boot="before-the-power-failed"))
+        Daemon(config).serve(lambda ledger: not ledger.jobs_in(JobState.RUNNING), seconds=0.05)
+        ledger = open_ledger(config.state / "ledger.sqlite")
+        suspects += [job.suspect for job in ledger.jobs_in(*JobState)]
+        ledger.drop_job("J1")
+        ledger.close()
+    assert suspects == [False, True]
+
+
+def _spec(config: Config) -> JobSpec:
+    entry = FileEntry("picture", "a.png", str(config.inboxes[0].path / "a.png"), "move", 1, 1, 1)
+    request = Request(
+        prompt="a lake", negative_prompt="", strength=0.5, guidance_scale=7, steps=10, seed=7,
+        model="demo",
+    )  # fmt: skip
+    return JobSpec(
+        id="J1", inbox=str(config.inboxes[0].path), rel="a.png", mode="move", files=(entry,),
+        request=request, outputs=Outputs("", "a.png", ("a.png",)),
+    )  # fmt: skip
