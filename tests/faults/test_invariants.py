@@ -96,8 +96,8 @@ OF_BOTH_MODES: dict[str, tuple[str, Plant]] = {
         "duplicated", lambda c: copied(one(c.outbox, "sub/dog_*/*_sheet.png"), "again.png")),
     "a second job of a drop": ("duplicated", lambda c: sql(
         c, "INSERT INTO jobs SELECT 'x', inbox, rel, stem, state, spec, claimed_at, started_at,"
-        " ended_at, attempts, suspect, reason, published, archive, archived, bundle FROM jobs"
-        " WHERE rel = CAST('cat.png' AS BLOB)")),
+        " ended_at, attempts, suspect, reason, published, archive, archived, bundle, NULL"
+        " FROM jobs WHERE rel = CAST('cat.png' AS BLOB)")),
     "an output is half": ("half_visible", lambda c: cut(one(c.outbox, "cat_*"), 0.6)),
     "a PNG lacks its last chunk": ("half_visible", lambda c: cut(one(c.outbox, "cat_*"), 0.99)),
     "an output is empty": ("half_visible", lambda c: cut(one(c.outbox, "cat_*"), 0)),

@@ -68,6 +68,17 @@ def test_old_files_go_with_their_reasons_and_the_subfolders_they_leave_empty(rig
         assert folder.is_dir()
 
 
+def test_times_that_a_disk_keeps_to_two_seconds_are_no_change(rig: Rig) -> None:
+    serve(rig, "cat.png", sidecar=SWEEP)
+    serve(rig, "bad.png", sidecar="promt: no\n")
+    for name in everything(rig):
+        if (path := rig.root / name).is_file():
+            coarse = path.stat().st_mtime // 2 * 2
+            os.utime(path, (coarse, coarse))
+    upkeep(rig, 31)
+    assert everything(rig) == []
+
+
 def test_without_a_retention_files_stay_for_ever(make_rig: RigMaker) -> None:
     rig = make_rig(retention=RetentionConfig())
     serve(rig, "cat.png")

@@ -114,3 +114,12 @@ def test_a_half_that_cannot_be_removed_does_not_end_the_round(
         upkeep(rig, 2)
     assert half.exists()
     assert len(compacted) == 1
+
+
+def test_a_half_is_not_old_because_the_clock_was_set(rig: Rig) -> None:
+    running = Upkeep(rig.config, rig.ledger, uptime=lambda: 0.0)
+    running.step(time.time())
+    half = rig.config.done / ".0123456789abcdef.part"
+    half.write_bytes(b"x")
+    running.step(time.time() + 400 * DAY)
+    assert half.exists()

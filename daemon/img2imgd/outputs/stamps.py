@@ -16,9 +16,12 @@ def stamp_of(status: os.stat_result) -> Stamp:
 
 
 def stamps_below(path: Path) -> tuple[Stamp, ...]:
-    """The stamps of a file, or of the files in a folder."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return tuple(stamp_of(file.lstat()) for file in files)
+    """The stamps of a file, or of the files in a folder; none if it is not there."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return tuple(stamp_of(file.lstat()) for file in files)
+    except FileNotFoundError:
+        return ()
 
 
 def is_as(found: os.stat_result, size: int, mtime_ns: int) -> bool:
