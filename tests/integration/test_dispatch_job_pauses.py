@@ -171,6 +171,17 @@ def test_an_inbox_that_was_away_while_its_job_was_archived_is_waited_for_no_more
     assert rig.dispatch.blocked_since is None
 
 
+def test_what_is_painted_is_published_while_its_inbox_is_away(rig: Rig) -> None:
+    drop(rig, "cat", "dog")
+    rig.until(lambda: len(rig.dispatch._running) == 2)
+    away = rig.folder.rename(rig.root / "away")
+    rig.until(lambda: len(rig.outputs()) == 2)
+    assert str(rig.folder) in waits_for(rig)
+    away.rename(rig.folder)
+    rig.serve()
+    assert len(rig.inputs()) == 4
+
+
 def test_an_archiving_that_failed_ends_no_fault(rig: Rig) -> None:
     drop(rig, "cat")
     rig.dispatch._faults.report("The disk is full.", 0)
