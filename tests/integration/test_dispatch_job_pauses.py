@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +170,21 @@ def test_an_inbox_that_was_away_while_its_job_was_archived_is_waited_for_no_more
     rig.serve()
     assert waits_for(rig) == ""
     assert rig.dispatch.blocked_since is None
+
+
+def test_what_is_painted_is_published_while_its_inbox_is_away(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(rig, "cat")
+    with failing(durable, "rename_new", lambda path: path.parent == rig.config.outbox):
+        rig.until(lambda: "Permission denied" in waits_for(rig))
+    away = rig.folder.rename(rig.root / "away")
+    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr(faults, "_FIRST_PAUSE", 1000.0)
+    rig.dispatch._faults.report_inbox(str(rig.folder), "The inbox is away.", time.monotonic())
+    rig.until(lambda: served(rig) == ["cat"])
+    assert waits_for(rig) == "The inbox is away."
+    away.rename(rig.folder)
 
 
 def test_an_archiving_that_failed_ends_no_fault(rig: Rig) -> None:

@@ -155,8 +155,8 @@ class Archive:
         """
         planned = {
             name
-            for row in self._ledger.placing()
-            if row.archive and row.archive.folder == str(folder) and not _same_drop(row.spec, spec)
+            for row in self._ledger.placing(str(folder))
+            if row.archive and not _same_drop(row.spec, spec)
             for name in (*row.archive.names.values(), row.archive.reason)
         }
 

@@ -121,7 +121,7 @@ class Dispatch:
         for row in self._ledger.queued(WINDOW, *held):
             if faults.holding(now) or self._frames_open() >= WINDOW:
                 return
-            if faults.holds(row, now):
+            if row.spec.inbox in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
             inside = self._in_worker()
             if inside and (row.suspect or any(job.row.suspect for job in inside)):
@@ -179,7 +179,7 @@ class Dispatch:
             return
         room = WINDOW - len(self._pool.admitted)
         for job in list(self._running.values()):
-            while room > 0 and job.to_paint and not self._faults.holds(job.row, now):
+            while room > 0 and job.to_paint and not self._faults.holds_job(job.id, now):
                 if not self._guarded(job.row, now, lambda job=job: self._admit_first(job)):
                     break
                 room -= 1
@@ -200,7 +200,7 @@ class Dispatch:
         for row in list(self._begun):
             if self._faults.holding(now):
                 return
-            if self._faults.holds(row, now):
+            if self._faults.holds_job(row.id, now):
                 continue
             self._guarded(row, now, lambda row=row: self._resume(row))
             if not self._faults.has_met(row.id):
@@ -208,7 +208,9 @@ class Dispatch:
         for job in list(self._running.values()):
             if self._faults.holding(now):
                 return
-            if job.painted and job.assembling is None and not self._faults.holds(job.row, now):
+            if self._faults.holds_job(job.id, now):
+                continue
+            if job.painted and job.assembling is None:
                 self._guarded(job.row, now, lambda job=job: self._advance(job))
 
     def _advance(self, job: RunningJob) -> None:
@@ -234,8 +236,8 @@ class Dispatch:
 
     def _finish_ended(self, now: float) -> None:
         """Archive what was refused at claim, and what a fault kept from being archived."""
-        for row in self._ledger.unarchived():
-            if row.id in self._unfinished or self._faults.holds(row, now):
+        for row in self._ledger.unarchived(self._faults.held_jobs(now)):
+            if row.id in self._unfinished or row.spec.inbox in self._faults.held_inboxes(now):
                 continue
             try:
                 self._archive.finish(row)

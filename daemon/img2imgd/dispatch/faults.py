@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from img2imgd.durable import is_environment
 from img2imgd.errors import EnvironmentFault
-from img2imgd.ledger import JobRow, Ledger
+from img2imgd.ledger import Ledger
 from img2imgd.log import Lasting
 
 log = logging.getLogger(__name__)
@@ -119,10 +119,9 @@ class Faults:
         """Jobs that are not to be tried again yet."""
         return [job for job, pause in self._jobs.items() if pause.holds(now)]
 
-    def holds(self, row: JobRow, now: float) -> bool:
-        """True while a job, or its inbox, is not to be tried again yet."""
-        pauses = self._jobs.get(row.id), self._inboxes.get(row.spec.inbox)
-        return any(pause is not None and pause.holds(now) for pause in pauses)
+    def holds_job(self, job: str, now: float) -> bool:
+        """True while a job is not to be tried again yet."""
+        return job in self._jobs and self._jobs[job].holds(now)
 
     def has_met(self, job: str) -> bool:
         """True while a job has not got on since it met a fault."""

@@ -15,6 +15,7 @@ from img2imgd.ledger.connection import Transactions
 from img2imgd.ledger.rows import ArchivePlan, EndedJob, JobRow, JobSpec, as_text, stem_of
 
 _ENDED = tuple(state.value for state in ENDED)
+_LISTED = "(SELECT value FROM json_each(?))"  # there may be more than SQLite takes as values
 _UNDER_WAY = "ended_at IS NULL OR archived=0"
 
 
@@ -156,23 +157,27 @@ class Jobs(Transactions):
     ) -> list[JobRow]:
         """Jobs that may start, oldest claim first; some models, inboxes and jobs are left out."""
         without = without_models, without_inboxes, without_jobs
-        models, inboxes, jobs = (",".join("?" * len(names)) for names in without)
         return self._jobs(
-            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN ({models})"
-            f" AND inbox NOT IN ({inboxes}) AND id NOT IN ({jobs})",
-            [*without_models, *without_inboxes, *without_jobs],
+            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN {_LISTED}"
+            f" AND inbox NOT IN {_LISTED} AND id NOT IN {_LISTED}",
+            [json.dumps(list(names)) for names in without],
             limit=limit,
         )
 
-    def unarchived(self) -> list[JobRow]:
+    def unarchived(self, without: Collection[str] = ()) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
         marks = ",".join("?" * len(_ENDED))
         # The plus signs keep SQLite to the index of jobs that are not archived, which are few.
-        return self._jobs(f"archived=0 AND +state IN ({marks})", _ENDED, order="+rowid")
+        return self._jobs(
+            f"archived=0 AND +state IN ({marks}) AND +id NOT IN {_LISTED}",
+            [*_ENDED, json.dumps(list(without))],
+            order="+rowid",
+        )
 
-    def placing(self) -> list[JobRow]:
-        """Those of them whose inputs have names in done or failed already."""
-        return self._jobs("archived=0 AND +archive<>''", (), order="+rowid")
+    def placing(self, folder: str) -> list[JobRow]:
+        """Those of them whose inputs have names in this folder of done or failed already."""
+        part = f'"folder": {json.dumps(folder)}, '  # a folder's name may be no text for SQLite
+        return self._jobs("archived=0 AND instr(+archive, ?)>0", (part,), order="+rowid")
 
     def last_ended(self, limit: int, states: Collection[JobState] = ENDED) -> list[JobRow]:
         """The jobs that ended last in one of these states, newest first."""
