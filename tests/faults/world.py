@@ -15,8 +15,8 @@ from img2imgd.app import Outcome, serve_once
 from img2imgd.config import Config, EngineConfig, InboxConfig, LimitsConfig, ModelConfig
 from img2imgd.request import BUILT_IN, RequestKeys
 
-SINGLE = b"prompt: a lake\nseed: 7\n"
-SWEEP = b"prompt: a lake\nseed: 9\nsweep: {strength: [0.5, 1]}\n"
+SINGLE = b"prompt: a lake\nseed: 7\nsize: 64\n"
+SWEEP = b"prompt: a lake\nseed: 9\nsize: 64\nsweep: {strength: [0.5, 1]}\n"
 
 
 def config_of(root: Path, mode: Literal["move", "keep"] = "move") -> Config:
