@@ -21,7 +21,7 @@ PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
 CONFIG = """\
 root: {root}
 engine: {{backend: {backend}, device: cpu}}
-limits: {{min_free_gb: 0, max_attempts: 50}}
+limits: {{min_free_gb: 0}}
 inboxes:
   - path: {root}/inbox
     settle: {settle}
@@ -99,9 +99,15 @@ class RunningDaemon:
         """The worker's pid."""
         return self.child("pool.process")
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, grace: float = 20.0) -> int:
-        """Send a signal; the exit code."""
-        self.process.send_signal(number)
+    def stop(
+        self,
+        number: signal.Signals = signal.SIGTERM,
+        grace: float = 20.0,
+        *,
+        to_all: bool = False,
+    ) -> int:
+        """Send a signal, to its children as well if wanted; the exit code."""
+        os.killpg(self.pid, number) if to_all else self.process.send_signal(number)
         return self.process.wait(grace)
 
     def kill(self) -> list[Process]:
@@ -185,6 +191,7 @@ class ServedRoot:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # a group of its own that can be signalled as a whole
                 env={**os.environ, **environment},
             )
         self.daemons.append(RunningDaemon(process, log_file))

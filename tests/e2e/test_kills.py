@@ -151,7 +151,9 @@ def test_a_killed_reader_is_replaced_and_its_picture_served(root: ServedRoot) ->
 def test_a_picture_that_kills_the_worker_is_set_aside_and_its_neighbours_are_served(
     root: ServedRoot,
 ) -> None:
-    root.config.write_text(root.config.read_text().replace("max_attempts: 50", "max_attempts: 2"))
+    limits = "min_free_gb: 0"
+    text = root.config.read_text().replace(limits, f"{limits}, max_attempts: 2")
+    root.config.write_text(text)
     drop(root.inbox, "fine-1.png", SINGLE)
     drop(root.inbox, "poison.png", "prompt: a bad driver\nsteps: 5\n")
     drop(root.inbox, "fine-2.png", SWEEP)

@@ -38,10 +38,10 @@ class Disk:
         """Mount it, or another state of it; a journal that was cut off is replayed."""
         _run("mount", "-o", "loop,commit=600", image or self.image, self.mounted_at)
 
-    def unmount(self) -> None:
-        """Take it away."""
+    def unmount(self, *, lazily: bool = False) -> None:
+        """Take it away; ``lazily`` even if a test that failed has left files of it open."""
         if os.path.ismount(self.mounted_at):
-            _run("umount", self.mounted_at)
+            _run("umount", *(["--lazy"] if lazily else []), self.mounted_at)
 
     def sync(self) -> None:
         """Everything reaches the disk."""

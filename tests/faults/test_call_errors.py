@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from injecting import SCENARIOS, Attempt, Point, Scenario, Trial, Trials
+from tracing import needs_strace
 
 from img2imgd.errors import Exit
 
 if TYPE_CHECKING:
     from conftest import Points, Tally
+
+pytestmark = needs_strace
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 INJECTED = "(INJECTED)"

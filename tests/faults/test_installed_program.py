@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from invariants import check
+from tracing import needs_strace
 from world import config_of, put, shared, single, sweep
 
 from img2imgd.job import JobState
@@ -69,6 +70,7 @@ def served(path: Path) -> bool:
     return len(rows) == JOBS and all(row.archived for row in rows)
 
 
+@needs_strace
 @pytest.mark.timeout(1800)
 def test_the_installed_program_loses_doubles_and_halves_nothing(
     tmp_path: Path, points: Points, tally: Tally

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from injecting import DURABLE, SCENARIOS, Attempt, Point, Scenario, Trial, Trials
+from tracing import needs_strace
 
 if TYPE_CHECKING:
     from conftest import Points, Tally
+
+pytestmark = needs_strace
 
 KILLED = "+++ killed by SIGKILL +++"
 

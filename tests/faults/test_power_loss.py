@@ -82,14 +82,16 @@ class Machine:
         folder.mkdir()
         folders.make_all(self.config)
         rig = DurableRig(self.config, self.reader)
-        put(self.config, drops)
-        for disk in self.disks:
-            disk.sync()
-        snapshots = Snapshots(self.disks, folder)
-        with counted(snapshots, calls=True):
-            rig.serve_all()
-            snapshots.step("the end")
-        rig.close()
+        try:
+            put(self.config, drops)
+            for disk in self.disks:
+                disk.sync()
+            snapshots = Snapshots(self.disks, folder)
+            with counted(snapshots, calls=True):
+                rig.serve_all()
+                snapshots.step("the end")
+        finally:
+            rig.close()
         check(self.config, drops).assert_fine("with the power on")
         return snapshots.taken
 
@@ -147,7 +149,7 @@ def make_machine(tmp_path: Path, reader: ReaderProcess) -> Iterator[Callable[...
     finally:
         for machine in machines:
             for disk in machine.disks:
-                disk.unmount()
+                disk.unmount(lazily=True)
         shutil.rmtree(tmp_path / "states", ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ import pytest
 from daemons import config_at, serving
 from disks import Mounts, fill, needs_mounts
 from invariants import Drop, check
-from served_root import RunningDaemon, ServedRoot, processes
+from served_root import RunningDaemon, ServedRoot, descendants, processes
 from world import picture, put, single, sweep
 
 from waiting import wait_until
@@ -100,24 +100,35 @@ def start(root: ServedRoot, state: State) -> RunningDaemon:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            start_new_session=True,
             env={**os.environ, "IMG2IMGD_FAKE_STEP_SECONDS": state.step_seconds},
         )
     root.daemons.append(RunningDaemon(process, log_file))
     return root.daemons[-1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+# A service manager, or a terminal, may send the signal to the daemon's children as well.
+CASES = [
+    (signal.SIGINT, False),
+    (signal.SIGTERM, False),
+    (signal.SIGINT, True),
+    (signal.SIGTERM, True),
+]
+
+
+@pytest.mark.parametrize(("number", "to_all"), CASES)
 @pytest.mark.parametrize("name", STATES)
 @needs_mounts
 def test_a_signal_ends_the_daemon_and_loses_nothing(
     served: tuple[ServedRoot, Mounts],
     name: str,
     number: signal.Signals,
+    to_all: bool,
     points: Points,
     tally: Tally,
 ) -> None:
-    if not points.in_full and (list(STATES).index(name) + number) % 2:
-        pytest.skip("the other signal is tried; both are in full")
+    if not points.in_full and CASES[list(STATES).index(name) % 4] != (number, to_all):
+        pytest.skip("another case is tried; all are in full")
     (root, mounts), state = served, STATES[name]
     root.write_config(settle=state.settle)
     mend = None
@@ -129,19 +140,23 @@ def test_a_signal_ends_the_daemon_and_loses_nothing(
         wait_until(lambda: len(root.jobs()) == len(DROPS), "there was room for the claims")
         mend = fill(root.outbox).unlink
     wait_until(lambda: state.reached(root, daemon), name)
-    assert daemon.stop(number, GRACE) == 0, daemon.log
+    children = {child.pid for child in descendants(daemon.pid)}
+    assert children or name in ("settling", "claiming"), "else there is a reader, or a worker"
+    assert daemon.stop(number, GRACE, to_all=to_all) == 0, daemon.log
     if mend is not None:
         mend()
     assert "Traceback" not in daemon.log, daemon.log
-    children = {p.pid for p in processes() if str(root.path) in p.command}
-    assert not children, "the daemon's processes are gone with it"
+    wait_until(
+        lambda: not children & {process.pid for process in processes()},
+        "the daemon's processes are gone with it",
+    )
     verdict = check(config_at(root), DROPS, ended=False)
     verdict.assert_fine(f"when it was stopped: {daemon.log}")
     root.write_config()
     again = root.once()
     assert again.returncode == 0, again.stderr
     verdict = check(config_at(root), DROPS)
-    tally.count(f"{number.name} while {name}", verdict)
+    tally.count(f"{number.name}{' to all' if to_all else ''} while {name}", verdict)
     verdict.assert_fine("after the next start")
     assert {row.attempts for row in root.jobs()} == {0}
 
