@@ -36,7 +36,8 @@ from img2imgd.upkeep import Upkeep
 
 BATCH = 50  # jobs that are dropped together
 HOUR = 3600.0  # from one sample to the next, as upkeep is told
-KEPT = 1.5 * HOUR  # how long files and jobs are kept, from the sample that finds them: two samples
+KEPT = 2  # samples whose jobs retention keeps
+AGE = (KEPT - 0.5) * HOUR  # which is counted from the sample that finds them
 MOST_RSS = 5.0  # MB
 RESULTS = Path(__file__).parent / "results"
 
@@ -73,7 +74,7 @@ def config_below(root: Path) -> Config:
         models={"demo": ModelConfig(source=str(root))},
         engine=EngineConfig(backend="fake", idle_unload=None),
         limits=LimitsConfig(min_free_gb=0),
-        retention=RetentionConfig(done=KEPT, failed=KEPT, outbox=KEPT, ledger=KEPT),
+        retention=RetentionConfig(done=AGE, failed=AGE, outbox=AGE, ledger=AGE),
     )
     for folder in (inbox.path, config.outbox):
         (folder / ".img2imgd").mkdir(parents=True)
