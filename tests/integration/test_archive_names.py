@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,21 +23,22 @@ TWICE = [
 ]  # fmt: skip
 
 
-def bad_drop(rig: Rig, content: bytes = b"no picture") -> None:
-    rig.drop("cat.png", content)
-    rig.drop("cat.yaml")
+def bad_drop(rig: Rig, content: bytes, folder: bytes = b"") -> None:
+    rig.drop(folder + b"cat.png", content)
+    rig.drop(folder + b"cat.yaml")
     rig.claim()
 
 
-def test_two_drops_of_one_name_that_end_together_keep_apart(rig: Rig) -> None:
-    bad_drop(rig, b"one")
-    bad_drop(rig, b"two, which is longer")
+@pytest.mark.parametrize("folder", [b"", b'no "text" \xff/'])
+def test_two_drops_of_one_name_that_end_together_keep_apart(rig: Rig, folder: bytes) -> None:
+    bad_drop(rig, b"one", folder)
+    bad_drop(rig, b"two, which is longer", folder)
     one, two = (job.id for job in rig.serve())
-    failed = rig.config.failed
+    failed = rig.config.failed / os.fsdecode(folder)
     assert rig.tree(failed) == TWICE
     assert (failed / "cat.png").read_bytes() == b"one"
-    assert one in rig.reason("cat.png")
-    assert two in rig.reason("cat~2.png")
+    assert one in (failed / "cat.png.reason.txt").read_text()
+    assert two in (failed / "cat~2.png.reason.txt").read_text()
 
 
 def test_a_name_that_another_job_is_about_to_have_is_not_taken_for_it(
@@ -62,9 +64,7 @@ def test_a_name_that_another_job_is_about_to_have_is_not_taken_for_it(
 
 
 def test_a_reason_that_somebody_put_there_since_the_plan_was_made_stays(rig: Rig) -> None:
-    rig.drop("cat.png", b"no picture")
-    rig.drop("cat.yaml")
-    rig.claim()
+    bad_drop(rig, b"no picture")
     rig.until(lambda: rig.jobs()[0].state is JobState.FAILED and not rig.jobs()[0].archived)
     foreign = rig.config.failed / REASON
     foreign.write_text("mine (not of a job, job x).\n")

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from img2imgd.outputs.reasons import reason_name, wrap, write_reason
+from img2imgd.outputs.reasons import (
+    free_reason,
+    is_reason,
+    job_of_reason,
+    reason_name,
+    wrap,
+    write_reason,
+)
+
+LONG = "/srv/a-folder-of-ours/ with spaces " * 6 + "cat (job x).png"
 
 
 def test_it_says_what_when_why_and_which_job(tmp_path: Path) -> None:
@@ -52,3 +61,43 @@ def test_long_lines_are_wrapped_and_examples_are_not() -> None:
         ["word " * 18 + "word", "word " * 18 + "word", "word word", "", example]
     )
     assert max(len(line) for line in wrap("word " * 100).splitlines()) <= 96
+
+
+@pytest.mark.parametrize(
+    "what", ["cat.png", LONG, "no-space-but-hyphens" * 8, "x, job OTHER).", "猫"]
+)
+def test_a_reason_tells_its_job_and_what_it_is_about_however_it_is_wrapped(
+    tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "x.reason.txt"
+    write_reason(path, what, "why, job NONE).", "20261122T221957-3f9a2c41")
+    assert job_of_reason(path) == "20261122T221957-3f9a2c41"
+    assert is_reason(path, what, "was not served")
+    assert not is_reason(path, what, "was served")
+    assert not is_reason(path, what[:-1], "was not served")
+
+
+def test_what_is_no_reason_of_a_job_tells_none(tmp_path: Path) -> None:
+    path = tmp_path / "x.reason.txt"
+    assert job_of_reason(path) == ""
+    path.write_bytes(b"\xff\x00, job\n\nX).")
+    assert job_of_reason(path) == ""
+    write_reason(path, "_defaults.yaml", "why", outcome="cannot be used")
+    assert job_of_reason(path) == ""
+    path.unlink()
+    os.mkfifo(path)
+    assert job_of_reason(path) == ""
+
+
+@pytest.mark.parametrize("about", ["cat.png", "x" * 251 + ".png", "no suffix"])
+def test_a_reason_finds_a_free_name_with_its_suffix_at_the_end(about: str) -> None:
+    taken: set[str] = set()
+    for _ in range(12):
+        name = free_reason(reason_name(about), taken.__contains__)
+        assert name.endswith(".reason.txt")
+        assert len(name) <= 255
+        taken.add(name)
+    assert len(taken) == 12
+    assert free_reason("cat.png.reason.txt", {"cat.png.reason.txt"}.__contains__) == (
+        "cat~2.png.reason.txt"
+    )
