@@ -152,6 +152,7 @@ def test_a_signal_ends_the_daemon_and_loses_nothing(
     )
     verdict = check(config_at(root), DROPS, ended=False)
     verdict.assert_fine(f"when it was stopped: {daemon.log}")
+    assert not [row.id for row in root.jobs() if row.suspect or row.attempts], daemon.log
     root.write_config()
     again = root.once()
     assert again.returncode == 0, again.stderr
