@@ -94,20 +94,27 @@ def worker_of(log: Path) -> int:
     return int(log.read_text().rpartition("worker started pid=")[2].split()[0])
 
 
+def dropped(root: Path, outbox: Path) -> Config:
+    """A config whose worker is soon taken to hang, with the drops in its inbox."""
+    engine = EngineConfig(backend="fake", stall_timeout=4.0)
+    config = replace(config_of(root), outbox=outbox, engine=engine)
+    put(config, DROPS)
+    return config
+
+
+def freeze_while_it_paints(config: Config, disk: Path) -> None:
+    """Wait until the worker waits for the frozen disk, and the daemon says that it hangs."""
+    wait_until(lambda: paints(config), "it paints")
+    subprocess.run(["fsfreeze", "-f", str(disk)], check=True)
+    wait_until(lambda: "cannot be ended" in status(config).get("waits_for", ""), "it says so")
+
+
 def test_a_worker_in_state_d_is_said_to_hang_and_does_not_keep_the_program_from_stopping(
     tmp_path: Path, frozen_disk: Path, tally: Tally
 ) -> None:
-    config = replace(
-        config_of(tmp_path / "root"),
-        outbox=frozen_disk / "outbox",
-        engine=EngineConfig(backend="fake", stall_timeout=4.0),
-    )
-    log = tmp_path / "log"
-    put(config, DROPS)
+    config, log = dropped(tmp_path / "root", frozen_disk / "outbox"), tmp_path / "log"
     with running(config, log) as daemon:
-        wait_until(lambda: paints(config), "it paints")
-        subprocess.run(["fsfreeze", "-f", str(frozen_disk)], check=True)
-        wait_until(lambda: "cannot be ended" in status(config).get("waits_for", ""), "it says so")
+        freeze_while_it_paints(config, frozen_disk)
         worker = worker_of(log)
         assert state_of(worker) == "D"
         assert log.read_text().count("worker started") == 1
@@ -127,17 +134,9 @@ def test_a_worker_in_state_d_is_said_to_hang_and_does_not_keep_the_program_from_
 def test_a_worker_in_state_d_that_comes_back_is_replaced_by_itself(
     tmp_path: Path, frozen_disk: Path, tally: Tally
 ) -> None:
-    config = replace(
-        config_of(tmp_path / "root"),
-        outbox=frozen_disk / "outbox",
-        engine=EngineConfig(backend="fake", stall_timeout=4.0),
-    )
-    log = tmp_path / "log"
-    put(config, DROPS)
+    config, log = dropped(tmp_path / "root", frozen_disk / "outbox"), tmp_path / "log"
     with running(config, log) as daemon:
-        wait_until(lambda: paints(config), "it paints")
-        subprocess.run(["fsfreeze", "-f", str(frozen_disk)], check=True)
-        wait_until(lambda: "cannot be ended" in status(config).get("waits_for", ""), "it says so")
+        freeze_while_it_paints(config, frozen_disk)
         old = worker_of(log)
         subprocess.run(["fsfreeze", "-u", str(frozen_disk)], check=True)
         wait_until(lambda: status(config).get("counts", {}).get("done") == 1, "it is served", 90)

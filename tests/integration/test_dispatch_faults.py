@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,10 +16,8 @@ from rig import Rig
 from img2imgd import durable, filesystems
 from img2imgd.config.sections import LimitsConfig
 from img2imgd.dispatch import faults
-from img2imgd.dispatch.archive import Archive
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import JobState
-from img2imgd.ledger import JobRow
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import WorkerFault
 from img2imgd.pool.supervision import WorkerPool
@@ -239,14 +236,6 @@ def test_an_outbox_that_is_gone_is_waited_for_and_nothing_counts_as_published(
     assert rig.outputs() == ["a_one_00_1.png"]
 
 
-def test_an_inbox_that_is_gone_fails_none_of_its_queued_jobs(rig: Rig) -> None:
-    drop_jobs(rig, a="one")
-    aside = rig.folder.rename(rig.root / "unmounted")
-    rig.until(lambda: str(rig.folder) in rig.ledger.facts().get("waits_for", ""))
-    aside.rename(rig.folder)
-    assert [job.state for job in rig.serve()] == [JobState.DONE]
-
-
 def test_a_fault_in_one_job_fails_that_job_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_jobs(rig, a="one", b="two")
     prepare = rig.reader.prepare
@@ -332,50 +321,3 @@ def test_an_archive_on_another_filesystem_cut_short_does_not_double_the_inputs(
     rig.crash()
     rig.serve()
     assert rig.tree(rig.config.done) == ["a.png", "a.yaml"]
-
-
-def test_a_job_whose_files_were_taken_out_of_the_spool_fails_and_says_so(rig: Rig) -> None:
-    rig.picture("cat.png")
-    rig.drop("cat.yaml")
-    (job,) = rig.claim()
-    shutil.rmtree(rig.spool / job.id)
-    (ended,) = rig.serve()
-    assert ended.state is JobState.FAILED
-    assert "no longer in" in rig.reason("cat.png")
-
-
-def test_a_job_waits_while_another_folder_has_the_name_of_its_inbox(rig: Rig) -> None:
-    rig.picture("cat.png")
-    rig.drop("cat.yaml")
-    rig.claim()
-    rig.folder.rename(rig.root / "away")
-    rig.spool.mkdir(parents=True)
-    rig.new_inbox().recover()  # as a daemon does that finds the folder, or starts now
-    rig.until(lambda: "is another folder" in rig.ledger.facts().get("waits_for", ""))
-    assert [job.state for job in rig.jobs()] == [JobState.QUEUED]
-    shutil.rmtree(rig.folder)
-    (rig.root / "away").rename(rig.folder)
-    assert [job.state for job in rig.serve()] == [JobState.DONE]
-
-
-def test_inputs_are_archived_from_the_inbox_that_they_are_in(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rig.picture("cat.png")
-    rig.drop("cat.yaml")
-    rig.claim()
-    finish = Archive.finish
-
-    def unmounted(archive: Archive, row: JobRow) -> None:
-        monkeypatch.setattr(Archive, "finish", finish)
-        rig.folder.rename(rig.root / "away")
-        rig.spool.mkdir(parents=True)
-        finish(archive, row)
-
-    monkeypatch.setattr(Archive, "finish", unmounted)
-    rig.until(lambda: "is another folder" in rig.ledger.facts().get("waits_for", ""))
-    shutil.rmtree(rig.folder)
-    (rig.root / "away").rename(rig.folder)
-    rig.serve()
-    assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
-    assert len(rig.outputs()) == 1

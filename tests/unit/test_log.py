@@ -86,30 +86,27 @@ def test_its_end_is_said_once_and_then_it_can_begin_anew(
     assert caplog.messages == ["full", "has room", "full"]
 
 
-def test_the_traceback_comes_with_the_first_time_alone(
-    lasting: Lasting, clock: Clock, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("seconds", "traces"),
+    [(100, [True, False]), (3 * DAY, [True, True])],
+    ids=["soon", "days later"],
+)
+def test_the_traceback_comes_with_the_first_time_and_when_it_is_new_again(
+    lasting: Lasting,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+    traces: list[bool],
 ) -> None:
     for _ in range(2):
         try:
             raise ValueError("a bug")
         except ValueError:
             lasting.say("scan", "a scan failed", logging.ERROR, trace=True)
-        clock.now += 100
-    assert [bool(record.exc_info) for record in caplog.records] == [True, False]
-
-
-def test_what_is_met_again_after_hours_is_new(
-    lasting: Lasting, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(2):
-        try:
-            raise ValueError("a bug")
-        except ValueError:
-            lasting.say("scan", "a scan failed", logging.ERROR, trace=True)
-        clock.now += 3 * DAY
-    assert [(record.getMessage(), bool(record.exc_info)) for record in caplog.records] == [
-        ("a scan failed", True)
-    ] * 2
+        clock.now += seconds
+    assert [bool(record.exc_info) for record in caplog.records] == traces
+    if all(traces):
+        assert caplog.messages == ["a scan failed"] * 2, "not as one that was said before"
 
 
 def test_a_text_of_a_million_letters_is_compared_at_once(

@@ -12,7 +12,7 @@ from pathlib import Path
 from img2imgd.app.holding import STALE, FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
-from img2imgd.durable import ENVIRONMENT_ERRNOS
+from img2imgd.durable import is_environment
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import Ledger, open_ledger
@@ -110,7 +110,7 @@ class InboxLoop(threading.Thread):
         except LedgerDamaged:
             raise
         except Exception as error:  # noqa: BLE001 - a loop goes on
-            if isinstance(error, OSError) and error.errno in ENVIRONMENT_ERRNOS:
+            if is_environment(error):
                 return self._unavailable(f"{error.filename or self._inbox.path}: {error.strerror}.")
             what = f"inbox {self._inbox.path}: a scan failed"
             self._lasting.say("bug", what, logging.ERROR, trace=True)
