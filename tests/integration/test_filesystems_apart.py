@@ -109,6 +109,23 @@ def test_a_crash_anywhere_between_four_disks_loses_and_doubles_nothing(
     assert at > 60
 
 
+def test_a_folder_that_is_bound_into_the_inbox_is_served(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()  # of the same disk, as containers have their volumes
+    (rig.folder / "disk").mkdir()
+    bind = ["mount", "--bind", tmp_path / "elsewhere", rig.folder / "disk"]
+    subprocess.run(bind, check=True)
+    try:
+        rig.picture("disk/cat.png")
+        rig.drop("disk/cat.yaml")
+        rig.claim()
+        rig.serve()
+        assert rig.tree(rig.config.done) == ["disk/cat.png", "disk/cat.yaml"]
+        assert len(rig.outputs()) == 1
+        assert rig.tree(rig.folder) == []
+    finally:
+        subprocess.run(["umount", "--lazy", rig.folder / "disk"], check=True)
+
+
 def test_a_file_that_changes_while_it_is_copied_waits_again(
     rig: Rig, mount: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

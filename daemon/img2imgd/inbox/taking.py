@@ -80,7 +80,8 @@ def put_back(files: Sequence[tuple[Path, Path]], first: int = 1) -> None:
 def is_whole(path: Path, entry: FileEntry) -> bool:
     """True when the spool holds the file as it was recorded; a copy has an inode of its own.
 
-    A move from another filesystem is a copy too, with the times of the original.
+    A move from another mount is a copy too, with the time of the original; another disk may keep
+    that less exactly.
     """
     try:
         found = Signature.of(path.lstat())
@@ -88,11 +89,10 @@ def is_whole(path: Path, entry: FileEntry) -> bool:
         return False
     if entry.how == "copy":
         return found.size == entry.size
-    recorded = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
-    if found.inode != entry.inode and _is_on_another_disk(path, Path(entry.source)):
-        came = abs(found.mtime_ns - entry.mtime_ns) <= durable.MTIME_GRAIN_NS
-        return came and found.size == entry.size
-    return found.same_content(recorded) and not plainfiles.has_writer(path)
+    grain = durable.MTIME_GRAIN_NS if _is_on_another_disk(path, Path(entry.source)) else 0
+    if found.size != entry.size or abs(found.mtime_ns - entry.mtime_ns) > grain:
+        return False
+    return not plainfiles.has_writer(path)
 
 
 def is_home(entry: FileEntry) -> bool:
