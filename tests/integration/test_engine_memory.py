@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -148,6 +149,21 @@ def test_a_frame_for_which_memory_never_suffices_is_refused_with_its_size_and_th
     assert [shape[-1] for shape in asked].count(32) == 2, "tried twice, no more"
     assert isinstance(painted, FramePainted)
     assert painted.note == ""
+
+
+def test_nothing_of_a_try_that_failed_is_kept_by_what_the_log_says_of_it(
+    engine: PipelineEngine, image: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    held: list[weakref.ref[torch.Tensor]] = []
+
+    def hold(latents: torch.Tensor) -> bool:
+        held.append(weakref.ref(latents))
+        return len(held) > 1
+
+    with memory_of(engine._pipe.unet, hold):
+        events_of(engine, task(image))
+    assert "CUDA out of memory" in caplog.text
+    assert held[0]() is None
 
 
 def test_an_autoencoder_that_tells_no_size_is_spared_too(

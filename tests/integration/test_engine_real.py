@@ -253,6 +253,7 @@ def test_memory_that_runs_out_refuses_the_frame_and_says_what_to_do(
         torch.OutOfMemoryError("CUDA out of memory."),
         torch.AcceleratorError("CUDA error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
     )):  # fmt: skip
         event = Faulty(engine, error).first_event(task(image))
         assert isinstance(event, FrameRefused)
@@ -271,6 +272,27 @@ def test_a_lost_device_gives_the_frame_back_and_asks_for_a_new_process(
     event = Faulty(engine, error).first_event(task(image))
     assert event == FrameGivenBack(
         "j1", 0, "The device has failed: CUDA error: unspecified launch failure", engine_lost=True
+    )
+
+
+def test_a_fault_that_a_library_tells_in_its_own_words_is_the_lost_device_that_it_is(
+    engine: PipelineEngine, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU after a device-side assertion, when a convolution is what comes next."""
+
+    def synchronize(device: torch.device) -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    def told() -> EngineEvent:
+        error = RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED")
+        return Faulty(engine, error).first_event(task(image))
+
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(engine, "_device", torch.device("cuda"))
+    assert isinstance(told(), FrameRefused), "the device answers: it is the frame's own"
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    assert told() == FrameGivenBack(
+        "j1", 0, "The device has failed: CUDA error: device-side assert triggered", engine_lost=True
     )
 
 

@@ -15,12 +15,16 @@ from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 # The words of the CPU's allocator and MPS's, of CUDA outside torch's own allocator, and of cuBLAS
-# for its workspace: none has a type of its own.
+# and cuDNN for their handles and workspaces: none has a type of its own.
 _OUT_OF_MEMORY = (
     "can't allocate memory",
     "backend out of memory",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "unable to find an engine to execute",  # cuDNN: none whose workspace fits
 )
 _NO_SUCH_GPU = "invalid device ordinal"  # a CUDA error too, of a wrong config
 
@@ -120,6 +124,21 @@ def is_device_lost(error: BaseException) -> bool:
     return isinstance(error, torch.AcceleratorError) or (
         isinstance(error, RuntimeError) and "CUDA error" in str(error)
     )
+
+
+def fault_of(device: torch.device) -> Exception | None:
+    """What a device that has failed says of itself; None of one that answers.
+
+    A fault shows at whatever is asked of the GPU next, and libraries have words of their own for
+    it: cuDNN only says CUDNN_STATUS_EXECUTION_FAILED.
+    """
+    if device.type != "cuda":
+        return None
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:
+        return error if is_device_lost(error) else None
+    return None
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from img2imgd.engine.devices import (
     causes,
+    fault_of,
     first_line,
     free_memory,
     is_device_lost,
@@ -62,6 +63,7 @@ class PipelineEngine:
 
     def __init__(self) -> None:
         self._pipe: Pipeline = None
+        self._device = torch.device("cpu")
         self._schedulers = Schedulers(None)
         self._frames: deque[FrameTask] = deque()
         self._cancelled: set[str] = set()
@@ -80,6 +82,7 @@ class PipelineEngine:
                 traceback.clear_frames(cause.__traceback__)  # they hold what was loaded so far
             free_memory()
             raise
+        self._device = torch.device(info.device)
         self._schedulers = Schedulers(self._pipe.scheduler)
         return info
 
@@ -192,15 +195,17 @@ class PipelineEngine:
         return {name: value for name, value in arguments.items() if name in known}
 
     def _explain(self, task: FrameTask, size: tuple[int, int], error: Exception) -> EngineEvent:
-        if is_out_of_memory(error):
-            log.warning(
-                "out of memory job=%s frame=%d size=%dx%d: %s", task.job, task.index, *size, error
-            )
-            return FrameRefused(task.job, task.index, _too_large(size), out_of_memory=True)
-        if is_device_lost(error):
+        lost = error if is_device_lost(error) else fault_of(self._device)
+        if lost is not None:
             log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
-            reason = f"The device has failed: {first_line(error)}"
+            reason = f"The device has failed: {first_line(lost)}"
             return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
+        if is_out_of_memory(error):
+            log.warning(  # in words: whoever keeps an error keeps what its frames hold on the GPU
+                "out of memory job=%s frame=%d size=%dx%d: %s",
+                task.job, task.index, *size, first_line(error),
+            )  # fmt: skip
+            return FrameRefused(task.job, task.index, _too_large(size), out_of_memory=True)
         if isinstance(error, FloatingPointError):
             log.warning("not a number job=%s frame=%d: %s", task.job, task.index, error)
             reason = (

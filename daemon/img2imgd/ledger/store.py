@@ -61,6 +61,8 @@ def read_ledger(path: Path) -> Ledger | None:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return None  # its making was cut off: only then has it a rollback journal, not a WAL
         raise EnvironmentFault(f"The ledger {path} cannot be read: {error}.") from error
     if version == 0:  # a daemon is just making it
         connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -58,6 +59,24 @@ def test_a_ledger_can_be_read_after_its_writer_has_gone(path: Path) -> None:
 def test_without_a_ledger_there_is_nothing_to_read(path: Path) -> None:
     assert read_ledger(path) is None
     assert not path.exists()
+
+
+def test_a_ledger_whose_making_was_cut_off_is_none_yet_and_is_made_at_the_next_start(
+    path: Path, tmp_path: Path
+) -> None:
+    """SQLite has to roll back what a killed process has begun, which a reader may not do."""
+    made = sqlite3.connect(tmp_path / "made", isolation_level=None)
+    made.executescript("PRAGMA cache_size=1; CREATE TABLE t(x); BEGIN; INSERT INTO t VALUES(1);")
+    made.executemany("INSERT INTO t VALUES(?)", [("x" * 4000,)] * 50)  # more than the cache holds
+    for name in ("made", "made-journal"):  # as a kill at this moment leaves them
+        shutil.copy(tmp_path / name, path.with_name(name.replace("made", path.name)))
+    made.close()
+    assert read_ledger(path) is None
+    open_ledger(path).close()
+    reader = read_ledger(path)
+    assert reader is not None
+    assert reader.counts() == {}
+    reader.close()
 
 
 def test_threads_write_at_the_same_time_through_connections_of_their_own(path: Path) -> None:
