@@ -170,7 +170,7 @@ def test_a_frozen_outbox_is_waited_for(
     end(root, daemon, FIRST + LATER, tally)
 
 
-@pytest.mark.parametrize("which", ["inbox", "outbox", "outbox/.img2imgd", "done"])
+@pytest.mark.parametrize("which", ["inbox", "inbox/sub", "outbox", "outbox/.img2imgd", "done"])
 def test_a_folder_whose_rights_are_taken_away_for_a_while_is_waited_for(
     root: ServedRoot, which: str, tally: Tally
 ) -> None:
@@ -178,8 +178,9 @@ def test_a_folder_whose_rights_are_taken_away_for_a_while_is_waited_for(
     put(config_at(root), FIRST)
     root.wait_served(1)
     folder = root.path / which
+    folder.mkdir(exist_ok=True)
     before = folder.stat().st_mode
-    folder.chmod(0o000 if which == "inbox" else 0o500)
+    folder.chmod(0o000 if which.startswith("inbox") else 0o500)
     put(config_at(root), LATER)
     try:
         wait_until(lambda: "denied" in str(root.status()), "the status says so")

@@ -126,7 +126,7 @@ class Inbox:
                 if wait.seconds is not None:
                     timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
-        self._remember(waiting)
+        self._remember(waiting | self._unreadable())
         self.drained = not open_waits
         self._settled = not open_waits and not timed and self._recovered
         if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
@@ -151,6 +151,14 @@ class Inbox:
             file.rel: file.signature for file in found if file.kind is Kind.DEFAULTS
         }
         return found
+
+    def _unreadable(self) -> dict[str, str]:
+        """What of the inbox cannot be looked at, and why; the log says it as well."""
+        waiting: dict[str, str] = {}
+        for rel, why in self._scanner.unreadable.items():
+            waiting[rel] = f"cannot be read: {why}"
+            self._lasting.say(rel, f"inbox {self._inbox.path}: {rel} cannot be read: {why}")
+        return waiting
 
     def _serve(self, folder: str, entries: list[Entry]) -> list[Wait]:
         """Act on one folder's files; returns those that stay, with the reason."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class Found:
     @property
     def rel(self) -> str:
         """The path relative to the inbox."""
-        return f"{self.folder}/{self.name}" if self.folder else self.name
+        return _below(self.folder, self.name)
 
 
 def scan(inbox: Path, *, recursive: bool) -> list[Found]:
@@ -47,36 +46,49 @@ class Scanner:
         self._recursive = recursive
         self._known: dict[str, dict[str, Found]] = {}  # by folder, then by name
         self._found: list[Found] = []
+        self.unreadable: dict[str, str] = {}  # what could not be looked at last time, and why
 
     def scan(self) -> list[Found]:
         """As :func:`scan`; the very list of the last time if nothing has changed since."""
         folders: dict[str, dict[str, Found]] = {}
+        unreadable: dict[str, str] = {}
         try:
-            self._look(self._inbox, "", 0, folders)
+            self._look(self._inbox, "", 0, folders, unreadable)
         except OSError as error:
             raise EnvironmentFault(
                 f"The inbox {self._inbox} cannot be listed: {error.strerror}."
             ) from error
-        if folders != self._known:
-            self._known = folders
+        if (folders, unreadable) != (self._known, self.unreadable):
+            self._known, self.unreadable = folders, unreadable
             found = [file for files in folders.values() for file in files.values()]
             self._found = sorted(found, key=lambda file: file.rel)
         return self._found
 
     def _look(
-        self, folder: Path, rel: str, depth: int, folders: dict[str, dict[str, Found]]
+        self,
+        folder: Path,
+        rel: str,
+        depth: int,
+        folders: dict[str, dict[str, Found]],
+        unreadable: dict[str, str],
     ) -> None:
-        """Add a folder's files to ``folders``, and those of its subfolders."""
+        """Add a folder's files to ``folders``, and those of its subfolders.
+
+        What cannot be looked at hides nothing else: a folder of somebody else's, a dead mount.
+        """
         before = self._known.get(rel, {})
         files: dict[str, Found] = {}
         subfolders: list[str] = []
         with os.scandir(folder) as entries:
             for entry in entries:
+                name = entry.name
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # taken away between the listing and the look
-                name = entry.name
+                except OSError as error:
+                    unreadable[_below(rel, name)] = error.strerror or str(error)
+                    continue
                 known = before.get(name)
                 if known is not None and known.signature.is_of(status):
                     files[name] = known
@@ -89,11 +101,19 @@ class Scanner:
         if not self._recursive or depth >= MAX_DEPTH:
             return
         for name in subfolders:
-            if not folder_is_ignored(name):
-                below = f"{rel}/{name}" if rel else name
-                # One that cannot be read (or is just gone) does not hide the rest of the inbox.
-                with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                    self._look(folder / name, below, depth + 1, folders)
+            if folder_is_ignored(name):
+                continue
+            below = _below(rel, name)
+            try:
+                self._look(folder / name, below, depth + 1, folders, unreadable)
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # just gone
+            except OSError as error:
+                unreadable[below] = error.strerror or str(error)
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _found(folder: str, name: str, status: os.stat_result) -> Found | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from img2imgd.errors import EnvironmentFault
-from img2imgd.inbox.scan import MAX_DEPTH, scan
+from img2imgd.inbox.scan import MAX_DEPTH, Scanner, scan
 from img2imgd.pairing.kinds import Kind
 
 
@@ -68,17 +69,27 @@ def test_an_inbox_that_is_not_there_is_unavailable_not_empty(tmp_path: Path) -> 
         scan(tmp_path / "gone", recursive=True)
 
 
-def test_a_subfolder_that_cannot_be_listed_hides_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [errno.EACCES, errno.ENOTCONN, errno.EIO])
+def test_a_subfolder_that_cannot_be_listed_is_told_and_hides_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
-    (tmp_path / "locked").mkdir()
+    (tmp_path / "sub" / "locked").mkdir(parents=True)
     (tmp_path / "cat.png").touch()
+    scanner = Scanner(tmp_path, recursive=True)
+    before = scanner.scan()
     original = os.scandir
 
     def refuse(folder: Path) -> object:
         if folder.name == "locked":
-            raise PermissionError(13, "Permission denied")
+            raise OSError(error, os.strerror(error))
         return original(folder)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    assert [file.rel for file in scan(tmp_path, recursive=True)] == ["cat.png"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        during = scanner.scan()
+        assert [file.rel for file in during] == ["cat.png"]
+        assert scanner.unreadable == {"sub/locked": os.strerror(error)}
+        assert during is not before, "that is news"
+        assert scanner.scan() is during
+    assert scanner.scan() is not during
+    assert scanner.unreadable == {}
