@@ -18,6 +18,7 @@ pytestmark = needs_strace
 
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 INJECTED = "(INJECTED)"
+FAULTS = tuple((error, forever) for error in ERRORS for forever in ("", "+"))
 MANY = 150  # points
 PATIENCE = {"": 10.0, "+": 0.5}  # seconds until ``once`` gives up; a single fault is soon over
 
@@ -54,20 +55,21 @@ def judge(attempts: list[Attempt], error: str, forever: str, tally: Tally) -> No
     assert not wrong, f"{len(wrong)} of {len(attempts)}:\n" + "\n".join(wrong[:5])
 
 
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("forever", ["", "+"], ids=["once", "until it is mended"])
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_call_that_fails_loses_nothing_and_burns_no_attempt(
-    scenario: Scenario, error: str, forever: str, trials: Trials, points: Points, tally: Tally
+    scenario: Scenario, trials: Trials, points: Points, tally: Tally
 ) -> None:
-    every, share = trials.points(), ERRORS.index(error)
-    if not points.in_full:  # each error, once or for ever, another of them
-        nth = 2 * share + bool(forever)
-        some = [every[round(nth * (len(every) - 1) / (2 * len(ERRORS) - 1))]]
-    else:  # each of the errors another share, where there are many
-        some = every if len(every) <= MANY else every[share :: len(ERRORS)]
-    judge(trials.each(some, partial(failed, error=error, forever=forever)), error, forever, tally)
+    every = trials.points()
+    for nth, (error, forever) in enumerate(FAULTS):
+        if points.in_full:  # each of the errors another share, where there are many
+            some = every if len(every) <= MANY else every[nth // 2 :: len(ERRORS)]
+        elif (nth - SCENARIOS.index(scenario)) % len(FAULTS) < 2:  # each fault in several scenarios
+            some = [every[round(nth * (len(every) - 1) / (len(FAULTS) - 1))]]
+        else:
+            continue
+        attempts = trials.each(some, partial(failed, error=error, forever=forever))
+        judge(attempts, error, forever, tally)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS[1:2], ids=lambda scenario: scenario.name)

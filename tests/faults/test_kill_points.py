@@ -68,7 +68,7 @@ def test_a_kill_at_any_durable_call_loses_doubles_and_halves_nothing(
 ) -> None:
     every = trials.points()
     assert {point.role for point in every} >= {"inbox", "dispatch"}
-    some = points.of(every, 6)
+    some = points.of(every, 4)
     attempts = trials.each(some, killed)
     assert len(attempts) > len(some) / 2  # threads meet otherwise, and make a call less
     if points.in_full:
@@ -81,6 +81,6 @@ def test_a_kill_at_any_durable_call_loses_doubles_and_halves_nothing(
 def test_a_second_kill_while_the_first_is_repaired_changes_nothing(
     scenario: Scenario, trials: Trials, points: Points, tally: Tally
 ) -> None:
-    attempts = trials.each(points.of(trials.points(), 3), killed_again)
+    attempts = trials.each(points.of(trials.points(), 2), killed_again)
     assert attempts or not points.in_full
     judge(attempts, "two kills, the first at", tally)
