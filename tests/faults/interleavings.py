@@ -160,8 +160,11 @@ class Interleavings(RuleBasedStateMachine):
         if fresh is not None:
             self.drops_a_pair(fresh, "a")
         self.look(0)
-        with counted(countdown, calls=calls):
-            yield
+        try:
+            with counted(countdown, calls=calls):
+                yield
+        finally:
+            self.world.interrupted = True
 
     @rule()
     def starts_again(self) -> None:
@@ -174,6 +177,7 @@ class Interleavings(RuleBasedStateMachine):
         self.world.now += seconds
         try:
             self.world.inbox.step(self.world.now)
+            self.world.interrupted = False
         except EnvironmentFault:
             pass
         except OSError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +81,41 @@ def test_a_crash_anywhere_in_a_claim_loses_nothing_and_doubles_nothing(
         assert inputs_of(rig) == names, where
         rig.close()
     assert at > 10, "the claim has more steps than that: were they counted?"
+
+
+@pytest.mark.parametrize("held_open", [False, True], ids=["rewritten", "held open"])
+def test_a_shared_sidecar_that_is_written_anew_after_a_crash_stays_in_the_inbox(
+    make_rig: RigMaker, held_open: bool
+) -> None:
+    """Its inode is the one that was claimed; its jobs have the keys that they were claimed with."""
+    left_behind = 0
+    for at in itertools.count(1):
+        rig = make_rig(root=f"crash {at}")
+        drop_shared(rig)
+        rig.look()
+        try:
+            with crash_at(at):
+                rig.look(2.5)
+        except Crash:
+            rig.crash()
+        else:
+            break
+        taken = {path.name for path in rig.spool.glob("*/in/*")}
+        sidecar = rig.folder / "sub/cat.yaml"
+        if {"cat.png", "cat.bmp"} <= taken and sidecar.exists():
+            with sidecar.open("r+b") as file:
+                if not held_open:
+                    file.write(b"prompt: a wood\n")
+                    file.truncate()
+                    os.utime(sidecar, ns=(1, 1))  # whenever that was
+                rig.look()
+                assert sidecar.exists(), at
+            if rig.jobs():  # the claim was complete but for this
+                left_behind += 1
+                assert {row.state for row in rig.serve()} == {JobState.DONE}
+                assert rig.tree(rig.folder) == ["sub/cat.yaml"], "it waits for pictures of its own"
+        rig.close()
+    assert left_behind
 
 
 def test_a_crash_anywhere_in_a_claim_of_a_keeping_inbox_leaves_the_original_alone(

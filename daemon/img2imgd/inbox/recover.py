@@ -5,15 +5,24 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from img2imgd import durable
+from img2imgd import durable, plainfiles
 from img2imgd.errors import DocumentError
 from img2imgd.inbox.claim import BUNDLE, Claims
 from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
-from img2imgd.ledger import ENDED_FILE, JOB_FILE, BundleRow, EndedJob, JobSpec, Ledger
+from img2imgd.ledger import (
+    ENDED_FILE,
+    JOB_FILE,
+    BundleRow,
+    EndedJob,
+    JobRow,
+    JobSpec,
+    Ledger,
+)
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
@@ -142,8 +151,8 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
     """A shared sidecar belongs in the spool if any job of it was claimed, else in the inbox."""
     taken = claims.spool / bundle.id / bundle.name
     home = inbox / bundle.rel
-    if ledger.jobs_of_bundle(bundle.id):
-        if not durable.is_there(taken) and _has_inode(home, bundle.inode):
+    if jobs := ledger.jobs_of_bundle(bundle.id):
+        if not durable.is_there(taken) and _is_as_claimed(home, bundle, jobs):
             durable.make_folders(taken.parent)
             durable.move_new(home, taken)
         return
@@ -153,8 +162,12 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
     ledger.end_bundle(bundle.id)
 
 
-def _has_inode(path: Path, inode: int) -> bool:
+def _is_as_claimed(home: Path, bundle: BundleRow, jobs: Sequence[JobRow]) -> bool:
+    """True unless somebody has written a shared sidecar anew since its jobs were claimed."""
     try:
-        return Signature.of(path.lstat()).inode == inode
+        found = Signature.of(home.lstat())
     except FileNotFoundError:
         return False
+    copied = {e.mtime_ns for job in jobs for e in job.spec.files if e.source == str(home)}
+    unchanged = found.inode == bundle.inode and (not copied or found.mtime_ns in copied)
+    return unchanged and not plainfiles.has_writer(home)
