@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from rig import Rig
 
 from img2imgd.job import JobState
@@ -114,6 +115,19 @@ def test_it_is_an_orphan_when_somebody_took_the_picture_away(make_rig: RigMaker)
     rig.look(20)
     rig.serve()
     assert rig.tree(rig.config.failed) == ["cat.yaml", "cat.yaml.reason.txt"]
+
+
+@pytest.mark.parametrize("place", ["done", "failed"])
+def test_another_file_under_the_pictures_name_is_left_alone(make_rig: RigMaker, place: str) -> None:
+    rig = make_rig(orphan_after=5, **{"defaults": WITH_PROMPT} if place == "done" else {})
+    serve_alone(rig)
+    archived = rig.root / place / "cat.png"
+    archived.unlink()
+    archived.write_bytes(b"somebody's own")
+    drop_late(rig)
+    rig.serve()
+    assert archived.read_bytes() == b"somebody's own"
+    assert "cat.yaml" in rig.tree(rig.config.failed), "it has no picture"
 
 
 def test_only_the_exact_path_counts(make_rig: RigMaker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from img2imgd.inbox.taking import Input
+from img2imgd.inbox.taking import Input, is_whole
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.settle import Signature
@@ -23,7 +23,10 @@ def find_served(ledger: Ledger, inbox: str, sidecar: str, since: float) -> JobRo
 
 
 def late_inputs(row: JobRow) -> Input | None:
-    """The archived picture of a job as an input: a copy from done, the file itself from failed."""
+    """The archived picture of a job as an input: a copy from done, the file itself from failed.
+
+    None where it is there no more, or another file has its name.
+    """
     subject = row.spec.subject
     if row.archive is None:
         return None
@@ -33,9 +36,8 @@ def late_inputs(row: JobRow) -> Input | None:
         path = Path(subject.source)  # it came late itself: its picture never left done
     else:
         return None
-    try:
-        signature = Signature.of(path.lstat())
-    except FileNotFoundError:
+    if not is_whole(path, subject):
         return None
+    signature = Signature.of(path.lstat())
     how = "move" if row.archive.kind == "failed" else "copy"
     return Input("picture", path, signature, how, name=subject.name)
