@@ -121,12 +121,13 @@ def test_it_is_an_orphan_when_somebody_took_the_picture_away(make_rig: RigMaker)
 def test_another_file_under_the_pictures_name_is_left_alone(make_rig: RigMaker, place: str) -> None:
     rig = make_rig(orphan_after=5, **{"defaults": WITH_PROMPT} if place == "done" else {})
     serve_alone(rig)
-    archived = rig.root / place / "cat.png"
-    archived.unlink()
-    archived.write_bytes(b"somebody's own")
+    before = rig.outputs()
+    mine = rig.picture("mine.png", grey=99)
+    archived = mine.replace(rig.root / place / "cat.png")
     drop_late(rig)
     rig.serve()
-    assert archived.read_bytes() == b"somebody's own"
+    assert archived.exists()
+    assert rig.outputs() == before, "it is not painted"
     assert "cat.yaml" in rig.tree(rig.config.failed), "it has no picture"
 
 
