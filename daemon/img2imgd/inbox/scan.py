@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from img2imgd.errors import EnvironmentFault
@@ -12,6 +12,10 @@ from img2imgd.pairing.kinds import Kind, folder_is_ignored, kind_of
 from img2imgd.settle import Signature
 
 MAX_DEPTH = 32  # folders below folders; a loop of mounts must end somewhere
+# Of a folder, in bytes. The system takes 4,096 with the names of files and of their reasons, and
+# below the outbox, done and failed too.
+MAX_PATH = 3000
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -38,48 +42,85 @@ def scan(inbox: Path, *, recursive: bool) -> list[Found]:
     return Scanner(inbox, recursive=recursive).scan()
 
 
+@dataclass
+class _Seen:
+    """Files by folder and name; what could not be looked at, and why."""
+
+    folders: dict[str, dict[str, Found]] = field(
+        default_factory=lambda: dict[str, dict[str, Found]]()
+    )
+    unreadable: dict[str, str] = field(default_factory=lambda: dict[str, str]())
+
+
 class Scanner:
     """Scans one inbox again and again; of files that look as before nothing is made anew."""
 
     def __init__(self, inbox: Path, *, recursive: bool) -> None:
         self._inbox = inbox
         self._recursive = recursive
-        self._known: dict[str, dict[str, Found]] = {}  # by folder, then by name
+        self._seen = _Seen()
         self._found: list[Found] = []
-        self.unreadable: dict[str, str] = {}  # what could not be looked at last time, and why
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """What could not be looked at last time, and why."""
+        return self._seen.unreadable
 
     def scan(self) -> list[Found]:
         """As :func:`scan`; the very list of the last time if nothing has changed since."""
-        folders: dict[str, dict[str, Found]] = {}
-        unreadable: dict[str, str] = {}
+        seen = _Seen()
         try:
-            self._look(self._inbox, "", 0, folders, unreadable)
+            self._look(self._inbox, "", 0, seen)
         except OSError as error:
             raise EnvironmentFault(
                 f"The inbox {self._inbox} cannot be listed: {error.strerror}."
             ) from error
-        if (folders, unreadable) != (self._known, self.unreadable):
-            self._known, self.unreadable = folders, unreadable
-            found = [file for files in folders.values() for file in files.values()]
+        if seen != self._seen:
+            self._seen = seen
+            found = [file for files in seen.folders.values() for file in files.values()]
             self._found = sorted(found, key=lambda file: file.rel)
         return self._found
 
     def _look(
         self,
-        folder: Path,
+        folder: Path | str,
         rel: str,
         depth: int,
-        folders: dict[str, dict[str, Found]],
-        unreadable: dict[str, str],
+        seen: _Seen,
+        parent: int | None = None,
     ) -> None:
-        """Add a folder's files to ``folders``, and those of its subfolders.
+        """Add a folder's files and what cannot be looked at to ``seen``, and those of subfolders.
 
-        What cannot be looked at hides nothing else: a folder of somebody else's, a dead mount.
+        What cannot be looked at hides nothing else: a folder of somebody else's, a dead mount. A
+        subfolder is opened in its open ``parent``, and no link in its place is followed.
         """
-        before = self._known.get(rel, {})
+        flags = _FOLDER if parent is None else _FOLDER | os.O_NOFOLLOW
+        opened = os.open(folder, flags, dir_fd=parent)
+        try:
+            subfolders = self._list(opened, rel, seen)
+            for name in subfolders if self._recursive else ():
+                below = _below(rel, name)
+                if depth >= MAX_DEPTH:
+                    seen.unreadable[below] = f"it lies more than {MAX_DEPTH} folders deep"
+                    continue
+                if len(os.fsencode(self._inbox / below)) > MAX_PATH:
+                    seen.unreadable[below] = f"its path is longer than {MAX_PATH} bytes"
+                    continue
+                try:
+                    self._look(name, below, depth + 1, seen, opened)
+                except (FileNotFoundError, NotADirectoryError):
+                    pass  # just gone, or a link now
+                except OSError as error:
+                    seen.unreadable[below] = error.strerror or str(error)
+        finally:
+            os.close(opened)
+
+    def _list(self, opened: int, rel: str, seen: _Seen) -> list[str]:
+        """Add the files of an open folder; the names of its subfolders that are not ignored."""
+        before = self._seen.folders.get(rel, {})
         files: dict[str, Found] = {}
         subfolders: list[str] = []
-        with os.scandir(folder) as entries:
+        with os.scandir(opened) as entries:
             for entry in entries:
                 name = entry.name
                 try:
@@ -87,29 +128,19 @@ class Scanner:
                 except FileNotFoundError:
                     continue  # taken away between the listing and the look
                 except OSError as error:
-                    unreadable[_below(rel, name)] = error.strerror or str(error)
+                    seen.unreadable[_below(rel, name)] = error.strerror or str(error)
                     continue
                 known = before.get(name)
                 if known is not None and known.signature.is_of(status):
                     files[name] = known
                 elif stat.S_ISDIR(status.st_mode):
-                    subfolders.append(name)
+                    if not folder_is_ignored(name):
+                        subfolders.append(name)
                 elif (file := _found(rel, name, status)) is not None:
                     files[name] = file
         if files:
-            folders[rel] = files
-        if not self._recursive or depth >= MAX_DEPTH:
-            return
-        for name in subfolders:
-            if folder_is_ignored(name):
-                continue
-            below = _below(rel, name)
-            try:
-                self._look(folder / name, below, depth + 1, folders, unreadable)
-            except (FileNotFoundError, NotADirectoryError):
-                pass  # just gone
-            except OSError as error:
-                unreadable[below] = error.strerror or str(error)
+            seen.folders[rel] = files
+        return subfolders
 
 
 def _below(folder: str, name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from img2imgd.errors import EnvironmentFault
-from img2imgd.inbox.scan import MAX_DEPTH, Scanner, scan
+from img2imgd.inbox.scan import MAX_DEPTH, MAX_PATH, Scanner, scan
 from img2imgd.pairing.kinds import Kind
 
 
@@ -55,7 +55,47 @@ def test_folders_below_folders_end_somewhere(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     for folder in (deep, deep.parent.parent):
         (folder / "cat.png").touch()
-    assert [file.rel for file in scan(tmp_path, recursive=True)] == ["d/" * MAX_DEPTH + "cat.png"]
+    scanner = Scanner(tmp_path, recursive=True)
+    assert [file.rel for file in scanner.scan()] == ["d/" * MAX_DEPTH + "cat.png"]
+    assert scanner.unreadable == {"d/" * MAX_DEPTH + "d": "it lies more than 32 folders deep"}
+
+
+def test_paths_nearly_as_long_as_the_system_takes_are_told_and_hide_nothing_else(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cat.png").touch()
+    deep = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):  # of 250 letters each: 5,000, where a path has 4,096 at most
+        os.mkdir("d" * 250, dir_fd=deep)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    os.close(os.open("dog.png", os.O_CREAT, dir_fd=deep))
+    os.close(deep)
+    scanner = Scanner(tmp_path, recursive=True)
+    assert [file.rel for file in scanner.scan()] == ["cat.png"]
+    ((rel, why),) = scanner.unreadable.items()
+    assert len(rel) > MAX_PATH - 250 - len(str(tmp_path))
+    assert why == "its path is longer than 3000 bytes"
+
+
+def test_a_folder_that_becomes_a_link_while_it_is_looked_at_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, inbox = tmp_path / "private", tmp_path / "inbox"
+    for folder in (private, inbox / "sub"):
+        folder.mkdir(parents=True)
+        (folder / "cat.png").touch()
+    original = os.open
+
+    def exchange(name: Path | str, flags: int, **where: int | None) -> int:
+        if name == "sub":
+            (inbox / "sub").rename(tmp_path / "before")
+            (inbox / "sub").symlink_to(private)
+        return original(name, flags, **where)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", exchange)
+    assert scan(inbox, recursive=True) == []
 
 
 def test_names_of_any_bytes_are_found(tmp_path: Path) -> None:
@@ -77,15 +117,15 @@ def test_a_subfolder_that_cannot_be_listed_is_told_and_hides_nothing_else(
     (tmp_path / "cat.png").touch()
     scanner = Scanner(tmp_path, recursive=True)
     before = scanner.scan()
-    original = os.scandir
+    original = os.open
 
-    def refuse(folder: Path) -> object:
-        if folder.name == "locked":
+    def refuse(folder: Path | str, flags: int, **where: int | None) -> int:
+        if folder == "locked":
             raise OSError(error, os.strerror(error))
-        return original(folder)
+        return original(folder, flags, **where)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "scandir", refuse)
+        patch.setattr(os, "open", refuse)
         during = scanner.scan()
         assert [file.rel for file in during] == ["cat.png"]
         assert scanner.unreadable == {"sub/locked": os.strerror(error)}
