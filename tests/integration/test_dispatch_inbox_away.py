@@ -47,6 +47,7 @@ def test_a_job_waits_while_another_folder_has_the_name_of_its_inbox(rig: Rig) ->
     rig.spool.mkdir(parents=True)
     rig.new_inbox().recover()  # as a daemon does that finds the folder, or starts now
     rig.until(lambda: "is another folder" in rig.ledger.facts().get("waits_for", ""))
+    assert "\n" not in rig.ledger.facts()["waits_for"]
     assert [job.state for job in rig.jobs()] == [JobState.QUEUED]
     shutil.rmtree(rig.folder)
     (rig.root / "away").rename(rig.folder)

@@ -69,13 +69,17 @@ def test_an_orphan_goes_to_failed_with_a_reason_that_names_the_file_to_add(rig: 
     assert rig.inputs() == ["cat.png"]
 
 
-def test_a_broken_sidecar_fails_its_picture_with_line_and_key(rig: Rig) -> None:
+def test_a_broken_sidecar_fails_its_picture_with_line_and_key(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     rig.picture("cat.png")
     rig.drop("cat.yaml", "prompt: a lake\nstrenght: 0.5\n")
     rig.claim()
     rig.serve()
     assert rig.tree(rig.config.failed) == ["cat.png", "cat.png.reason.txt", "cat.yaml"]
     assert "line 2" in rig.reason("cat.png")
+    assert "claimed cat.png, refused: cat.yaml: line 2" in caplog.text
     assert "strength" in rig.reason("cat.png")
 
 

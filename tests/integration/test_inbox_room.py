@@ -26,8 +26,9 @@ def free(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 
 def test_what_does_not_fit_waits_in_the_inbox_and_smaller_ones_are_served(
-    make_rig: RigMaker, free: dict[str, float]
+    make_rig: RigMaker, free: dict[str, float], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     rig = make_rig(limits=LimitsConfig(min_free_gb=1))
     rig.picture("big.png")
     rig.drop("big.yaml", BIG)
@@ -40,10 +41,12 @@ def test_what_does_not_fit_waits_in_the_inbox_and_smaller_ones_are_served(
         f"waits for room: about 7,550 MB are needed in {rig.config.outbox}, beside the 1 GB that "
         "limits.min_free_gb keeps free; 6,000 MB are free"
     )
+    assert caplog.text.count("big.png waits for room: about") == 1, "it is said once"
     free["outbox"] = 9e9
     rig.claim()
     assert [job.spec.rel for job in rig.jobs()] == ["small.png", "big.png"]
     assert rig.waits() == {}
+    assert "all its drops have room" in caplog.text
 
 
 def test_a_keeping_inbox_needs_room_for_its_copies(

@@ -22,7 +22,9 @@ def fault_in_words(error: Exception) -> str:
     """What the environment does not allow; empty for any other error."""
     if is_environment(error):
         return f"{error.filename or 'disk'}: {error.strerror}."
-    return str(error) if isinstance(error, EnvironmentFault) else ""
+    if isinstance(error, EnvironmentFault):
+        return " ".join(filter(None, [error.message, error.advice]))  # for a log: one line
+    return ""
 
 
 @dataclass
@@ -77,6 +79,7 @@ class Faults:
 
     def report_inbox(self, inbox: str, what: str, now: float) -> None:
         """Jobs of one inbox pause; those of others go on."""
+        what = what.replace("\n", " ")  # with its advice, on one line
         self._inboxes[inbox].lengthen(what, now)
         self._say(what, self._inboxes[inbox].length, now)
 

@@ -64,6 +64,7 @@ class Acts:
         self._found: dict[str, Found] = {}
         self._kept = Kept(inbox.path, ledger)
         self._embedded = Embedded(inbox.path, config.models, infotext)
+        self.lacking = ""  # the drop for which there was no room last, in words; reset by the inbox
 
     def begin(self, *, ledger_lost: bool) -> None:
         """After recovery; without its ledger, keep mode counts what lies there now as served."""
@@ -125,6 +126,7 @@ class Acts:
             for i, file in enumerate(pictures)
         ]
         if why := lacking(self._config, self._inbox.path, drops):
+            self.lacking = f"{names[0]} {why}"
             return [Wait(name, why, self._inbox.rescan) for name in names]
         whole = self._input("sidecar", sidecar.file) if sidecar and shared else None
         if not self._claims.claim(drops, whole):
@@ -194,6 +196,7 @@ class Acts:
             drop = Drop(row.spec.rel, (picture, self._input("sidecar", file)), None)
             drop = self._with_request(drop, file.name, sidecar, None, defaults)
             if why := lacking(self._config, self._inbox.path, [drop]):
+                self.lacking = f"{file.name} {why}"
                 return [Wait(file.name, why, self._inbox.rescan)]
             if not self._claims.claim([drop]):
                 return [Wait(file.name, _CHANGED)]
@@ -215,7 +218,8 @@ class Acts:
     def _reject(self, reject: Reject, folder: str) -> list[Wait]:
         file = self._file(folder, reject.name)
         text = f"{reject.reason}\n{reject.advice}"
-        drop = Drop(file.rel, (self._input("picture", file),), None, error=text)
+        also = [self._input("also", self._file(folder, name)) for name in reject.also]
+        drop = Drop(file.rel, (self._input("picture", file), *also), None, error=text)
         return [] if self._claims.claim([drop]) else [Wait(file.name, _CHANGED)]
 
     def _report_missing(self, sidecar: Found, missing: Sequence[str]) -> None:

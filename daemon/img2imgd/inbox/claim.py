@@ -223,7 +223,8 @@ class Claims:
                 self._ledger.set_state(older.id, JobState.REPLACED)
             self._ledger.set_served(spec.inbox, spec.rel, spec.digest)
         self._ledger.set_state(spec.id, state, spec.error or None)
-        log.info("job %s claimed %s%s", spec.id, spec.rel, " (refused)" if spec.error else "")
+        refused = f", refused: {spec.error.partition(chr(10))[0]}" if spec.error else ""
+        log.info("job %s claimed %s%s", spec.id, spec.rel, refused)
 
     def _rel(self, path: Path) -> str:
         return str(path.relative_to(self._inbox.path))

@@ -112,6 +112,7 @@ class Inbox:
         next_look = self._inbox.rescan
         open_waits = timed = False
         waiting: dict[str, str] = {}
+        self._acts.lacking = ""
         for folder, files in _by_folder(found).items():
             entries = [self._entry(file, now) for file in files]
             unsettled = [
@@ -126,6 +127,10 @@ class Inbox:
                 if wait.seconds is not None:
                     timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
+        if self._acts.lacking:
+            self._lasting.say("room", f"inbox {self._inbox.path}: {self._acts.lacking}")
+        else:
+            self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
         self._remember(waiting | self._unreadable())
         self.drained = not open_waits
         self._settled = not open_waits and not timed and self._recovered

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from img2imgd.pairing.kinds import (
@@ -77,11 +77,12 @@ class Late:
 
 @dataclass(frozen=True)
 class Reject:
-    """Set this file aside with a reason."""
+    """Set this file aside with a reason. ``also`` are sidecars of its own that go along."""
 
     name: str
     reason: str
     advice: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def decide(
     (folder defaults, config, its own metadata); it is asked of settled pictures only.
     """
     pairing = _Folder(entries, rules, has_prompt)
-    return [*pairing.pictures(), *pairing.lone_sidecars(), *pairing.others()]
+    return [*pairing.pictures(), *pairing.others(), *pairing.lone_sidecars()]
 
 
 class _Folder:
@@ -176,11 +177,23 @@ class _Folder:
             if entry.kind is Kind.OTHER:
                 yield self._unsettled(entry) if entry.settled is None else _foreign(entry.name)
             elif entry.kind is Kind.SPECIAL and entry.settled is not None:
-                yield Reject(
-                    entry.name,
-                    "It is not a plain file but a link, a pipe or a device; those are not read.",
-                    "Copy the picture itself into the inbox.",
-                )
+                yield from self._special(entry.name)
+
+    def _special(self, name: str) -> Iterable[Decision]:
+        """A link or the like; a sidecar of it alone is part of the same drop."""
+        also = [sidecar for sidecar in self._sidecars_of(name) if sidecar not in self.used]
+        self.used.update(also)
+        waiting = [sidecar for sidecar in also if self.entries[sidecar].settled is None]
+        if waiting:
+            yield Wait(name, f"waits until {', '.join(waiting)} is whole")
+            yield from (self._unsettled(self.entries[sidecar]) for sidecar in waiting)
+            return
+        yield Reject(
+            name,
+            "It is not a plain file but a link, a pipe or a device; those are not read.",
+            "Copy the picture itself into the inbox.",
+            tuple(also),
+        )
 
     def _sidecars_of(self, picture: str) -> list[str]:
         """The plain sidecars for a picture, best first: by exact case, then without case."""
@@ -196,7 +209,10 @@ class _Folder:
             yield Claim(tuple(e.name for e in members), sidecar, tuple(also))
             return
         for entry in waiting:
-            yield self._unsettled(entry)
+            decision = self._unsettled(entry)
+            if isinstance(decision, Reject) and [entry] == waiting == members:
+                decision = replace(decision, also=(sidecar, *also))
+            yield decision
         names = ", ".join(entry.name for entry in waiting)
         for entry in members:
             if entry.settled is not None:

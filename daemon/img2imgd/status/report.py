@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from img2imgd.errors import shown
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
+from img2imgd.pool.progress import fields_of_stat
 
 _RECENT = 10  # results and failures that a report shows
 
@@ -121,7 +122,8 @@ def _is_alive(pid: int, host: str) -> bool:
             os.kill(pid, 0)
         except ProcessLookupError:
             return False
-    return True
+    state = fields_of_stat(pid)[:1]  # a process that was killed may not have been buried yet
+    return state != ["Z"]
 
 
 def _iso(seconds: float) -> str:

@@ -203,6 +203,25 @@ def test_an_empty_file_is_a_placeholder_until_it_has_been_so_for_long() -> None:
     assert isinstance(reject, Reject)
 
 
+def test_a_link_or_an_empty_file_takes_its_own_sidecar_along() -> None:
+    from img2imgd.pairing.kinds import Kind
+
+    link = entry("cat.png", 9, kind=Kind.SPECIAL)
+    (reject,) = made(link, "cat.yaml")
+    assert isinstance(reject, Reject)
+    assert (reject.name, reject.also) == ("cat.png", ("cat.yaml",))
+    waiting, unsettled = made(link, entry("cat.yaml", None))
+    assert waiting == Wait("cat.png", "waits until cat.yaml is whole")
+    assert isinstance(unsettled, Wait)
+    claim, reject = made(link, "cat.jpg", "cat.yaml")
+    assert isinstance(claim, Claim), "a picture that can be read has it"
+    assert isinstance(reject, Reject)
+    assert reject.also == ()
+    (reject,) = made(entry("cat.png", None, empty=True, unchanged=600), "cat.png.yaml", "cat.yaml")
+    assert isinstance(reject, Reject)
+    assert reject.also == ("cat.png.yaml", "cat.yaml")
+
+
 def test_unfinished_files_and_defaults_are_left_alone() -> None:
     assert made(".cat.png", "cat.png.part", "_defaults.yaml", "x.reason.txt") == []
 

@@ -112,6 +112,13 @@ def test_a_daemon_runs_if_its_process_is_there(ledger: Ledger) -> None:
     assert not make_report(ledger).running
 
 
+def test_a_killed_daemon_that_nobody_has_buried_does_not_run(ledger: Ledger) -> None:
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        ledger.set_facts(pid=str(process.pid), host=socket.gethostname())
+        assert not make_report(ledger).running
+
+
 def test_a_daemon_on_another_host_is_believed(ledger: Ledger) -> None:
     ledger.set_facts(pid="1", host="another-machine", waits_for="the disk is full")
     report = make_report(ledger)
