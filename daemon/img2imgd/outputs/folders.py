@@ -32,6 +32,11 @@ def free_folder(root: Path, below: str) -> Path:
     return folder
 
 
+def below(root: Path, folder: Path) -> str:
+    """A folder's path below a root; empty for the root itself."""
+    return "" if folder == root else str(folder.relative_to(root))
+
+
 def can_be_made(folder: Path) -> bool:
     """False where a file is in a folder's way, or its path has become too long.
 
