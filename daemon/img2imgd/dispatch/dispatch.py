@@ -186,6 +186,9 @@ class Dispatch:
 
     def _admit_first(self, job: RunningJob) -> bool:
         check_outbox(job.staging)
+        if not job.has_picture:
+            self._prepare_again(job)
+            return False
         job.prepare_staging()  # somebody may have removed the folder
         self._faults.clear_job(job.id)
         index = job.to_paint[0]
@@ -194,6 +197,13 @@ class Dispatch:
         job.in_engine.add(index)
         self._pool.admit(task, *files)
         return True
+
+    def _prepare_again(self, job: RunningJob) -> None:
+        """Queue a job whose prepared picture is gone, once the worker has none of its frames."""
+        if not job.in_engine:
+            log.warning("job %s: its prepared picture is gone, it is made again", job.id)
+            self._ledger.set_state(job.id, JobState.QUEUED)
+            self._running.pop(job.id, None)
 
     def _publish_painted(self, now: float) -> None:
         """Bring jobs that are painted to their end, those of an earlier process too."""
