@@ -194,7 +194,7 @@ def test_an_archiving_that_failed_ends_no_fault(rig: Rig) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rig.dispatch._archive, "finish", lambda _: 1 / 0)
         rig.dispatch.step(0)
-    assert rig.dispatch._unfinished
+    assert rig.dispatch._archiving.unfinished
     assert waits_for(rig) == "The disk is full."
 
 
