@@ -245,7 +245,7 @@ def copy_new(source: Path, target: Path) -> None:
         with os.fdopen(descriptor, "rb") as reading, _open_new(half) as writing:
             shutil.copyfileobj(reading, writing, 1 << 20)
             writing.flush()
-            shutil.copystat(source, half, follow_symlinks=False)
+            plainfiles.copy_status(reading.fileno(), writing.fileno())
             os.fsync(writing.fileno())
         rename_new(half, target)
     finally:

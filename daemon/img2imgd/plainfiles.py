@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -50,3 +51,17 @@ def has_writer(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def copy_status(source: int, target: int) -> None:
+    """Mode, times, and extended attributes as far as the target's filesystem takes them.
+
+    ext4 has 4 kB for those of a file, and calls one that is larger a full disk.
+    """
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(source):
+            with contextlib.suppress(OSError):
+                os.setxattr(target, name, os.getxattr(source, name))
+    status = os.fstat(source)
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -126,3 +126,50 @@ def test_a_list_that_was_served_in_part_replaces_no_reason(rig: Rig) -> None:
     rig.look(2.5, 700)
     assert before.read_text() == "Of another time.\n"
     assert "dog.png" in rig.reason("all~2.yaml")
+
+
+@pytest.mark.parametrize("place", ["done", "failed"])
+def test_a_file_that_has_the_name_of_a_folder_of_done_or_failed_is_gone_round(
+    rig: Rig, place: str
+) -> None:
+    foreign = rig.root / place / "sub"
+    foreign.write_bytes(b"mine")
+    for name in ("cat", "dog"):
+        rig.picture(f"sub/deep/{name}.png")
+        rig.drop(f"sub/deep/{name}.yaml", "prompt: a lake\n" if place == "done" else "promt: x\n")
+    rig.claim()
+    jobs = rig.serve()
+    assert foreign.read_bytes() == b"mine"
+    names = [name for name in rig.tree(rig.root / place) if not name.endswith(".reason.txt")]
+    assert names == ["sub", *(f"sub~2/deep/{name}" for name in
+                              ("cat.png", "cat.yaml", "dog.png", "dog.yaml"))]  # fmt: skip
+    folders = {job.archive.folder for job in jobs if job.archive}
+    assert folders == {str(rig.root / place / "sub~2/deep")}
+
+
+def test_a_file_that_takes_a_folders_name_after_the_plan_was_made_is_gone_round(rig: Rig) -> None:
+    bad_drop(rig, b"no picture", b"sub/")
+    rig.until(lambda: rig.jobs()[0].state is JobState.FAILED and not rig.jobs()[0].archived)
+    (rig.config.failed / "sub").write_bytes(b"mine")
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["sub", *(f"sub~2/{name}" for name in TWICE[:3])]
+
+
+def test_inputs_wait_while_a_file_has_the_name_of_failed_itself(rig: Rig) -> None:
+    bad_drop(rig, b"no picture")
+    rig.config.failed.rmdir()
+    rig.config.failed.write_bytes(b"mine")
+    rig.until(lambda: "failed: is no folder" in rig.ledger.facts().get("waits_for", ""))
+    rig.config.failed.unlink()
+    rig.serve()
+    assert rig.tree(rig.config.failed) == TWICE[:3]
+
+
+def test_the_original_of_a_shared_sidecar_goes_round_a_file_too(rig: Rig) -> None:
+    (rig.config.done / "sub").write_bytes(b"mine")
+    for name in ("cat.png", "dog.png"):
+        rig.picture(f"sub/{name}")
+    rig.drop("sub/all.yaml", "prompt: a lake\nimages: [cat.png, dog.png]\n")
+    rig.claim()
+    rig.serve()
+    assert "sub~2/all.yaml" in rig.tree(rig.config.done)

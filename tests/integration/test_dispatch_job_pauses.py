@@ -194,7 +194,7 @@ def test_an_archiving_that_failed_ends_no_fault(rig: Rig) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rig.dispatch._archive, "finish", lambda _: 1 / 0)
         rig.dispatch.step(0)
-    assert rig.dispatch._unfinished
+    assert rig.dispatch._archiving.unfinished
     assert waits_for(rig) == "The disk is full."
 
 
@@ -225,6 +225,36 @@ def test_a_job_whose_painted_frames_are_removed_before_it_is_published_is_painte
         (job,) = rig.serve()
     assert (job.state, len(rig.outputs())) == (JobState.DONE, 1)
     assert job.published == rig.outputs()[0]
+
+
+def test_a_prepared_picture_that_somebody_removes_is_made_again_and_holds_no_other_job(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.02")
+    rig.picture("cat.png")
+    rig.drop("cat.yaml", SEVERAL)
+    (job,) = rig.claim()
+    rig.until(lambda: bool(rig.pool.admitted))
+    (rig.spool / job.id / "prepared.png").unlink()
+    rig.until(lambda: "prepared.png" in waits_for(rig))
+    assert not rig.dispatch._faults.general
+    (job,) = rig.serve()
+    assert (job.state, job.attempts, len(rig.outputs())) == (JobState.DONE, 0, 4)
+    assert waits_for(rig) == ""
+
+
+def test_a_job_whose_inputs_are_removed_with_its_prepared_picture_fails_with_that_reason(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.02")
+    rig.picture("cat.png")
+    rig.drop("cat.yaml", SEVERAL)
+    (job,) = rig.claim()
+    rig.until(lambda: bool(rig.pool.admitted))
+    shutil.rmtree(rig.spool / job.id)
+    (job,) = rig.serve()
+    assert job.state is JobState.FAILED
+    assert "no longer in" in job.reason
 
 
 def test_frames_are_not_staged_on_the_bare_folder_that_an_outbox_was_mounted_on(rig: Rig) -> None:

@@ -225,14 +225,3 @@ def test_folders_in_the_spool_that_are_none_of_ours_are_left_alone(rig: Rig) -> 
     (folder / "x.png").write_bytes(b"mine")
     rig.look()
     assert (folder / "x.png").exists()
-
-
-def test_a_file_in_the_way_of_a_mirrored_folder_is_told_before_painting(rig: Rig) -> None:
-    (rig.config.outbox / "sub").write_text("mine")
-    rig.picture("sub/cat.png")
-    rig.drop("sub/cat.yaml")
-    rig.claim()
-    (job,) = rig.serve()
-    assert job.state is JobState.FAILED
-    assert "is no folder" in rig.reason("sub/cat.png")
-    assert job.started_at is None, "nothing was painted"

@@ -205,6 +205,30 @@ def test_the_longest_names_can_be_written_and_copied(tmp_path: Path, name: str) 
     assert (tmp_path / "there" / name).read_bytes() == b"content"
 
 
+def test_an_extended_attribute_that_the_target_has_no_room_for_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"picture")
+    source.chmod(0o640)
+    os.utime(source, (1e9, 1e9))
+    for name in ("user.large", "user.small"):
+        os.setxattr(source, name, name.encode())
+    setxattr = os.setxattr
+
+    def full(path: int, name: str, value: bytes) -> None:
+        if name == "user.large":  # ext4's answer to 20 kB, which tmpfs takes
+            raise OSError(errno.ENOSPC, "No space left on device")
+        setxattr(path, name, value)
+
+    monkeypatch.setattr(os, "setxattr", full)
+    durable.copy_new(source, target)
+    assert target.read_bytes() == b"picture"
+    assert (target.stat().st_mtime, target.stat().st_mode & 0o777) == (1e9, 0o640)
+    assert os.listxattr(target) == ["user.small"]
+    assert os.getxattr(target, "user.small") == b"user.small"
+
+
 def test_a_written_file_replaces_its_former_self_whole(tmp_path: Path) -> None:
     durable.write_file(tmp_path / "a", b"first, and longer")
     durable.write_file(tmp_path / "a", b"second")

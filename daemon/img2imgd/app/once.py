@@ -99,7 +99,8 @@ class _Once:
             return False
         self._blocked = "\n".join(
             unavailable
-            or filter(None, [ledger.facts().get("waits_for", "")])
+            or list(filter(None, [ledger.facts().get("waits_for", "")]))
             or [f"{rel} {why}" for _, rel, why in self._waiting]
+            or [f"Nothing went on for {self._timeout:g} s; the log says why."]
         )
         return True

@@ -18,6 +18,7 @@ from img2imgd.dispatch.spools import has_files
 from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, Ledger
+from img2imgd.outputs.folders import can_be_made, free_folder
 from img2imgd.outputs.names import numbered
 from img2imgd.outputs.reasons import (
     REASON_SUFFIX,
@@ -62,7 +63,8 @@ class Archive:
         spool = Path(row.spec.inbox) / STAGING / row.id
         has_files(row)  # else what was not moved before a crash was, or was taken out
         plan = row.archive
-        if plan is None:  # refused at claim, perhaps: it is made now, and committed like any other
+        # Without one it was refused at claim, perhaps. A new one is committed like any other.
+        if plan is None or not can_be_made(Path(plan.folder)):
             plan = self._plan(row.spec, row.state)
             self._ledger.set_archive(row.id, plan, row.state, row.reason)
         folder = Path(plan.folder)
@@ -98,7 +100,7 @@ class Archive:
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)
         root = self._config.failed if failed else self._config.done
-        folder = root / spec.rel.rpartition("/")[0]
+        folder = free_folder(root, spec.rel.rpartition("/")[0])
         stay = {
             entry.name
             for entry in spec.files
@@ -143,7 +145,7 @@ class Archive:
         failed = all(job.state in (JobState.FAILED, JobState.CANCELLED) for job in rows)
         root = self._config.failed if failed else self._config.done
         spool = Path(row.inbox) / STAGING / bundle
-        folder = root / row.rel.rpartition("/")[0]
+        folder = free_folder(root, row.rel.rpartition("/")[0])
         self._move(last.spec, spool / row.name, folder, row.name)
         durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
+from img2imgd.dispatch.archiving import Archiving
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.events import Events
 from img2imgd.dispatch.faults import Faults, fault_in_words
@@ -49,13 +50,13 @@ class Dispatch:
         self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
         self._running: dict[str, RunningJob] = {}
         self._faults = Faults(ledger)
+        self._archiving = Archiving(ledger, self._archive, self._faults)
         self._crashes = Crashes(
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._events = Events(ledger, self._faults, self._crashes, self._running)
         self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
-        self._unfinished: set[str] = set()
         self._recovered = False
 
     @property
@@ -84,16 +85,16 @@ class Dispatch:
 
     def step(self, timeout: float) -> None:
         """Handle the worker's events (waiting up to ``timeout`` seconds), then move jobs on."""
-        self._events.add(self._pool.poll(timeout))
+        self._events.add(self._pool.poll(0 if self._archiving.take_more() else timeout))
         now = time.monotonic()
         try:
             if not self._recovered:
                 self.recover()
             self._events.handle(now)
             self._hold_while_stuck(now)
-            self._finish_ended(now)
+            self._archiving.step(now)
             self._publish_painted(now)
-            self._finish_ended(now)
+            self._archiving.step(now)
             self._start_jobs(now)
             self._admit(now)
         except (EnvironmentFault, OSError) as error:
@@ -186,6 +187,9 @@ class Dispatch:
 
     def _admit_first(self, job: RunningJob) -> bool:
         check_outbox(job.staging)
+        if not job.has_picture:
+            self._prepare_again(job)
+            return False
         job.prepare_staging()  # somebody may have removed the folder
         self._faults.clear_job(job.id)
         index = job.to_paint[0]
@@ -194,6 +198,13 @@ class Dispatch:
         job.in_engine.add(index)
         self._pool.admit(task, *files)
         return True
+
+    def _prepare_again(self, job: RunningJob) -> None:
+        """Queue a job whose prepared picture is gone, once the worker has none of its frames."""
+        if not job.in_engine:
+            log.warning("job %s: its prepared picture is gone, it is made again", job.id)
+            self._ledger.set_state(job.id, JobState.QUEUED)
+            self._running.pop(job.id, None)
 
     def _publish_painted(self, now: float) -> None:
         """Bring jobs that are painted to their end, those of an earlier process too."""
@@ -233,29 +244,6 @@ class Dispatch:
         self._archive.end(row, JobState.FAILED, reason)
         self._running.pop(row.id, None)
         self._faults.clear_job(row.id)
-
-    def _finish_ended(self, now: float) -> None:
-        """Archive what was refused at claim, and what a fault kept from being archived."""
-        for row in self._ledger.unarchived(self._faults.held_jobs(now)):
-            if row.id in self._unfinished or row.spec.inbox in self._faults.held_inboxes(now):
-                continue
-            try:
-                self._archive.finish(row)
-            except LedgerDamaged:
-                raise
-            except InboxAway as away:
-                self._faults.report_inbox(row.spec.inbox, str(away), now)
-            except Exception as error:
-                if what := fault_in_words(error):
-                    self._faults.report_job(row.id, what, now)
-                    continue
-                log.exception("job %s: its inputs stay in the spool until the next start", row.id)
-                self._unfinished.add(row.id)
-                self._faults.clear_job(row.id)
-            else:
-                self._faults.clear_inbox(row.spec.inbox)
-                self._faults.clear_job(row.id)
-                self._faults.succeeded()
 
     # Upkeep
 

@@ -98,7 +98,10 @@ class Events:
             self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
             log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
         elif isinstance(event, WorkerFault):
-            self._faults.report(event.message, now)
+            if job.has_picture:
+                self._faults.report(event.message, now)
+            else:  # it is prepared again, which is nothing to the others
+                self._faults.report_job(job.id, event.message, now)
             job.in_engine.discard(event.index)
             job.to_paint.insert(0, event.index)
         elif isinstance(event, AssemblyStaged):

@@ -20,7 +20,7 @@ _LONGEST_PAUSE = 60.0
 
 def fault_in_words(error: Exception) -> str:
     """What the environment does not allow; empty for any other error."""
-    if is_environment(error):
+    if is_environment(error) or isinstance(error, NotADirectoryError):  # a file is in the way
         return f"{error.filename or 'disk'}: {error.strerror}."
     if isinstance(error, EnvironmentFault):
         return " ".join(filter(None, [error.message, error.advice]))  # for a log: one line

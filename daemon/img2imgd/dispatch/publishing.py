@@ -13,6 +13,7 @@ from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
+from img2imgd.outputs.folders import below, free_folder
 from img2imgd.outputs.staging import Staging
 from img2imgd.outputs.stamps import stamps_below
 from img2imgd.pool.messages import Assembly
@@ -117,9 +118,13 @@ class Publishing:
                 self._ledger.set_frame(job.id, index, state, job.refused.get(index, ""))
 
     def _rename_into_outbox(self, job: RunningJob) -> str:
-        """Publish under the reserved name, or the next one where a foreign file has taken it."""
-        staged, folder = job.outputs.name, job.outputs.folder
+        """Publish under the reserved name, or the next one where a foreign file has taken it.
+
+        The same goes for its folder: what is painted is not lost because of a file in the way.
+        """
+        staged = job.outputs.name
         while True:
+            folder = below(self._outbox, free_folder(self._outbox, job.outputs.folder))
             name = job.staging.free_name(staged, folder)
             job.staging.announce(_below(folder, name))
             with contextlib.suppress(FileExistsError):  # taken since it was looked for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -123,6 +124,11 @@ class RunningJob:
         if self.painting is None:
             raise ValueError(f"job {self.id} is past painting")
         return self.painting
+
+    @property
+    def has_picture(self) -> bool:
+        """False when somebody has removed, from the spool, what the job is painted from."""
+        return os.path.lexists(self.made_from.picture)
 
     def staged_path(self, index: int) -> Path:
         """Where a frame is written."""

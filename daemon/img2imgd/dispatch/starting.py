@@ -46,7 +46,6 @@ class Starting:
                 "Drop the picture once more.",
             )
         self._check_room()
-        self._check_folder(row)
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
         request = self._in_full(row, model)
         prepared = self._prepare(row, request, model, picture)
@@ -93,16 +92,6 @@ class Starting:
             request.size or model.native_size, request.fit, model.multiple, request.restore_size
         )
         return self._reader.prepare(source, target, rule)
-
-    def _check_folder(self, row: JobRow) -> None:
-        folder = self._config.outbox
-        for name in filter(None, row.spec.reserved.folder.split("/")):
-            folder = folder / name
-            if durable.is_there(folder) and not folder.is_dir():
-                raise PictureError(
-                    f"Its result cannot be put into the outbox: {shown(str(folder))} is no folder.",
-                    "Give that file another name, or drop the picture into another folder.",
-                )
 
     def _check_room(self) -> None:
         if not (self._config.outbox / STAGING).is_dir():

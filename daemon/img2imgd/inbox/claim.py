@@ -31,6 +31,7 @@ from img2imgd.job import JobState, new_job_id, plan_frames
 from img2imgd.ledger import JOB_FILE, BundleRow, FileEntry, JobSpec, Ledger, Outputs
 from img2imgd.ledger.marker import spool_id
 from img2imgd.log import Lasting
+from img2imgd.outputs.folders import fitting
 from img2imgd.outputs.names import first_free, folder_name, frame_names
 from img2imgd.outputs.staging import Staging
 from img2imgd.pairing.kinds import fold, split_suffix
@@ -189,7 +190,8 @@ class Claims:
     def _reserve(self, job: str, rel: str, request: Request) -> Outputs:
         """Reserve the job's names in the outbox, counting past reserved and existing ones."""
         folder, _, file = rel.rpartition("/")
-        folder, stem = _writable(folder), split_suffix(file)[0]
+        folder = fitting(self._config.outbox, _writable(folder))
+        stem = split_suffix(file)[0]
         template = self._config.outputs.name
         frames = plan_frames(request)
         prompt = frames[0].words

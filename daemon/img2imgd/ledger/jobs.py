@@ -164,14 +164,21 @@ class Jobs(Transactions):
             limit=limit,
         )
 
-    def unarchived(self, without: Collection[str] = ()) -> list[JobRow]:
+    def unarchived(
+        self,
+        limit: int = -1,
+        without_inboxes: Collection[str] = (),
+        without_jobs: Collection[str] = (),
+    ) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
         marks = ",".join("?" * len(_ENDED))
         # The plus signs keep SQLite to the index of jobs that are not archived, which are few.
         return self._jobs(
-            f"archived=0 AND +state IN ({marks}) AND +id NOT IN {_LISTED}",
-            [*_ENDED, json.dumps(list(without))],
+            f"archived=0 AND +state IN ({marks})"
+            f" AND +inbox NOT IN {_LISTED} AND +id NOT IN {_LISTED}",
+            [*_ENDED, *(json.dumps(list(names)) for names in (without_inboxes, without_jobs))],
             order="+rowid",
+            limit=limit,
         )
 
     def placing(self, folder: str) -> list[JobRow]:

@@ -7,6 +7,7 @@ outbox, what goes there is copied under a hidden name first, and renamed when it
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Collection
@@ -39,7 +40,7 @@ class Staging:
         """Remove what lies in the job's staged folder beside these frames."""
         for path in (self.folder / name).iterdir():
             if path.name not in frames:
-                path.unlink()
+                _remove(path)
 
     @property
     def available(self) -> bool:
@@ -90,7 +91,7 @@ class Staging:
         target = self.outbox / folder / name
         durable.make_folders(target.parent)
         if durable.is_there(staged) or not durable.is_there(part):
-            _drop_halves(staged)
+            _drop_others(staged)
             durable.fsync_path(staged)
             try:
                 durable.rename_new(staged, target)
@@ -114,8 +115,9 @@ class Staging:
         part.unlink(missing_ok=True)
         if staged.is_dir():
             part.mkdir()
-            for file in staged.iterdir():
-                durable.copy_across(file, part / file.name)
+            for path in staged.iterdir():
+                if not _is_folder(path):
+                    durable.copy_across(path, part / path.name)
         else:
             durable.copy_across(staged, part)
         durable.fsync_path(part)
@@ -129,8 +131,25 @@ class Staging:
         durable.remove_tree(self.folder)
 
 
-def _drop_halves(staged: Path) -> None:
-    """Remove what a killed writer left behind under a temporary name."""
+def _drop_others(staged: Path) -> None:
+    """Remove what is not the job's: halves that a killed writer left, and folders.
+
+    A job makes no folders in there; those are of programs that index every folder they see.
+    """
     if staged.is_dir():
-        for half in staged.glob(".*"):
-            half.unlink()
+        for path in staged.iterdir():
+            if path.name.startswith(".") or _is_folder(path):
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if not _is_folder(path):
+        path.unlink(missing_ok=True)
+        return
+    # One that is not ours to remove is published along: the frames do not wait for it.
+    with contextlib.suppress(PermissionError):
+        durable.remove_tree(path)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

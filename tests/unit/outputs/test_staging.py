@@ -45,6 +45,31 @@ def test_a_folder_is_published_whole_without_half_written_files(outbox: Path) ->
     assert visible(outbox) == ["set~2/a.png", "set~2/b.png"]
 
 
+@pytest.mark.parametrize("foreign", ["@eaDir", ".@__thumb"])
+def test_a_folder_that_another_program_made_among_the_frames_is_not_published(
+    outbox: Path, foreign: str
+) -> None:
+    staging = Staging(outbox, "JOB")
+    staging.prepare("set", as_folder=True)
+    staging.path("set", "a.png").write_bytes(b"picture")
+    (staging.path("set", foreign) / "deep").mkdir(parents=True)
+    (staging.path("set", foreign) / "deep" / "thumb.jpg").write_bytes(b"small")
+    staging.keep_only("set", ["a.png", foreign])
+    assert staging.publish("set", "set", "") == "set"
+    assert os.listdir(outbox / "set") == ["a.png"]
+
+
+def test_a_folder_of_another_program_does_not_keep_a_job_from_going_on(outbox: Path) -> None:
+    staging = Staging(outbox, "JOB")
+    staging.prepare("set", as_folder=True)
+    staging.path("set", "a.png").write_bytes(b"picture")
+    staging.path("set", "@eaDir").mkdir()
+    (staging.path("set", "@eaDir") / "thumb.jpg").write_bytes(b"small")
+    (staging.path("set", "link")).symlink_to(outbox)
+    staging.keep_only("set", ["a.png"])
+    assert os.listdir(staging.folder / "set") == ["a.png"]
+
+
 def test_everything_is_on_disk_before_it_is_visible(
     outbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
