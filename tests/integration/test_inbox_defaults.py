@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+import pytest
 from rig import Rig
 
 
@@ -46,6 +50,50 @@ def test_the_note_disappears_though_the_daemon_did_not_see_the_mending(rig: Rig)
     rig.crash()
     rig.drop("_defaults.yaml", "prompt: mended\n")
     rig.claim()
+    assert rig.tree(rig.config.failed) == []
+
+
+def test_a_note_that_cannot_be_written_stops_no_other_folder_and_is_tried_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = rig.config.failed / "sub"
+    in_the_way.write_text("of a person\n")
+    rig.drop("sub/_defaults.yaml", "nonsense: 1\n")
+    rig.picture("sub/cat.png")
+    rig.picture("good.png")
+    rig.drop("good.yaml")
+    rig.claim()
+    for _ in range(5):
+        rig.look(1)
+    assert prompts(rig) == {"good.png": "a lake"}
+    assert "nonsense" in rig.waits()["sub/cat.png"]
+    (said,) = [text for text in caplog.messages if "note" in text]
+    assert "sub/_defaults.yaml" in said
+    assert "failed/sub: is no folder" in said
+    assert in_the_way.read_text() == "of a person\n"
+    in_the_way.unlink()
+    rig.look(1)
+    assert rig.tree(rig.config.failed) == ["sub/_defaults.yaml.reason.txt"]
+
+
+def test_a_note_that_cannot_be_removed_is_tried_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.drop("_defaults.yaml", "nonsense: 1\n")
+    rig.picture("cat.png")
+    rig.claim()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        del missing_ok
+        raise OSError(errno.EPERM, "Operation not permitted", str(path))
+
+    (rig.folder / "_defaults.yaml").unlink()
+    (rig.folder / "cat.png").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        rig.look(1, 1)
+    assert rig.tree(rig.config.failed) == ["_defaults.yaml.reason.txt"]
+    rig.look(1)
     assert rig.tree(rig.config.failed) == []
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
 from img2imgd.inbox.claim import Claims
+from img2imgd.inbox.defaults import Defaults
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
-from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.ledger import Ledger
@@ -62,8 +61,7 @@ class Inbox:
         self._last: list[Found] = []
         self._lasting = Lasting(log)
         self._now = 0.0
-        self._defaults_seen: dict[str, Signature] = {}
-        self._notes = DefaultsNotes(config.failed, inbox.path)
+        self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
         self._waiting: dict[str, str] | None = None
         self._recovered = False
         self._marked = False
@@ -126,9 +124,12 @@ class Inbox:
                 if wait.seconds is not None:
                     timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
+        self._defaults.end_scan()
         self._remember(waiting | self._unreadable())
         self.drained = not open_waits
-        self._settled = not open_waits and not timed and self._recovered
+        self._settled = (
+            not (open_waits or timed) and self._recovered and not self._defaults.owes_notes
+        )
         if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
             mark(self._claims.spool, self._ledger_id)
             self._marked = True
@@ -147,9 +148,7 @@ class Inbox:
         self._drops.forget_missing(present)
         self._acts.begin_scan(found)
         self._lists.begin_scan(found)
-        self._defaults_seen = {
-            file.rel: file.signature for file in found if file.kind is Kind.DEFAULTS
-        }
+        self._defaults.begin_scan(found)
         return found
 
     def _unreadable(self) -> dict[str, str]:
@@ -162,7 +161,7 @@ class Inbox:
 
     def _serve(self, folder: str, entries: list[Entry]) -> list[Wait]:
         """Act on one folder's files; returns those that stay, with the reason."""
-        held = self._held(folder)
+        held = self._defaults.of(folder)
         if isinstance(held, Wait):
             return [
                 replace(held, name=entry.name)
@@ -220,25 +219,6 @@ class Inbox:
                 images = keys.images if isinstance(keys, RequestKeys) else None
         return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
 
-    def _held(self, folder: str) -> FolderDefaults | Wait:
-        """The folder's defaults, or why its files wait until those are whole or mended."""
-        for rel, signature in self._defaults_seen.items():
-            home = rel.rpartition("/")[0]
-            if home and folder != home and not folder.startswith(f"{home}/"):
-                continue
-            if not self._is_whole(rel, signature):
-                return Wait(rel, f"waits until {rel} is whole")
-        try:
-            defaults = self._drops.defaults(folder, self._defaults_seen)
-        except OSError as error:
-            why = f"is held: its folder's defaults cannot be read: {error.strerror}"
-            return Wait(folder, why, self._inbox.rescan, for_a_person=True)
-        if defaults.broken is None:
-            return defaults
-        self._notes.write(defaults.where, str(defaults.broken))
-        why = f"is held: {defaults.where} cannot be used. {defaults.broken}"
-        return Wait(defaults.where, why, for_a_person=True)
-
     def _is_whole(self, rel: str, signature: Signature) -> bool:
         """True when a list, or defaults, have come to rest and nobody writes them."""
         if self._settling.observe(rel, signature, self._now) < self._inbox.settle:
@@ -270,21 +250,9 @@ class Inbox:
         )
 
     def _remember(self, waiting: dict[str, str]) -> None:
-        self._notes.keep_only(self._broken_now(), self._defaults_seen)
-        self._set_waiting(waiting)
-
-    def _set_waiting(self, waiting: dict[str, str]) -> None:
         if waiting != self._waiting:
             self._ledger.set_waiting(str(self._inbox.path), waiting)
             self._waiting = waiting
-
-    def _broken_now(self) -> set[str]:
-        broken: set[str] = set()
-        for rel, signature in self._defaults_seen.items():
-            with contextlib.suppress(OSError):
-                if self._drops.defaults(rel.rpartition("/")[0], {rel: signature}).broken:
-                    broken.add(rel)
-        return broken
 
 
 def _name_of(decision: Late | Reject) -> str:
