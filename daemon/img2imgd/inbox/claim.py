@@ -113,7 +113,10 @@ class Claims:
         self._ledger.drop_job(spec.id)
 
     def complete(self, specs: Sequence[JobSpec]) -> bool:
-        """Finish a claim that a crash cut short, if every file of its jobs was taken whole."""
+        """Finish a claim that a crash cut short, if every file of its jobs was taken whole.
+
+        A copy counts only once its original is gone, which the disk may not allow any more.
+        """
         taken = [
             (self.spool / spec.id / "in" / entry.name, entry)
             for spec in specs
@@ -123,7 +126,11 @@ class Claims:
             return False
         for _, entry in taken:
             if entry.how == "move" and is_home(entry):
-                Path(entry.source).unlink()
+                try:
+                    Path(entry.source).unlink(missing_ok=True)
+                    durable.fsync_path(Path(entry.source).parent)
+                except OSError:
+                    return False
         with self._ledger.transaction():
             for spec in specs:
                 self._enter(spec)

@@ -64,6 +64,8 @@ class Inbox:
         self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
         self._waiting: dict[str, str] | None = None
         self._recovered = False
+        self._unrepaired: dict[str, str] = {}  # files of claims that wait for their repair, and why
+        self._begun = False
         self._marked = False
         self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
@@ -73,13 +75,16 @@ class Inbox:
         """Repair what an earlier process left: once at start, before the first scan."""
         self._claims.spool.mkdir(mode=0o700, exist_ok=True)
         adopt_spool(self._inbox.path, self._claims, self._ledger)
-        repair_claims(self._inbox.path, self._claims, self._ledger)
+        self._unrepaired = repair_claims(self._inbox.path, self._claims, self._ledger)
+        self._recovered = not self._unrepaired  # else once more before the next scan
+        if self._begun:
+            return
         lost = served_by(self._claims.spool) not in ("", self._ledger_id)
         self._acts.begin(ledger_lost=lost)
         self._marked = not (lost and self._inbox.mode == "keep")
         if self._marked:
             mark(self._claims.spool, self._ledger_id)
-        self._recovered = True
+        self._begun = True
 
     @property
     def _ledger_id(self) -> str:
@@ -87,7 +92,7 @@ class Inbox:
 
     def was_replaced(self) -> None:
         """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
-        self._recovered = False
+        self._recovered = self._begun = False
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
@@ -125,7 +130,7 @@ class Inbox:
                     timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
         self._defaults.end_scan()
-        self._remember(waiting | self._unreadable())
+        self._remember(waiting | self._unreadable() | self._unrepaired)
         self.drained = not open_waits
         self._settled = (
             not (open_waits or timed) and self._recovered and not self._defaults.owes_notes
@@ -207,7 +212,7 @@ class Inbox:
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
         settled = unchanged - self._inbox.settle
-        at_rest = settled >= 0 and not empty
+        at_rest = settled >= 0 and not empty and file.rel not in self._unrepaired
         images = None
         if at_rest and file.kind is Kind.SIDECAR:
             try:
@@ -238,7 +243,9 @@ class Inbox:
 
     def _until_settled(self, entry: Entry) -> float:
         """Seconds until an unsettled file may be settled, a little more so that it is."""
-        return max(self._inbox.settle - entry.unchanged, 0.0) + _SOON / 5
+        if entry.unchanged >= self._inbox.settle:  # something else holds it
+            return self._inbox.rescan
+        return self._inbox.settle - entry.unchanged + _SOON / 5
 
     def _rules(self) -> Rules:
         inbox = self._inbox

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,18 @@ class Input:
 
 class ChangedMeanwhile(Exception):
     """A file changed while it was being claimed; it goes back to waiting."""
+
+
+def why_it_stays(folder: Path) -> str:
+    """Why no file can be taken out of a folder, in words; empty where they can.
+
+    Asked first, since a file on another disk is copied before it is removed there.
+    """
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return "lies on a read-only disk"
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        return "lies in a folder that img2imgd is not allowed to change"
+    return ""
 
 
 def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) -> None:
