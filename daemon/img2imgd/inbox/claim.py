@@ -85,7 +85,7 @@ class Claims:
                 take(spec.files, drop.inputs, self.spool / spec.id / "in")
             if bundle is not None and shared is not None:
                 self._take_shared(bundle, shared)
-        except (ChangedMeanwhile, FileNotFoundError) as error:
+        except (ChangedMeanwhile, FileNotFoundError, NotADirectoryError) as error:
             if not self.is_home_of(specs[0]):  # left as it is: repaired when the inbox is back
                 raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.") from error
             log.info("%s changed while it was claimed; it waits again", error)

@@ -194,7 +194,7 @@ class Inbox:
         recovered, self._recovered = self._recovered, False
         try:
             waits = self._acts.act(decision, folder, defaults)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []  # taken away under our hands; the next scan knows
         except (EnvironmentFault, LedgerDamaged):
             raise

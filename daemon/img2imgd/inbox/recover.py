@@ -211,10 +211,10 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
 
 def _is_as_claimed(home: Path, bundle: BundleRow, jobs: Sequence[JobRow]) -> bool:
     """True unless somebody has written a shared sidecar anew since its jobs were claimed."""
-    try:
-        found = Signature.of(home.lstat())
-    except FileNotFoundError:
+    status = durable.look_at(home)
+    if status is None:
         return False
+    found = Signature.of(status)
     copied = {e.mtime_ns for job in jobs for e in job.spec.files if e.source == str(home)}
     unchanged = found.inode == bundle.inode and (not copied or found.mtime_ns in copied)
     return unchanged and not plainfiles.has_writer(home)
