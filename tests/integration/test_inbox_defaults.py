@@ -25,7 +25,42 @@ def test_the_nearest_wins_and_subfolders_inherit(rig: Rig) -> None:
     assert rig.tree(rig.folder) == ["_defaults.yaml", "sub/_defaults.yaml"]
 
 
-def test_a_broken_one_holds_its_folder_with_a_note_and_fails_none(rig: Rig) -> None:
+def test_the_name_counts_in_any_case(rig: Rig) -> None:
+    rig.drop("_Defaults.YAML", "prompt: outer\n")
+    rig.drop("sub/_DEFAULTS.yaml", "steps: 9\n")
+    rig.picture("a.png")
+    rig.picture("sub/b.png")
+    rig.claim()
+    assert prompts(rig) == {"a.png": "outer", "sub/b.png": "outer"}
+    assert [job.spec.asked.steps for job in rig.jobs()] == [4, 9]
+
+
+def test_of_several_in_one_folder_the_usual_name_counts_and_the_others_are_told(rig: Rig) -> None:
+    rig.drop("_Defaults.yaml", "prompt: other\n")
+    rig.picture("a.png")
+    rig.drop("_defaults.yaml", "prompt: usual\n")
+    rig.claim()
+    assert prompts(rig) == {"a.png": "usual"}
+    assert rig.waits() == {"_Defaults.yaml": "is not used: _defaults.yaml of the same folder is"}
+    (rig.folder / "_defaults.yaml").unlink()
+    rig.picture("b.png")
+    rig.claim()
+    assert prompts(rig)["b.png"] == "other"
+    assert rig.waits() == {}
+
+
+def test_a_broken_one_of_another_case_has_a_note_too(rig: Rig) -> None:
+    rig.drop("_Defaults.yaml", "nonsense: 1\n")
+    rig.picture("cat.png")
+    rig.claim()
+    assert "_Defaults.yaml" in rig.reason("_defaults.yaml")
+    rig.drop("_Defaults.yaml", "prompt: mended\n")
+    rig.look(0.1, 2.5, 11)
+    assert rig.tree(rig.config.failed) == []
+    assert prompts(rig) == {"cat.png": "mended"}
+
+
+def test_a_broken_one_holds_holds_its_folder_with_a_note_and_fails_none(rig: Rig) -> None:
     rig.drop("sub/_defaults.yaml", "prompt: x\nstrenght: 1\n")
     rig.picture("sub/deep/cat.png")
     rig.picture("good.png")

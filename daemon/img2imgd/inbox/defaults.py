@@ -10,8 +10,8 @@ from img2imgd.config import InboxConfig
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.scan import Found
-from img2imgd.pairing.decide import Wait
-from img2imgd.pairing.kinds import Kind
+from img2imgd.pairing.decide import Entry, Wait
+from img2imgd.pairing.kinds import DEFAULTS_NAME, Kind
 from img2imgd.settle import Signature
 
 
@@ -31,21 +31,36 @@ class Defaults:
         self._inbox = inbox
         self._drops = drops
         self._is_whole = is_whole
-        self._seen: dict[str, Signature] = {}
+        self._seen: dict[str, Found] = {}  # by folder
         self._notes = DefaultsNotes(failed, inbox.path)
 
     def begin_scan(self, found: Iterable[Found]) -> None:
-        """Take the files of a new scan."""
-        self._seen = {file.rel: file.signature for file in found if file.kind is Kind.DEFAULTS}
+        """Take the files of a new scan.
+
+        The name counts in any case, as the people who share a folder write it; where a folder has
+        several, the usual one does, else the first of the alphabet.
+        """
+        self._seen.clear()
+        files = (file for file in found if file.kind is Kind.DEFAULTS)
+        for file in sorted(files, key=lambda file: (file.name != DEFAULTS_NAME, file.name)):
+            self._seen.setdefault(file.folder, file)
+
+    def passed_over(self, folder: str, entries: Iterable[Entry]) -> list[Wait]:
+        """The defaults among a folder's files that are not used, since another one is."""
+        used = self._seen.get(folder)
+        if used is None:
+            return []
+        why = f"is not used: {used.name} of the same folder is"
+        others = [e for e in entries if e.kind is Kind.DEFAULTS and e.name != used.name]
+        return [Wait(entry.name, why, for_a_person=True) for entry in others]
 
     def of(self, folder: str) -> FolderDefaults | Wait:
         """The folder's defaults, or why its files wait until those are whole or mended."""
-        for rel, signature in self._seen.items():
-            home = rel.rpartition("/")[0]
+        for home, file in self._seen.items():
             if home and folder != home and not folder.startswith(f"{home}/"):
                 continue
-            if not self._is_whole(rel, signature):
-                return Wait(rel, f"waits until {rel} is whole")
+            if not self._is_whole(file.rel, file.signature):
+                return Wait(file.rel, f"waits until {file.rel} is whole")
         try:
             defaults = self._drops.defaults(folder, self._seen)
         except OSError as error:
@@ -59,7 +74,7 @@ class Defaults:
 
     def end_scan(self) -> None:
         """Remove the notes about what was mended."""
-        self._notes.keep_only(self._broken(), self._seen)
+        self._notes.keep_only(self._broken(), [file.rel for file in self._seen.values()])
 
     @property
     def owes_notes(self) -> bool:
@@ -68,8 +83,8 @@ class Defaults:
 
     def _broken(self) -> set[str]:
         broken: set[str] = set()
-        for rel, signature in self._seen.items():
+        for folder, file in self._seen.items():
             with contextlib.suppress(OSError):
-                if self._drops.defaults(rel.rpartition("/")[0], {rel: signature}).broken:
-                    broken.add(rel)
+                if self._drops.defaults(folder, {folder: file}).broken:
+                    broken.add(file.rel)
         return broken

@@ -166,14 +166,14 @@ class Inbox:
 
     def _serve(self, folder: str, entries: list[Entry]) -> list[Wait]:
         """Act on one folder's files; returns those that stay, with the reason."""
+        waits = self._defaults.passed_over(folder, entries)
         held = self._defaults.of(folder)
         if isinstance(held, Wait):
-            return [
+            return waits + [
                 replace(held, name=entry.name)
                 for entry in entries
                 if entry.kind in (Kind.PICTURE, Kind.SIDECAR)
             ]
-        waits: list[Wait] = []
         decisions = decide(
             entries, self._rules(), lambda name: self._acts.has_prompt(folder, name, held)
         )
