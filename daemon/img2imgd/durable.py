@@ -33,6 +33,7 @@ MTIME_GRAIN_NS = 2_000_000_000  # of FAT, the coarsest
 # is open comes back under another name until it is closed.
 _USED_BY_OTHERS = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST})
 _TRIES = 3
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # as lstat(2) says it
 
 # Faults that blame the machine, not the file: work pauses and resumes by itself.
 ENVIRONMENT_ERRNOS = frozenset(
@@ -219,22 +220,29 @@ def is_there(path: Path) -> bool:
     """True when something has this name, be it a link that leads nowhere.
 
     Raises:
+        OSError: as :func:`look_at`.
+    """
+    return look_at(path) is not None
+
+
+def look_at(path: Path) -> os.stat_result | None:
+    """What lstat(2) says of a name; None where nothing has it, or what is above is no folder.
+
+    Raises:
         OSError: the disk does not answer; ``os.path.lexists`` would take that for a no.
     """
     try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return True
+        return path.lstat()
+    except OSError as error:
+        if error.errno not in _NOTHING_THERE:
+            raise
+        return None
 
 
 def same_file(one: Path, other: Path) -> bool:
     """True when both names are there and are links to one file."""
-    try:
-        a, b = one.lstat(), other.lstat()
-    except FileNotFoundError:
-        return False
-    return (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
+    a, b = look_at(one), look_at(other)
+    return a is not None and b is not None and (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)
 
 
 def copy_new(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -148,6 +149,64 @@ def test_a_file_that_changes_while_it_is_copied_waits_again(
     (job,) = rig.claim()
     assert job.state is JobState.QUEUED
     assert rig.tree(rig.folder) == []
+
+
+def test_files_on_a_read_only_disk_wait_with_a_reason_and_stop_nobody(
+    rig: Rig, mount: Callable[[Path], None]
+) -> None:
+    disk = rig.folder / "disk"
+    mount(disk)
+    rig.drop("_defaults.yaml")
+    rig.picture("disk/alone.png")
+    rig.picture("disk/cat.png")
+    rig.drop("disk/cat.yaml")
+    rig.drop("disk/foreign.zip", "x")
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    rig.picture("good.png")
+    rig.claim()
+    rig.look(5, 5, 5)
+    assert [job.spec.rel for job in rig.jobs()] == ["good.png"]
+    on_it = ["disk/alone.png", "disk/cat.png", "disk/cat.yaml", "disk/foreign.zip"]
+    assert rig.waits() == dict.fromkeys(on_it, "lies on a read-only disk")
+    assert rig.tree(rig.folder) == ["_defaults.yaml", *on_it]
+    rig.crash()
+    rig.claim()
+    assert len(rig.jobs()) == 1
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    rig.look(5)
+    rig.serve()
+    assert len(rig.outputs()) == 3
+    assert rig.tree(rig.folder) == ["_defaults.yaml"]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_copy_whose_original_cannot_be_removed_is_dropped(
+    rig: Rig, mount: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch, crash: bool
+) -> None:
+    mount(rig.folder / "disk")
+    rig.picture("disk/cat.png")
+    last_taken = rig.drop("disk/cat.yaml")
+    rig.picture("good.png")
+    rig.drop("good.yaml")
+    rig.look()
+    original = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == last_taken:
+            raise OSError(errno.EPERM, "Operation not permitted", str(path))
+        original(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        rig.look(2.5)
+        if crash:
+            rig.crash()
+        rig.look(0, 1, 2.5)
+        assert [job.spec.rel for job in rig.jobs(JobState.QUEUED)] == ["good.png"]
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["disk/cat.png", "disk/cat.yaml", "good.png", "good.yaml"]
+    assert len(rig.outputs()) == 2
 
 
 def test_two_equal_pictures_stay_two_on_another_disk(

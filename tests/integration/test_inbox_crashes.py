@@ -191,14 +191,19 @@ def test_no_job_is_served_before_its_shared_sidecar_has_left_the_inbox(
     with monkeypatch.context() as patch:
         patch.setattr(durable, "move_new", fail)
         rig.look(2.5)
-        with pytest.raises(OSError, match="Input/output"):
-            rig.look(1)
-        assert {job.state for job in rig.jobs()} == {JobState.CLAIMING}
+        rig.picture("other.png")
+        rig.drop("other.yaml")
+        rig.look(1, 2.5, 700)
+        states = {job.spec.rel: job.state for job in rig.jobs()}
+        assert states.pop("other.png") is JobState.QUEUED, "it stops no others"
+        assert set(states.values()) == {JobState.CLAIMING}
+        assert "cannot be repaired: Input/output error" in rig.waits()["sub/cat.yaml"]
     rig.look(1)
+    assert rig.waits() == {}
     rig.serve()
     rig.look(2.5, 11)
-    assert len(rig.jobs()) == len(rig.outputs()) == 2
-    assert inputs_of(rig) == names
+    assert len(rig.jobs()) == len(rig.outputs()) == 3
+    assert inputs_of(rig) == sorted([*names, "other.png", "other.yaml"])
 
 
 def test_a_lost_ledger_is_rebuilt_from_the_spool(rig: Rig) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+import pytest
 from rig import Rig
 
 
@@ -21,7 +25,42 @@ def test_the_nearest_wins_and_subfolders_inherit(rig: Rig) -> None:
     assert rig.tree(rig.folder) == ["_defaults.yaml", "sub/_defaults.yaml"]
 
 
-def test_a_broken_one_holds_its_folder_with_a_note_and_fails_none(rig: Rig) -> None:
+def test_the_name_counts_in_any_case(rig: Rig) -> None:
+    rig.drop("_Defaults.YAML", "prompt: outer\n")
+    rig.drop("sub/_DEFAULTS.yaml", "steps: 9\n")
+    rig.picture("a.png")
+    rig.picture("sub/b.png")
+    rig.claim()
+    assert prompts(rig) == {"a.png": "outer", "sub/b.png": "outer"}
+    assert [job.spec.asked.steps for job in rig.jobs()] == [4, 9]
+
+
+def test_of_several_in_one_folder_the_usual_name_counts_and_the_others_are_told(rig: Rig) -> None:
+    rig.drop("_Defaults.yaml", "prompt: other\n")
+    rig.picture("a.png")
+    rig.drop("_defaults.yaml", "prompt: usual\n")
+    rig.claim()
+    assert prompts(rig) == {"a.png": "usual"}
+    assert rig.waits() == {"_Defaults.yaml": "is not used: _defaults.yaml of the same folder is"}
+    (rig.folder / "_defaults.yaml").unlink()
+    rig.picture("b.png")
+    rig.claim()
+    assert prompts(rig)["b.png"] == "other"
+    assert rig.waits() == {}
+
+
+def test_a_broken_one_of_another_case_has_a_note_too(rig: Rig) -> None:
+    rig.drop("_Defaults.yaml", "nonsense: 1\n")
+    rig.picture("cat.png")
+    rig.claim()
+    assert "_Defaults.yaml" in rig.reason("_defaults.yaml")
+    rig.drop("_Defaults.yaml", "prompt: mended\n")
+    rig.look(0.1, 2.5, 11)
+    assert rig.tree(rig.config.failed) == []
+    assert prompts(rig) == {"cat.png": "mended"}
+
+
+def test_a_broken_one_holds_holds_its_folder_with_a_note_and_fails_none(rig: Rig) -> None:
     rig.drop("sub/_defaults.yaml", "prompt: x\nstrenght: 1\n")
     rig.picture("sub/deep/cat.png")
     rig.picture("good.png")
@@ -46,6 +85,50 @@ def test_the_note_disappears_though_the_daemon_did_not_see_the_mending(rig: Rig)
     rig.crash()
     rig.drop("_defaults.yaml", "prompt: mended\n")
     rig.claim()
+    assert rig.tree(rig.config.failed) == []
+
+
+def test_a_note_that_cannot_be_written_stops_no_other_folder_and_is_tried_again(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_the_way = rig.config.failed / "sub"
+    in_the_way.write_text("of a person\n")
+    rig.drop("sub/_defaults.yaml", "nonsense: 1\n")
+    rig.picture("sub/cat.png")
+    rig.picture("good.png")
+    rig.drop("good.yaml")
+    rig.claim()
+    for _ in range(5):
+        rig.look(1)
+    assert prompts(rig) == {"good.png": "a lake"}
+    assert "nonsense" in rig.waits()["sub/cat.png"]
+    (said,) = [text for text in caplog.messages if "note" in text]
+    assert "sub/_defaults.yaml" in said
+    assert "failed/sub: is no folder" in said
+    assert in_the_way.read_text() == "of a person\n"
+    in_the_way.unlink()
+    rig.look(1)
+    assert rig.tree(rig.config.failed) == ["sub/_defaults.yaml.reason.txt"]
+
+
+def test_a_note_that_cannot_be_removed_is_tried_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.drop("_defaults.yaml", "nonsense: 1\n")
+    rig.picture("cat.png")
+    rig.claim()
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        del missing_ok
+        raise OSError(errno.EPERM, "Operation not permitted", str(path))
+
+    (rig.folder / "_defaults.yaml").unlink()
+    (rig.folder / "cat.png").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        rig.look(1, 1)
+    assert rig.tree(rig.config.failed) == ["_defaults.yaml.reason.txt"]
+    rig.look(1)
     assert rig.tree(rig.config.failed) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -129,6 +130,29 @@ def test_another_file_under_the_pictures_name_is_left_alone(make_rig: RigMaker, 
     assert archived.exists()
     assert rig.outputs() == before, "it is not painted"
     assert "cat.yaml" in rig.tree(rig.config.failed), "it has no picture"
+
+
+@pytest.mark.parametrize("late_before", [False, True], ids=["first", "second"])
+def test_a_link_in_place_of_the_picture_is_left_alone_though_it_looks_like_it(
+    make_rig: RigMaker, late_before: bool
+) -> None:
+    rig = make_rig(orphan_after=5, defaults=WITH_PROMPT)
+    serve_alone(rig)
+    if late_before:
+        drop_late(rig)
+        rig.serve()
+    before = rig.jobs()
+    picture = rig.config.done / "cat.png"
+    looks = picture.lstat()
+    picture.rename(rig.root / "mine.png")
+    picture.symlink_to("../mine.png".rjust(looks.st_size, "/"))
+    os.utime(picture, ns=(0, looks.st_mtime_ns), follow_symlinks=False)
+    drop_late(rig, "cat.png.yaml")
+    rig.serve()
+    new = rig.jobs()[len(before) :]
+    assert [(job.spec.rel, job.state) for job in new] == [("cat.png.yaml", JobState.FAILED)]
+    assert picture.is_symlink()
+    assert rig.tree(rig.folder) == []
 
 
 def test_only_the_exact_path_counts(make_rig: RigMaker) -> None:

@@ -19,7 +19,7 @@ from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
 from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
-from img2imgd.inbox.taking import Input
+from img2imgd.inbox.taking import Input, why_it_stays
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import free_reason, reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
@@ -93,6 +93,10 @@ class Acts:
         self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
     ) -> list[Wait]:
         """Carry out one decision; returns the files that must wait after all."""
+        if self._inbox.mode == "move" and (why := why_it_stays(self._inbox.path / folder)):
+            return [
+                Wait(name, why, self._inbox.rescan, for_a_person=True) for name in _names(decision)
+            ]
         if isinstance(decision, Reject):
             return self._reject(decision, folder)
         try:
@@ -276,8 +280,10 @@ def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
     return (f"Of {label}, this has no meaning here: {passed_over}.",) if passed_over else ()
 
 
-def _names(decision: Claim | Late) -> list[str]:
+def _names(decision: Claim | Late | Reject) -> list[str]:
     """The files that a decision is about."""
+    if isinstance(decision, Reject):
+        return [decision.name]
     if isinstance(decision, Late):
         return [decision.sidecar]
     return [*decision.pictures, *filter(None, [decision.sidecar]), *decision.also]

@@ -86,7 +86,7 @@ class Claims:
                 take(spec.files, drop.inputs, self.spool / spec.id / "in")
             if bundle is not None and shared is not None:
                 self._take_shared(bundle, shared)
-        except (ChangedMeanwhile, FileNotFoundError) as error:
+        except (ChangedMeanwhile, FileNotFoundError, NotADirectoryError) as error:
             if not self.is_home_of(specs[0]):  # left as it is: repaired when the inbox is back
                 raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.") from error
             log.info("%s changed while it was claimed; it waits again", error)
@@ -114,7 +114,10 @@ class Claims:
         self._ledger.drop_job(spec.id)
 
     def complete(self, specs: Sequence[JobSpec]) -> bool:
-        """Finish a claim that a crash cut short, if every file of its jobs was taken whole."""
+        """Finish a claim that a crash cut short, if every file of its jobs was taken whole.
+
+        A copy counts only once its original is gone, which the disk may not allow any more.
+        """
         taken = [
             (self.spool / spec.id / "in" / entry.name, entry)
             for spec in specs
@@ -124,7 +127,11 @@ class Claims:
             return False
         for _, entry in taken:
             if entry.how == "move" and is_home(entry):
-                Path(entry.source).unlink()
+                try:
+                    Path(entry.source).unlink(missing_ok=True)
+                    durable.fsync_path(Path(entry.source).parent)
+                except OSError:
+                    return False
         with self._ledger.transaction():
             for spec in specs:
                 self._enter(spec)

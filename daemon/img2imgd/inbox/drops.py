@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, shown
 from img2imgd.inbox.lists import NOT_ALLOWED, InboxLists
-from img2imgd.pairing.kinds import DEFAULTS_NAME
+from img2imgd.inbox.scan import Found
 from img2imgd.request import Request, RequestKeys, read_defaults, read_sidecar, resolve
 from img2imgd.settle import Signature
 
@@ -47,17 +47,16 @@ class Drops:
         read = partial(read_sidecar, models=self._config.models)
         return self._cached(rel, signature, read)
 
-    def defaults(self, folder: str, found: dict[str, Signature]) -> FolderDefaults:
-        """The defaults for a folder; ``found`` are all ``_defaults.yaml`` seen."""
+    def defaults(self, folder: str, found: Mapping[str, Found]) -> FolderDefaults:
+        """The defaults for a folder; ``found`` are the ``_defaults.yaml`` seen, by folder."""
         layers: list[RequestKeys] = []
         asked = folder
         while True:
-            rel = f"{folder}/{DEFAULTS_NAME}" if folder else DEFAULTS_NAME
-            signature = found.get(rel)
-            if signature is not None:
-                keys = self._cached(rel, signature, read_defaults)
+            file = found.get(folder)
+            if file is not None:
+                keys = self._cached(file.rel, file.signature, read_defaults)
                 if isinstance(keys, DocumentError):
-                    return FolderDefaults(asked, broken=keys, where=rel)
+                    return FolderDefaults(asked, broken=keys, where=file.rel)
                 layers.append(keys)
             if not folder:
                 return FolderDefaults(asked, tuple(layers))

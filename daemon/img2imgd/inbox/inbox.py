@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
 from img2imgd.inbox.claim import Claims
+from img2imgd.inbox.defaults import Defaults
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
-from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.ledger import Ledger
@@ -62,10 +61,11 @@ class Inbox:
         self._last: list[Found] = []
         self._lasting = Lasting(log)
         self._now = 0.0
-        self._defaults_seen: dict[str, Signature] = {}
-        self._notes = DefaultsNotes(config.failed, inbox.path)
+        self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
         self._waiting: dict[str, str] | None = None
         self._recovered = False
+        self._unrepaired: dict[str, str] = {}  # files of claims that wait for their repair, and why
+        self._begun = False
         self._marked = False
         self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
@@ -75,13 +75,16 @@ class Inbox:
         """Repair what an earlier process left: once at start, before the first scan."""
         self._claims.spool.mkdir(mode=0o700, exist_ok=True)
         adopt_spool(self._inbox.path, self._claims, self._ledger)
-        repair_claims(self._inbox.path, self._claims, self._ledger)
+        self._unrepaired = repair_claims(self._inbox.path, self._claims, self._ledger)
+        self._recovered = not self._unrepaired  # else once more before the next scan
+        if self._begun:
+            return
         lost = served_by(self._claims.spool) not in ("", self._ledger_id)
         self._acts.begin(ledger_lost=lost)
         self._marked = not (lost and self._inbox.mode == "keep")
         if self._marked:
             mark(self._claims.spool, self._ledger_id)
-        self._recovered = True
+        self._begun = True
 
     @property
     def _ledger_id(self) -> str:
@@ -89,7 +92,7 @@ class Inbox:
 
     def was_replaced(self) -> None:
         """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
-        self._recovered = False
+        self._recovered = self._begun = False
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
@@ -131,9 +134,12 @@ class Inbox:
             self._lasting.say("room", f"inbox {self._inbox.path}: {self._acts.lacking}")
         else:
             self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
-        self._remember(waiting | self._unreadable())
+        self._defaults.end_scan()
+        self._remember(waiting | self._unreadable() | self._unrepaired)
         self.drained = not open_waits
-        self._settled = not open_waits and not timed and self._recovered
+        self._settled = (
+            not (open_waits or timed) and self._recovered and not self._defaults.owes_notes
+        )
         if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
             mark(self._claims.spool, self._ledger_id)
             self._marked = True
@@ -152,9 +158,7 @@ class Inbox:
         self._drops.forget_missing(present)
         self._acts.begin_scan(found)
         self._lists.begin_scan(found)
-        self._defaults_seen = {
-            file.rel: file.signature for file in found if file.kind is Kind.DEFAULTS
-        }
+        self._defaults.begin_scan(found)
         return found
 
     def _unreadable(self) -> dict[str, str]:
@@ -167,14 +171,14 @@ class Inbox:
 
     def _serve(self, folder: str, entries: list[Entry]) -> list[Wait]:
         """Act on one folder's files; returns those that stay, with the reason."""
-        held = self._held(folder)
+        waits = self._defaults.passed_over(folder, entries)
+        held = self._defaults.of(folder)
         if isinstance(held, Wait):
-            return [
+            return waits + [
                 replace(held, name=entry.name)
                 for entry in entries
                 if entry.kind in (Kind.PICTURE, Kind.SIDECAR)
             ]
-        waits: list[Wait] = []
         decisions = decide(
             entries, self._rules(), lambda name: self._acts.has_prompt(folder, name, held)
         )
@@ -195,7 +199,7 @@ class Inbox:
         recovered, self._recovered = self._recovered, False
         try:
             waits = self._acts.act(decision, folder, defaults)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []  # taken away under our hands; the next scan knows
         except (EnvironmentFault, LedgerDamaged):
             raise
@@ -213,7 +217,7 @@ class Inbox:
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
         settled = unchanged - self._inbox.settle
-        at_rest = settled >= 0 and not empty
+        at_rest = settled >= 0 and not empty and file.rel not in self._unrepaired
         images = None
         if at_rest and file.kind is Kind.SIDECAR:
             try:
@@ -224,25 +228,6 @@ class Inbox:
             else:
                 images = keys.images if isinstance(keys, RequestKeys) else None
         return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
-
-    def _held(self, folder: str) -> FolderDefaults | Wait:
-        """The folder's defaults, or why its files wait until those are whole or mended."""
-        for rel, signature in self._defaults_seen.items():
-            home = rel.rpartition("/")[0]
-            if home and folder != home and not folder.startswith(f"{home}/"):
-                continue
-            if not self._is_whole(rel, signature):
-                return Wait(rel, f"waits until {rel} is whole")
-        try:
-            defaults = self._drops.defaults(folder, self._defaults_seen)
-        except OSError as error:
-            why = f"is held: its folder's defaults cannot be read: {error.strerror}"
-            return Wait(folder, why, self._inbox.rescan, for_a_person=True)
-        if defaults.broken is None:
-            return defaults
-        self._notes.write(defaults.where, str(defaults.broken))
-        why = f"is held: {defaults.where} cannot be used. {defaults.broken}"
-        return Wait(defaults.where, why, for_a_person=True)
 
     def _is_whole(self, rel: str, signature: Signature) -> bool:
         """True when a list, or defaults, have come to rest and nobody writes them."""
@@ -263,7 +248,9 @@ class Inbox:
 
     def _until_settled(self, entry: Entry) -> float:
         """Seconds until an unsettled file may be settled, a little more so that it is."""
-        return max(self._inbox.settle - entry.unchanged, 0.0) + _SOON / 5
+        if entry.unchanged >= self._inbox.settle:  # something else holds it
+            return self._inbox.rescan
+        return self._inbox.settle - entry.unchanged + _SOON / 5
 
     def _rules(self) -> Rules:
         inbox = self._inbox
@@ -275,21 +262,9 @@ class Inbox:
         )
 
     def _remember(self, waiting: dict[str, str]) -> None:
-        self._notes.keep_only(self._broken_now(), self._defaults_seen)
-        self._set_waiting(waiting)
-
-    def _set_waiting(self, waiting: dict[str, str]) -> None:
         if waiting != self._waiting:
             self._ledger.set_waiting(str(self._inbox.path), waiting)
             self._waiting = waiting
-
-    def _broken_now(self) -> set[str]:
-        broken: set[str] = set()
-        for rel, signature in self._defaults_seen.items():
-            with contextlib.suppress(OSError):
-                if self._drops.defaults(rel.rpartition("/")[0], {rel: signature}).broken:
-                    broken.add(rel)
-        return broken
 
 
 def _name_of(decision: Late | Reject) -> str:

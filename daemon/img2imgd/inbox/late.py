@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
+from img2imgd import durable
 from img2imgd.inbox.taking import Input, is_whole
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
@@ -25,7 +27,7 @@ def find_served(ledger: Ledger, inbox: str, sidecar: str, since: float) -> JobRo
 def late_inputs(row: JobRow) -> Input | None:
     """The archived picture of a job as an input: a copy from done, the file itself from failed.
 
-    None where it is there no more, or another file has its name.
+    None where it is there no more, or another file has its name, or something that is no file.
     """
     subject = row.spec.subject
     if row.archive is None:
@@ -36,8 +38,8 @@ def late_inputs(row: JobRow) -> Input | None:
         path = Path(subject.source)  # it came late itself: its picture never left done
     else:
         return None
-    if not is_whole(path, subject):
+    found = durable.look_at(path)
+    if found is None or not stat.S_ISREG(found.st_mode) or not is_whole(path, subject):
         return None
-    signature = Signature.of(path.lstat())
     how = "move" if row.archive.kind == "failed" else "copy"
-    return Input("picture", path, signature, how, name=subject.name)
+    return Input("picture", path, Signature.of(found), how, name=subject.name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from img2imgd.ledger import (
     JobSpec,
     Ledger,
 )
+from img2imgd.log import Lasting
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
@@ -31,11 +33,12 @@ _OURS = re.compile(rf"\d{{8}}T\d{{6}}-[0-9a-f]{{8}}({BUNDLE})?")
 T = TypeVar("T", JobSpec, EndedJob)
 
 
-def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
+def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> dict[str, str]:
     """Complete or undo every claim of an inbox that did not come to its end.
 
     A claim is complete when all its files are in the spool as recorded; otherwise they go back.
-    Those of another spool, whose disk is away, are left as they are.
+    Those of another spool, whose disk is away, are left as they are. So is one that the disk does
+    not allow to be repaired: returned are the paths of its files in the inbox, and why.
     """
     bundles = [
         bundle
@@ -43,19 +46,63 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> None:
         if bundle.inbox == str(inbox)
         and all(claims.is_home_of(job.spec) for job in ledger.jobs_of_bundle(bundle.id))
     ]
-    for bundle in bundles:  # before its jobs may be served: left behind, it would be served again
-        _repair_bundle(inbox, claims, ledger, bundle)
+    repairs = _Repairs(inbox, claims.lasting)
+
+    def repair_bundles() -> None:
+        for bundle in bundles:
+            repair = partial(_repair_bundle, inbox, claims, ledger, bundle)
+            repairs.attempt(bundle.id, [inbox / bundle.rel], repair)
+
+    repair_bundles()  # before their jobs may be served: left behind, one would be served again
     for specs in _together(ledger, inbox, claims):
-        names = ", ".join(spec.id for spec in specs)
-        if claims.complete(specs):
-            log.info("job %s: claim completed after a crash", names)
-            continue
-        undone = f"job {names}: claim undone after a crash; its files wait again"
-        claims.lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
-        for spec in specs:
-            claims.undo(spec)
-    for bundle in bundles:  # one whose jobs were all undone goes back
-        _repair_bundle(inbox, claims, ledger, bundle)
+        files = [Path(file.source) for spec in specs for file in spec.files]
+        repair = partial(_repair_claim, specs, inbox, claims)
+        repairs.attempt(specs[0].bundle or specs[0].id, files, repair)
+    repair_bundles()  # one whose jobs were all undone goes back
+    return repairs.failed
+
+
+class _Repairs:
+    """Repairs claim by claim; a fault of the disk ends the repair of one, until the next time.
+
+    ``failed`` are the files of such claims in the inbox, and why they wait.
+    """
+
+    def __init__(self, inbox: Path, lasting: Lasting) -> None:
+        self._inbox = inbox
+        self._lasting = lasting
+        self._left: set[str] = set()
+        self.failed: dict[str, str] = {}
+
+    def attempt(self, claim: str, files: Sequence[Path], repair: Callable[[], None]) -> None:
+        """Take one step of a claim's repair, unless an earlier one has failed."""
+        fault = "an earlier step failed"
+        if claim not in self._left:
+            try:
+                repair()
+            except OSError as error:
+                fault = error.strerror or str(error)
+                self._lasting.say(
+                    claim, f"job {claim}: its claim cannot be repaired: {error.filename}: {fault}"
+                )
+            else:
+                return
+        self._left.add(claim)
+        for file in files:
+            if file.is_relative_to(self._inbox):
+                why = f"waits: what a fault left of its claim cannot be repaired: {fault}"
+                self.failed.setdefault(str(file.relative_to(self._inbox)), why)
+
+
+def _repair_claim(specs: list[JobSpec], inbox: Path, claims: Claims) -> None:
+    names = ", ".join(spec.id for spec in specs)
+    if claims.complete(specs):
+        log.info("job %s: claim completed after a crash", names)
+        return
+    undone = f"job {names}: claim undone after a crash; its files wait again"
+    claims.lasting.say(f"{inbox}/{specs[0].rel}", undone, logging.INFO)
+    for spec in specs:
+        claims.undo(spec)
 
 
 def _together(ledger: Ledger, inbox: Path, home: Claims) -> list[list[JobSpec]]:
@@ -164,10 +211,10 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
 
 def _is_as_claimed(home: Path, bundle: BundleRow, jobs: Sequence[JobRow]) -> bool:
     """True unless somebody has written a shared sidecar anew since its jobs were claimed."""
-    try:
-        found = Signature.of(home.lstat())
-    except FileNotFoundError:
+    status = durable.look_at(home)
+    if status is None:
         return False
+    found = Signature.of(status)
     copied = {e.mtime_ns for job in jobs for e in job.spec.files if e.source == str(home)}
     unchanged = found.inode == bundle.inode and (not copied or found.mtime_ns in copied)
     return unchanged and not plainfiles.has_writer(home)

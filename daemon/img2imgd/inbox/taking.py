@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,18 @@ class ChangedMeanwhile(Exception):
     """A file changed while it was being claimed; it goes back to waiting."""
 
 
+def why_it_stays(folder: Path) -> str:
+    """Why no file can be taken out of a folder, in words; empty where they can.
+
+    Asked first, since a file on another disk is copied before it is removed there.
+    """
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return "lies on a read-only disk"
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        return "lies in a folder that img2imgd is not allowed to change"
+    return ""
+
+
 def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) -> None:
     """Bring the inputs of a job into its spool folder and check that they are what was seen.
 
@@ -58,13 +71,15 @@ def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) ->
 def put_back(files: Sequence[tuple[Path, Path]], first: int = 1) -> None:
     """Return the files of a drop, each as (where it is, where it was).
 
-    Where a name is taken meanwhile, all get the same next number, so that they pair again.
+    Where a name is taken meanwhile, all get the same next number, so that they pair again. Where
+    something else has the name of their folder, they come to lie beside it.
     ``first`` is the number that others of the drop have got already.
     """
     number = first
+    homes = [_home(source) for _, source in files]
     while True:
-        names = numbered([home.name for _, home in files], number)
-        targets = [home.with_name(name) for (_, home), name in zip(files, names, strict=True)]
+        names = numbered([home.name for home in homes], number)
+        targets = [home.with_name(name) for home, name in zip(homes, names, strict=True)]
         pairs = [(taken, target) for (taken, _), target in zip(files, targets, strict=True)]
         if not any(durable.is_there(b) and not durable.same_file(a, b) for a, b in pairs):
             break
@@ -83,10 +98,10 @@ def is_whole(path: Path, entry: FileEntry) -> bool:
     A move from another mount is a copy too, with the time of the original; another disk may keep
     that less exactly.
     """
-    try:
-        found = Signature.of(path.lstat())
-    except FileNotFoundError:
+    status = durable.look_at(path)
+    if status is None:
         return False
+    found = Signature.of(status)
     if entry.how == "copy":
         return found.size == entry.size
     grain = durable.MTIME_GRAIN_NS if _is_on_another_disk(path, Path(entry.source)) else 0
@@ -100,33 +115,38 @@ def is_home(entry: FileEntry) -> bool:
 
     A crash came between link, or copy to another filesystem, and unlink.
     """
-    try:
-        seen = Signature.of(Path(entry.source).lstat())
-    except FileNotFoundError:
-        return False
-    return seen.same_content(Signature(entry.inode, entry.size, entry.mtime_ns, 0))
+    seen = durable.look_at(Path(entry.source))
+    taken = Signature(entry.inode, entry.size, entry.mtime_ns, 0)
+    return seen is not None and Signature.of(seen).same_content(taken)
 
 
 def number_of(entry: FileEntry) -> int:
     """The number under which a file that was put back lies where it was taken from; 1 for none."""
-    home = Path(entry.source)
+    home = _home(Path(entry.source))
     number = 1
     while True:
         number += 1
         (name,) = numbered([home.name], number)
-        try:
-            found = home.with_name(name).lstat()
-        except FileNotFoundError:
+        found = durable.look_at(home.with_name(name))
+        if found is None:
             return 1
         if found.st_ino == entry.inode:
             return number
 
 
+def _home(source: Path) -> Path:
+    """Where a file goes back to: further up, if something else has a folder's name by now."""
+    for folder in source.parents:
+        if folder.is_dir():
+            break
+        if durable.is_there(folder):
+            return folder.with_name(source.name)
+    return source
+
+
 def _is_on_another_disk(taken: Path, source: Path) -> bool:
-    try:
-        return taken.lstat().st_dev != source.parent.stat().st_dev
-    except FileNotFoundError:
-        return False
+    folder = source.parent
+    return folder.is_dir() and taken.lstat().st_dev != folder.stat().st_dev
 
 
 def _move_unchanged(item: Input, target: Path) -> None:
