@@ -176,7 +176,6 @@ class Claims:
         for item in drop.inputs:
             taken = {entry.name for entry in files}
             name = first_free(item.name or item.path.name, taken.__contains__)
-            size = item.signature.size if item.content is None else len(item.content)
             files.append(
                 FileEntry(
                     role=item.role,  # pyright: ignore[reportArgumentType]
@@ -184,7 +183,7 @@ class Claims:
                     source=str(item.path),
                     how=item.how,  # pyright: ignore[reportArgumentType]
                     inode=item.signature.inode,
-                    size=size,
+                    size=item.size,
                     mtime_ns=item.signature.mtime_ns,
                 )
             )
