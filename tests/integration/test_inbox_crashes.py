@@ -13,6 +13,7 @@ from crashing import crash_at
 from rig import Crash, Rig
 
 from img2imgd import durable
+from img2imgd.inbox import claim
 from img2imgd.job import JobState
 from img2imgd.settle import Signature
 
@@ -46,8 +47,12 @@ def inputs_of(rig: Rig) -> list[str]:
 @pytest.mark.parametrize("drop", [drop_pair, drop_shared, drop_with_loser])
 @pytest.mark.parametrize("again", [False, True], ids=["once", "in-recovery-too"])
 def test_a_crash_anywhere_in_a_claim_loses_nothing_and_doubles_nothing(
-    make_rig: RigMaker, drop: Callable[[Rig], list[str]], again: bool
+    make_rig: RigMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    drop: Callable[[Rig], list[str]],
+    again: bool,
 ) -> None:
+    monkeypatch.setattr(claim, "AT_ONCE", 1)
     at = 0
     crashed = True
     while crashed:
@@ -79,6 +84,8 @@ def test_a_crash_anywhere_in_a_claim_loses_nothing_and_doubles_nothing(
         assert {job.spec.asked.prompt for job in jobs} == {"a lake"}, where
         assert rig.tree(rig.folder) == [], where
         assert inputs_of(rig) == names, where
+        reserved = {row["job"] for row in rig.ledger.read("SELECT job FROM reserved")}
+        assert reserved == {job.id for job in jobs}, where
         rig.close()
     assert at > 10, "the claim has more steps than that: were they counted?"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from img2imgd.job import ENDED, JobState, effective_steps, new_job_id, plan_frames
-from img2imgd.request import Request
+from img2imgd.request import Request, drawing
 
 
 def request(**changes: object) -> Request:
@@ -94,3 +94,17 @@ def test_painting_frames_paint_themselves_and_equal_ones_are_equal(
             frame.seed, frame.effective_steps, frame.steps,
         )  # fmt: skip
         assert 1 <= frame.effective_steps <= frame.steps
+
+
+def test_a_template_is_read_once_for_all_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    result = drawing._Parser.result  # pyright: ignore[reportPrivateUsage]
+
+    def counted(parser: drawing._Parser) -> object:  # pyright: ignore[reportPrivateUsage]
+        read.append(parser.template)
+        return result(parser)
+
+    monkeypatch.setattr(drawing._Parser, "result", counted)  # pyright: ignore[reportPrivateUsage]
+    asked = request(prompt="a {misty|clear} lake, read once", styles=("{ink|oil}, once", ""), n=50)
+    assert len(plan_frames(asked)) == 100
+    assert sorted(read) == ["a {misty|clear} lake, read once", "{prompt} by {ink|oil}, once"]

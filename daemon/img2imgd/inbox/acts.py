@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from img2imgd import durable, plainfiles
 from img2imgd.config import Config, InboxConfig
-from img2imgd.errors import DocumentError, shown
+from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.embedded import Embedded, Parameters
@@ -24,6 +25,7 @@ from img2imgd.ledger import Ledger
 from img2imgd.outputs.reasons import free_reason, reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
+from img2imgd.reader.files import too_large
 from img2imgd.request import RequestKeys, sidecar_text
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,8 @@ class Acts:
         self._claims = claims
         self._restart = restart
         self._found: dict[str, Found] = {}
-        self._kept = Kept(inbox.path, ledger)
+        self._most_mb = math.ceil(config.limits.max_file_mb)
+        self._kept = Kept(inbox.path, ledger, self._most_mb * 1_000_000)
         self._embedded = Embedded(inbox.path, config.models, infotext)
         self.lacking = ""  # the drop for which there was no room last, in words; reset by the inbox
 
@@ -160,6 +163,8 @@ class Acts:
             else ""
         )
         drop = Drop(file.rel, tuple(inputs), None, digest=digest)
+        if error := self._too_large(file):
+            return replace(drop, error=str(error))
         embedded = self._embedded_keys(file) if sidecar is None else None
         return self._with_request(drop, file.name, sidecar, embedded, defaults)
 
@@ -261,8 +266,14 @@ class Acts:
         return replace(copy, how="copy", name=f"{file.name}.yaml", content=content)
 
     def _input(self, role: str, file: Found) -> Input:
-        how = "copy" if self._inbox.mode == "keep" else "move"
-        return Input(role, self._inbox.path / file.rel, file.signature, how)
+        path = self._inbox.path / file.rel
+        if self._inbox.mode == "move":
+            return Input(role, path, file.signature, "move")
+        content = b"" if self._too_large(file) else None
+        return Input(role, path, file.signature, "copy", content=content)
+
+    def _too_large(self, file: Found) -> PictureError | None:
+        return too_large(self._inbox.path / file.rel, file.signature.size, self._most_mb)
 
     def _sidecar(self, folder: str, name: str | None) -> _Sidecar | None:
         if name is None:

@@ -4,14 +4,18 @@ Order (each step durable before the next): spool folder with ``job.json`` → le
 with the output names reserved → rename of picture, then sidecar → fsync of both folders → check
 that what was taken is what was seen → ledger row ``queued``. A crash in between is repaired by
 :mod:`img2imgd.inbox.recover`.
+
+Frames are planned and files written before the ledger is locked, since others wait for it. A claim
+of many pictures is recorded part by part, which is safe while nothing has been taken; but all
+become ``queued`` at once, since a shared sidecar goes with all of its pictures or none.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from img2imgd import durable
@@ -27,7 +31,7 @@ from img2imgd.inbox.taking import (
     take,
 )
 from img2imgd.inbox.watch import SPOOL
-from img2imgd.job import JobState, new_job_id, plan_frames
+from img2imgd.job import Frame, JobState, new_job_id, plan_frames
 from img2imgd.ledger import JOB_FILE, BundleRow, FileEntry, JobSpec, Ledger, Outputs
 from img2imgd.ledger.marker import spool_id
 from img2imgd.log import Lasting
@@ -40,6 +44,7 @@ from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 50  # jobs that are recorded in one commit
 BUNDLE = "-sidecar"  # ends the name of a spool folder that holds a shared sidecar
 
 
@@ -53,6 +58,15 @@ class Drop:
     error: str = ""
     notes: tuple[str, ...] = ()
     digest: str = ""
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A job whose spool folder is made: the names it would like, its frames as (index, steps)."""
+
+    spec: JobSpec
+    wanted: Outputs | None
+    steps: Sequence[tuple[int, int]]
 
 
 class Claims:
@@ -72,15 +86,18 @@ class Claims:
         """
         bundle = f"{new_job_id()}{BUNDLE}" if shared is not None else None
         specs: list[JobSpec] = []
-        with self._ledger.transaction():
-            specs.extend(self._record(drop, bundle) for drop in drops)
-            if bundle is not None and shared is not None:
-                self._ledger.add_bundle(
-                    BundleRow(
-                        bundle, str(self._inbox.path), self._rel(shared.path), shared.path.name,
-                        shared.signature.inode,
-                    )
-                )  # fmt: skip
+        for first in range(0, len(drops), AT_ONCE):
+            chosen: set[str] = set()
+            some = [self._prepare(drop, bundle, chosen) for drop in drops[first : first + AT_ONCE]]
+            with self._ledger.transaction():
+                specs.extend(self._record(prepared) for prepared in some)
+                if bundle is not None and shared is not None and first == 0:
+                    self._ledger.add_bundle(
+                        BundleRow(
+                            bundle, str(self._inbox.path), self._rel(shared.path),
+                            shared.path.name, shared.signature.inode,
+                        )
+                    )  # fmt: skip
         try:
             for spec, drop in zip(specs, drops, strict=True):
                 take(spec.files, drop.inputs, self.spool / spec.id / "in")
@@ -160,14 +177,13 @@ class Claims:
             durable.remove_tree(self.spool / bundle)
             self._ledger.end_bundle(bundle)
 
-    def _record(self, drop: Drop, bundle: str | None) -> JobSpec:
-        """Make the spool folder, reserve names, write ``job.json`` and the ledger row."""
+    def _prepare(self, drop: Drop, bundle: str | None, chosen: set[str]) -> _Prepared:
+        """Make the spool folder and write ``job.json``; ``chosen`` are names chosen before."""
         job = new_job_id()
         files: list[FileEntry] = []
         for item in drop.inputs:
             taken = {entry.name for entry in files}
             name = first_free(item.name or item.path.name, taken.__contains__)
-            size = item.signature.size if item.content is None else len(item.content)
             files.append(
                 FileEntry(
                     role=item.role,  # pyright: ignore[reportArgumentType]
@@ -175,46 +191,67 @@ class Claims:
                     source=str(item.path),
                     how=item.how,  # pyright: ignore[reportArgumentType]
                     inode=item.signature.inode,
-                    size=size,
+                    size=item.size,
                     mtime_ns=item.signature.mtime_ns,
                 )
             )
+        frames = plan_frames(drop.request) if drop.request else ()
+        outputs = self._outputs(job, drop.rel, drop.request, frames) if drop.request else None
         spec = JobSpec(
             id=job, inbox=str(self._inbox.path), rel=drop.rel, mode=self._inbox.mode,
-            files=tuple(files), request=drop.request,
-            outputs=self._reserve(job, drop.rel, drop.request) if drop.request else None,
-            error=drop.error, notes=drop.notes, bundle=bundle, digest=drop.digest,
-            spool=spool_id(self.spool),
+            files=tuple(files), request=drop.request, outputs=outputs, error=drop.error,
+            notes=drop.notes, bundle=bundle, digest=drop.digest, spool=spool_id(self.spool),
         )  # fmt: skip
-        durable.make_folders(self.spool / job / "in")
-        durable.write_file(self.spool / job / JOB_FILE, spec.to_json().encode("ascii"))
-        frames = plan_frames(drop.request) if drop.request else ()
-        self._ledger.add_job(
-            spec, JobState.CLAIMING, [(frame.index, frame.effective_steps) for frame in frames]
-        )
-        return spec
+        steps = [(frame.index, frame.effective_steps) for frame in frames]
+        outbox = str(self._config.outbox)
 
-    def _reserve(self, job: str, rel: str, request: Request) -> Outputs:
-        """Reserve the job's names in the outbox, counting past reserved and existing ones."""
+        def is_chosen(folded: str) -> bool:
+            return folded in chosen or self._ledger.is_reserved(outbox, folded)
+
+        prepared = _Prepared(self._named(spec, is_chosen), outputs, steps)
+        if prepared.spec.outputs is not None:
+            chosen.add(fold(_below(prepared.spec.outputs.folder, prepared.spec.outputs.name)))
+        durable.make_folders(self.spool / job / "in")
+        self._write(prepared.spec)
+        return prepared
+
+    def _record(self, prepared: _Prepared) -> JobSpec:
+        """Reserve the names and add the ledger's row; another inbox may have been quicker."""
+        spec = prepared.spec
+        outbox = str(self._config.outbox)
+        wanted = replace(spec, outputs=prepared.wanted)
+        named = self._named(wanted, lambda name: not self._ledger.reserve(outbox, name, spec.id))
+        if named != spec:
+            self._write(named)
+        self._ledger.add_job(named, JobState.CLAIMING, prepared.steps)
+        return named
+
+    def _write(self, spec: JobSpec) -> None:
+        durable.write_file(self.spool / spec.id / JOB_FILE, spec.to_json().encode("ascii"))
+
+    def _outputs(self, job: str, rel: str, request: Request, frames: Sequence[Frame]) -> Outputs:
+        """The names that the outputs of a job should have."""
         folder, _, file = rel.rpartition("/")
         folder = fitting(self._config.outbox, _writable(folder))
-        stem = split_suffix(file)[0]
-        template = self._config.outputs.name
-        frames = plan_frames(request)
+        template, stem = self._config.outputs.name, split_suffix(file)[0]
         prompt = frames[0].words
         names = frame_names(template, request.suffix, job, stem, prompt, frames)
         single = len(frames) == 1
-        wanted = names[0] if single else folder_name(template, job, stem, prompt, frames[0])
-        outbox = self._config.outbox
+        name = names[0] if single else folder_name(template, job, stem, prompt, frames[0])
+        return Outputs(folder, name, names)
+
+    def _named(self, spec: JobSpec, is_reserved: Callable[[str], bool]) -> JobSpec:
+        """A job whose outputs are named past those that are reserved or exist."""
+        if (wanted := spec.outputs) is None:
+            return spec
 
         def is_taken(name: str) -> bool:
-            path = _below(folder, name)
-            if durable.is_there(outbox / path):
-                return True
-            return not self._ledger.reserve(str(outbox), fold(path), job)
+            path = _below(wanted.folder, name)
+            return durable.is_there(self._config.outbox / path) or is_reserved(fold(path))
 
-        name = first_free(wanted, is_taken)
-        return Outputs(folder, name, (name,) if single else names)
+        name = first_free(wanted.name, is_taken)
+        frames = (name,) if len(wanted.frames) == 1 else wanted.frames
+        return replace(spec, outputs=Outputs(wanted.folder, name, frames))
 
     def _take_shared(self, bundle: str, shared: Input) -> None:
         durable.make_folders(self.spool / bundle)

@@ -17,12 +17,13 @@ class Kept:
     """The pictures of one inbox and the content last served for each.
 
     The ledger knows the content's digest. What looks as it did when that was last compared is not
-    opened again.
+    opened again; nor is a file of more than ``most_bytes``, which is refused by its size.
     """
 
-    def __init__(self, inbox: Path, ledger: Ledger) -> None:
+    def __init__(self, inbox: Path, ledger: Ledger, most_bytes: int) -> None:
         self._inbox = inbox
         self._ledger = ledger
+        self._most_bytes = most_bytes
         self._looks: dict[str, tuple[Signature, Signature | None]] = {}
         self._ledger_lost = False
         self._there: dict[str, Signature] = {}  # when the ledger was lost
@@ -59,7 +60,9 @@ class Kept:
         """The digest of both files' contents."""
         digest = hashlib.blake2b(digest_size=20)
         for part in (file, sidecar):
-            if part is not None:
+            if part is not None and part.signature.size > self._most_bytes:
+                digest.update(f"{part.signature.size} {part.signature.mtime_ns}".encode())
+            elif part is not None:
                 with os.fdopen(plainfiles.open_regular(self._inbox / part.rel), "rb") as data:
                     digest.update(hashlib.file_digest(data, "blake2b").digest())
         return digest.hexdigest()

@@ -23,8 +23,7 @@ def lacking(config: Config, inbox: Path, drops: Sequence[Drop]) -> str:
         return f"waits for the outbox: {config.outbox} is not there"
     keep = config.limits.min_free_gb * 1e9
     results = sum(_result_bytes(config, drop.request) for drop in drops if drop.request)
-    copies = sum(item.signature.size for drop in drops for item in drop.inputs
-                 if item.how == "copy")  # fmt: skip
+    copies = sum(item.size for drop in drops for item in drop.inputs if item.how == "copy")
     for folder, needed in ((config.outbox, results), (inbox, copies)):
         free = filesystems.free_bytes(folder)
         if needed and free < keep + needed:

@@ -18,7 +18,8 @@ from img2imgd.settle import Signature
 class Input:
     """A file to take: where it is, and how it looked when it was decided on.
 
-    ``content`` replaces the file's own for a copy: each job of a shared sidecar gets its keys.
+    ``content`` replaces the file's own for a copy: each job of a shared sidecar gets its keys, and
+    of a kept file that is too large nothing is copied.
     """
 
     role: str
@@ -27,6 +28,11 @@ class Input:
     how: str
     name: str = ""
     content: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes that the spool will hold."""
+        return self.signature.size if self.content is None else len(self.content)
 
 
 class ChangedMeanwhile(Exception):

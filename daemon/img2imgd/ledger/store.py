@@ -112,6 +112,11 @@ class Ledger(Pruning):
             )
         return cursor.rowcount == 1
 
+    def is_reserved(self, outbox: str, folded: str) -> bool:
+        """True when a job has taken an output name."""
+        taken = "SELECT 1 FROM reserved WHERE outbox=? AND name=?"
+        return bool(self.read(taken, (outbox, folded)))
+
     def add_bundle(self, bundle: BundleRow) -> None:
         """Record a sidecar that serves several jobs."""
         with self.transaction():

@@ -7,9 +7,8 @@ either order, precedence by name, lists and globs, late sidecars, orphans.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from img2imgd.pairing.kinds import (
     PICTURE_SUFFIXES,
@@ -19,6 +18,7 @@ from img2imgd.pairing.kinds import (
     split_suffix,
     stem_of_unfinished,
 )
+from img2imgd.pairing.listing import listing
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ class _Folder:
         self.entries = {entry.name: entry for entry in entries}
         self.picture_entries = [e for e in entries if e.kind is Kind.PICTURE]
         sidecars = [e for e in entries if e.kind is Kind.SIDECAR]
+        self.folds = {e.name: fold(e.name) for e in self.picture_entries}
+        self.folded_pictures = frozenset(self.folds.values())
         self.lists = [e for e in sidecars if e.images is not None]
         self.plain = {e.name for e in sidecars if e.images is None}
         self.folded = {fold(name): name for name in sorted(self.plain, reverse=True)}
@@ -223,29 +225,26 @@ class _Folder:
         free = {entry.name: entry for entry in alone}
         for sidecar in self.lists:
             self.used.add(sidecar.name)
-            literal, missing, patterns = self._expand(sidecar, free)
-            matched = [n for n in free if any(fnmatchcase(fold(n), fold(p)) for p in patterns)]
-            members = [free.pop(n) for n in dict.fromkeys([*literal, *matched])]
-            yield from self._list(sidecar, members, missing, bool(patterns))
+            wanted = listing(sidecar.images or ())
+            literal, missing = self._named(wanted.names, free)
+            matched = [name for name in free if wanted.matches(self.folds[name])]
+            members = [free.pop(name) for name in dict.fromkeys([*literal, *matched])]
+            yield from self._list(sidecar, members, missing, wanted.globs is not None)
         return list(free.values())
 
-    def _expand(
-        self, sidecar: Entry, free: dict[str, Entry]
-    ) -> tuple[list[str], list[str], list[str]]:
-        """Names of the list that are here, that are missing, and its globs."""
-        by_fold = {fold(name): name for name in free}
-        everywhere = {fold(e.name) for e in self.picture_entries}
-        literal: list[str] = []
+    def _named(
+        self, names: Iterable[tuple[str, str]], free: Collection[str]
+    ) -> tuple[list[str], list[str]]:
+        """Names of a list, as listed and folded, that are here, and those that are missing."""
+        by_fold = {self.folds[name]: name for name in free}
+        here: list[str] = []
         missing: list[str] = []
-        patterns: list[str] = []
-        for item in sidecar.images or ():
-            if any(sign in item for sign in "*?["):
-                patterns.append(item)
-            elif item in free or fold(item) in by_fold:
-                literal.append(item if item in free else by_fold[fold(item)])
-            elif fold(item) not in everywhere:  # one that is here has a sidecar of its own
-                missing.append(item)
-        return literal, missing, patterns
+        for name, folded in names:
+            if name in free or folded in by_fold:
+                here.append(name if name in free else by_fold[folded])
+            elif folded not in self.folded_pictures:  # one that is here has a sidecar of its own
+                missing.append(name)
+        return here, missing
 
     def _list(
         self, sidecar: Entry, members: list[Entry], missing: list[str], globbed: bool

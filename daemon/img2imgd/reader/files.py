@@ -37,6 +37,16 @@ def open_picture(path: Path, limits: ReaderLimits) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
+def too_large(path: Path, size: int, max_file_mb: int) -> PictureError | None:
+    """Why a file of so many bytes is not read, if it is not."""
+    if size <= max_file_mb * 1_000_000:
+        return None
+    return PictureError(
+        f"{shown(path)} has {size / 1e6:,.0f} MB; at most {max_file_mb:,} MB are read here.",
+        "Make it smaller, or raise `limits: max_file_mb` in the config.",
+    )
+
+
 def storage_fault(path: Path, fault: OSError) -> EnvironmentFault:
     """Said when the disk, not the picture, is to blame."""
     return EnvironmentFault(
@@ -52,12 +62,8 @@ def _check_file(path: Path, found: os.stat_result, limits: ReaderLimits) -> None
         )
     if found.st_size == 0:
         raise PictureError(f"{shown(path)} is empty (0 bytes).", COPY_AGAIN)
-    if found.st_size > limits.max_file_mb * 1_000_000:
-        raise PictureError(
-            f"{shown(path)} has {found.st_size / 1e6:,.0f} MB;"
-            f" at most {limits.max_file_mb:,} MB are read here.",
-            "Make it smaller, or raise `limits: max_file_mb` in the config.",
-        )
+    if error := too_large(path, found.st_size, limits.max_file_mb):
+        raise error
 
 
 def _file_type(mode: int) -> str:

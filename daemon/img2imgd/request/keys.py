@@ -18,6 +18,7 @@ from img2imgd.request.sweep import SweepKeys
 
 MIN_SIDE, MAX_SIDE = 64, 8192
 MAX_SEED = 2**32 - 1
+MAX_GLOBS = 100  # in one list: each is compared with every picture of the folder
 
 
 def _seed(value: Any) -> Any:
@@ -91,6 +92,12 @@ def _image_names(value: Any) -> Any:
             raise Refused(f"“{shortened(name)}” is hidden or empty; hidden files are never served.")
         if len(name.encode()) > 255:
             raise Refused(f"“{shortened(name)}” is longer than a file name can be.")
+    globs = sum(map(is_pattern, names or ()))
+    if globs > MAX_GLOBS:
+        raise Refused(
+            f"has {globs:,} globs; at most {MAX_GLOBS} are taken.",
+            "Write names, of which there may be any number, or globs that match more.",
+        )
     if names is not None and not names:
         raise Refused("must name at least one picture.", "Leave the key out for the one beside it.")
     return names

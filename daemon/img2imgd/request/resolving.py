@@ -12,6 +12,7 @@ from msgspec import structs
 
 from img2imgd.document import nearest, shortened
 from img2imgd.errors import DocumentError, Problem
+from img2imgd.request.drawing import MAX_OPTIONS, count_options
 from img2imgd.request.gif import GifKeys
 from img2imgd.request.keys import BUILT_IN, RequestKeys
 from img2imgd.request.listed import Listed, listed_prompts, listed_styles
@@ -46,7 +47,7 @@ def resolve(
 
     Raises:
         DocumentError: no prompt, an unknown model, a list that cannot be used, or more frames than
-            allowed, all at once; or a prompt that a style makes too long.
+            allowed, all at once; or a prompt that a style makes too long, or with too many options.
     """
     keys = merge(layers)
     model = keys.model or default_model
@@ -66,7 +67,7 @@ def resolve(
     if problems:
         raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
     request = _settle(keys, prompts, styles, model, draw_seed, outputs or OutputSettings())
-    if problem := _length_problem(request, layers, name):
+    if problem := _length_problem(request, layers, name) or _options_problem(request, layers, name):
         raise DocumentError(name, [problem])
     return request
 
@@ -203,6 +204,28 @@ def _length_problem(request: Request, layers: Sequence[RequestKeys], name: str) 
                 line=place.line,
                 key=place.key,
                 advice="Shorten one of them.",
+            )
+    return None
+
+
+def _options_problem(request: Request, layers: Sequence[RequestKeys], name: str) -> Problem | None:
+    """Each frame draws from all options, so that their number is what a drawing costs."""
+    adds = request.style_texts.values()
+    texts = {
+        "prompt": request.prompts,
+        "negative_prompt": (request.negative_prompt,),
+        "style": [text for style in adds for text in (style.prompt, style.negative_prompt)],
+    }
+    for key, templates in texts.items():
+        most = max(map(count_options, templates), default=0)
+        if most > MAX_OPTIONS:
+            place = _Place(layers, key, name)
+            return Problem(
+                f"its choices have {most:,} options, those between bars as in {{oil|ink}}; at most "
+                f"{MAX_OPTIONS:,} are taken in one text.{place.elsewhere}",
+                line=place.line,
+                key=place.key,
+                advice="Put the texts into a list file, one a line, and name it with from.",
             )
     return None
 

@@ -192,6 +192,12 @@ def test_images_cannot_name_anything_outside_the_sidecars_folder(name: str) -> N
     assert only_problem(f'images: ["{name}"]').key == "images"
 
 
+def test_a_list_has_any_number_of_names_and_a_hundred_globs() -> None:
+    names, globs = [f"p{at}.png" for at in range(3000)], [f"p{at}-*.png" for at in range(101)]
+    assert keys_of(f"images: {[*names, *globs[:100]]}").images
+    assert "101 globs; at most 100" in only_problem(f"images: {globs}").message
+
+
 def test_a_prompt_may_have_ten_thousand_characters_and_no_more() -> None:
     assert keys_of("prompt: " + "x" * 10_000).prompt
     assert "10,000" in only_problem("prompt: " + "x" * 10_001).message

@@ -257,3 +257,16 @@ def test_without_layers_the_built_in_one_is_still_there() -> None:
     with pytest.raises(DocumentError, match="no prompt"):
         resolve([], **OPTIONS)
     assert resolve([RequestKeys(prompt="a")], **OPTIONS).steps == 50
+
+
+@pytest.mark.parametrize("key", ["negative_prompt", "style", "prompt"])
+def test_a_text_with_more_options_than_can_be_drawn_is_refused(key: str) -> None:
+    def asking(bars: int) -> str:
+        text = "{" + "|" * bars + "}"
+        return f'prompt: a\n{key}: "{text}"' if key != "prompt" else f'prompt: "{text}"'
+
+    assert request_of(asking(999)).has_choices
+    (problem,) = problems_of(asking(1000))
+    assert "1,001 options" in problem.message
+    assert "1,000 are taken" in problem.message
+    assert (problem.key, problem.line) == (key, 1 if key == "prompt" else 2)
