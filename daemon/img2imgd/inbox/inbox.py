@@ -20,7 +20,7 @@ from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.ledger import Ledger
-from img2imgd.ledger.marker import mark, served_by
+from img2imgd.ledger.marker import mark, served_by, spool_id
 from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
@@ -81,6 +81,8 @@ class Inbox:
         self._marked = not (lost and self._inbox.mode == "keep")
         if self._marked:
             mark(self._claims.spool, self._ledger_id)
+        if spool := spool_id(self._claims.spool):  # found elsewhere later, its inbox has moved
+            self._ledger.set_facts(**{f"spool {spool}": str(self._inbox.path)})
         self._recovered = True
 
     @property
