@@ -145,3 +145,18 @@ def test_a_copied_inbox_is_refused_beside_the_original(root: ServedRoot, tmp_pat
     root.wait_served(2)
     assert daemon.stop() == 0
     assert set(account(root, dropped).values()) == {"done"}
+
+
+def test_jobs_whose_spool_was_removed_hold_up_no_others(root: ServedRoot) -> None:
+    _leave_work(root)
+    shutil.rmtree(root.inbox / ".img2imgd")
+    drop(root.inbox, "new.png", "prompt: a lake\nsteps: 2\n")
+    daemon = root.start()
+    root.wait_served(1)
+    (served,) = (row for row in root.jobs() if row.archived)
+    assert served.spec.rel == "new.png"
+    wait_until(lambda: root.status()["waits_for"], "the others are tried")
+    assert "their files went with it" in str(root.status()["waits_for"])
+    queued = root.status()["queued"]
+    assert [job["picture"] for job in queued] == ["set/first.png", "set/second.png"]  # type: ignore[attr-defined]
+    assert daemon.stop() == 0

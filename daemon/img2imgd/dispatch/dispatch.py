@@ -121,7 +121,7 @@ class Dispatch:
         for row in self._ledger.queued(WINDOW, *held):
             if faults.holding(now) or self._frames_open() >= WINDOW:
                 return
-            if row.spec.inbox in faults.held_inboxes(now):
+            if row.spec.home in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
             inside = self._in_worker()
             if inside and (row.suspect or any(job.row.suspect for job in inside)):
@@ -136,7 +136,7 @@ class Dispatch:
         except LedgerDamaged:
             raise
         except InboxAway as away:
-            self._faults.report_inbox(row.spec.inbox, str(away), now)
+            self._faults.report_inbox(row.spec.home, str(away), now)
         except Exception as error:
             if what := fault_in_words(error):
                 self._faults.report_work(row.id, what, now)
@@ -165,7 +165,7 @@ class Dispatch:
         except PictureError as error:
             self._fail(row, str(error))
             return True
-        self._faults.clear_inbox(row.spec.inbox)
+        self._faults.clear_inbox(row.spec.home)
         self._faults.clear_job(row.id)
         if job is None:
             return True
@@ -237,14 +237,14 @@ class Dispatch:
     def _finish_ended(self, now: float) -> None:
         """Archive what was refused at claim, and what a fault kept from being archived."""
         for row in self._ledger.unarchived(self._faults.held_jobs(now)):
-            if row.id in self._unfinished or row.spec.inbox in self._faults.held_inboxes(now):
+            if row.id in self._unfinished or row.spec.home in self._faults.held_inboxes(now):
                 continue
             try:
                 self._archive.finish(row)
             except LedgerDamaged:
                 raise
             except InboxAway as away:
-                self._faults.report_inbox(row.spec.inbox, str(away), now)
+                self._faults.report_inbox(row.spec.home, str(away), now)
             except Exception as error:
                 if what := fault_in_words(error):
                     self._faults.report_job(row.id, what, now)
@@ -253,7 +253,7 @@ class Dispatch:
                 self._unfinished.add(row.id)
                 self._faults.clear_job(row.id)
             else:
-                self._faults.clear_inbox(row.spec.inbox)
+                self._faults.clear_inbox(row.spec.home)
                 self._faults.clear_job(row.id)
                 self._faults.succeeded()
 

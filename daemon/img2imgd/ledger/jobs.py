@@ -152,14 +152,15 @@ class Jobs(Transactions):
         self,
         limit: int,
         without_models: Collection[str] = (),
-        without_inboxes: Collection[str] = (),
+        without_homes: Collection[str] = (),
         without_jobs: Collection[str] = (),
     ) -> list[JobRow]:
-        """Jobs that may start, oldest claim first; some models, inboxes and jobs are left out."""
-        without = without_models, without_inboxes, without_jobs
+        """Jobs that may start, oldest claim first; some models, spools and jobs are left out."""
+        without = without_models, without_homes, without_jobs
         return self._jobs(
             f"state='queued' AND json_extract(spec, '$.request.model') NOT IN {_LISTED}"
-            f" AND inbox NOT IN {_LISTED} AND id NOT IN {_LISTED}",
+            f" AND coalesce(nullif(json_extract(spec, '$.spool'), ''), inbox) NOT IN {_LISTED}"
+            f" AND id NOT IN {_LISTED}",
             [json.dumps(list(names)) for names in without],
             limit=limit,
         )
