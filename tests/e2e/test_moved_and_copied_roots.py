@@ -98,6 +98,20 @@ def test_a_root_that_was_moved_goes_on_where_it_is(root: ServedRoot, tmp_path: P
     assert not root.path.exists()
 
 
+def test_a_root_that_was_moved_without_its_ledger_goes_on_too(
+    root: ServedRoot, tmp_path: Path
+) -> None:
+    dropped = _leave_work(root)
+    moved = _at(root, root.path.rename(tmp_path / "moved"))
+    shutil.rmtree(moved.path / "state")
+    daemon = moved.start()
+    moved.wait_served(2)
+    assert daemon.stop() == 0
+    assert set(account(moved, dropped).values()) == {"done"}
+    assert_nothing_left_over(moved)
+    assert not root.path.exists()
+
+
 def test_kept_pictures_of_a_root_that_was_moved_are_not_painted_again(
     root: ServedRoot, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault
+from img2imgd.inbox.adopting import BUNDLE, SpoolReader
 from img2imgd.inbox.taking import (
     ChangedMeanwhile,
     Input,
@@ -39,8 +40,6 @@ from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
 
-BUNDLE = "-sidecar"  # ends the name of a spool folder that holds a shared sidecar
-
 
 @dataclass(frozen=True)
 class Drop:
@@ -62,6 +61,7 @@ class Claims:
         self._inbox = inbox
         self._ledger = ledger
         self.spool = inbox.path / SPOOL
+        self.found = SpoolReader(config, inbox.path)
         self.lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
     def claim(self, drops: Sequence[Drop], shared: Input | None = None) -> bool:

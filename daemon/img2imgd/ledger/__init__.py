@@ -2,7 +2,7 @@
 
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import Mark
-from img2imgd.ledger.rebasing import Moves
+from img2imgd.ledger.rebasing import Moves, rebased
 from img2imgd.ledger.rows import (
     ENDED_FILE,
     JOB_FILE,
@@ -33,5 +33,6 @@ __all__ = [
     "Outputs",
     "open_ledger",
     "read_ledger",
+    "rebased",
     "set_aside_damaged",
 ]
