@@ -54,6 +54,26 @@ def test_a_job_waits_while_another_folder_has_the_name_of_its_inbox(rig: Rig) ->
     assert [job.state for job in rig.serve()] == [JobState.DONE]
 
 
+def test_jobs_of_the_folder_that_has_the_name_now_are_served(rig: Rig) -> None:
+    rig.picture("cat.png")
+    rig.drop("cat.yaml")
+    (cat,) = rig.claim()
+    rig.folder.rename(rig.root / "away")
+    rig.folder.mkdir()
+    rig.inbox = rig.new_inbox()
+    rig.picture("dog.png")
+    rig.drop("dog.yaml")
+    rig.claim()
+    rig.until(lambda: [job.state for job in rig.jobs() if job.archived] == [JobState.DONE])
+    assert [job.spec.rel for job in rig.jobs() if job.archived] == ["dog.png"]
+    rig.until(lambda: "were claimed from" in rig.ledger.facts().get("waits_for", ""))
+    assert "`img2imgd status` lists them as queued" in rig.ledger.facts()["waits_for"]
+    assert [job.id for job in rig.ledger.jobs_in(JobState.QUEUED)] == [cat.id]
+    shutil.rmtree(rig.folder)
+    (rig.root / "away").rename(rig.folder)
+    assert {job.state for job in rig.serve()} == {JobState.DONE}
+
+
 def test_inputs_are_archived_from_the_inbox_that_they_are_in(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,7 +181,9 @@ def test_what_is_painted_is_published_while_its_inbox_is_away(
     away = rig.folder.rename(rig.root / "away")
     monkeypatch.setattr(faults, "_LONGEST_PAUSE", 1000.0)
     monkeypatch.setattr(faults, "_FIRST_PAUSE", 1000.0)
-    rig.dispatch._faults.report_inbox(str(rig.folder), "The inbox is away.", time.monotonic())
+    rig.dispatch._faults.report_inbox(
+        rig.jobs()[0].spec.home, "The inbox is away.", time.monotonic()
+    )
     rig.until(lambda: served(rig) == ["cat"])
     assert waits_for(rig) == "The inbox is away."
     away.rename(rig.folder)

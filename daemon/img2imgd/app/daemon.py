@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from img2imgd import __version__
-from img2imgd.app import folders
+from img2imgd.app import folders, places
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
@@ -101,7 +101,17 @@ class Daemon:
                 "the ledger is damaged (%s): set aside as %s, and rebuilt from the folders",
                 *damaged,
             )  # fmt: skip
-        return open_ledger(self.ledger_path)
+        ledger = open_ledger(self.ledger_path)
+        try:
+            moves = places.find_moves(self.config, ledger.facts(), self.ledger_path.name)
+            if moves:
+                ledger.rebase(moves)
+                for old, new in {**moves.inboxes, **moves.others}.items():
+                    log.info("%s is %s now: its jobs go on there", old, new)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     def _queue_running(self, ledger: Ledger) -> None:
         """The last daemon stopped in order, though its ledger's disk did not take that any more.
@@ -118,7 +128,7 @@ class Daemon:
         ledger.set_facts(
             pid=str(os.getpid()), host=socket.gethostname(), ledger_id=known, waits_for=""
         )
-        ledger.set_facts(**folders.mounts(self.config))
+        ledger.set_facts(**folders.mounts(self.config), **places.places(self.config))
         log.info("img2imgd %s, pid %d, root %s", __version__, os.getpid(), self.config.root)
         for note in self.config.notes:
             log.info("%s", note)

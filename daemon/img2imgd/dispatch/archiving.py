@@ -38,7 +38,7 @@ class Archiving:
         rows = self._ledger.unarchived(_AT_ONCE, self._faults.held_inboxes(now), without)
         end = time.monotonic() + _SECONDS
         for row in rows:
-            if row.spec.inbox not in self._faults.held_inboxes(now):
+            if row.spec.home not in self._faults.held_inboxes(now):
                 self._finish(row, now)
             if time.monotonic() >= end:
                 self._more = row is not rows[-1]
@@ -51,7 +51,7 @@ class Archiving:
         except LedgerDamaged:
             raise
         except InboxAway as away:
-            self._faults.report_inbox(row.spec.inbox, str(away), now)
+            self._faults.report_inbox(row.spec.home, str(away), now)
         except Exception as error:
             if what := fault_in_words(error):
                 self._faults.report_job(row.id, what, now)
@@ -60,6 +60,6 @@ class Archiving:
             self.unfinished.add(row.id)
             self._faults.clear_job(row.id)
         else:
-            self._faults.clear_inbox(row.spec.inbox)
+            self._faults.clear_inbox(row.spec.home)
             self._faults.clear_job(row.id)
             self._faults.succeeded()

@@ -122,7 +122,7 @@ class Dispatch:
         for row in self._ledger.queued(WINDOW, *held):
             if faults.holding(now) or self._frames_open() >= WINDOW:
                 return
-            if row.spec.inbox in faults.held_inboxes(now):
+            if row.spec.home in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
             inside = self._in_worker()
             if inside and (row.suspect or any(job.row.suspect for job in inside)):
@@ -137,7 +137,7 @@ class Dispatch:
         except LedgerDamaged:
             raise
         except InboxAway as away:
-            self._faults.report_inbox(row.spec.inbox, str(away), now)
+            self._faults.report_inbox(row.spec.home, str(away), now)
         except Exception as error:
             if what := fault_in_words(error):
                 self._faults.report_work(row.id, what, now)
@@ -166,7 +166,7 @@ class Dispatch:
         except PictureError as error:
             self._fail(row, str(error))
             return True
-        self._faults.clear_inbox(row.spec.inbox)
+        self._faults.clear_inbox(row.spec.home)
         self._faults.clear_job(row.id)
         if job is None:
             return True

@@ -78,7 +78,7 @@ class Faults:
         self._say(what, self._models[name].length, now)
 
     def report_inbox(self, inbox: str, what: str, now: float) -> None:
-        """Jobs of one inbox pause; those of others go on."""
+        """Jobs of one inbox, told by their spool, pause; those of others go on."""
         what = what.replace("\n", " ")  # with its advice, on one line
         self._inboxes[inbox].lengthen(what, now)
         self._say(what, self._inboxes[inbox].length, now)
@@ -115,7 +115,7 @@ class Faults:
         return [name for name, pause in self._models.items() if pause.holds(now)]
 
     def held_inboxes(self, now: float) -> list[str]:
-        """Inboxes whose jobs are not to be tried again yet."""
+        """Inboxes, by their spools, whose jobs are not to be tried again yet."""
         return [inbox for inbox, pause in self._inboxes.items() if pause.holds(now)]
 
     def held_jobs(self, now: float) -> list[str]:

@@ -28,6 +28,8 @@ def has_files(row: JobRow) -> bool:
     if row.spec.spool and spool_id(spool) != row.spec.spool:
         raise InboxAway(
             f"{row.spec.inbox} is another folder than the one that jobs were claimed from.",
-            "Mount its disk again; the jobs wait, and those of other inboxes are served.",
+            "Mount its disk again: these jobs wait for it, and all others are served. If its "
+            f"{STAGING} folder was removed, their files went with it: `img2imgd status` lists "
+            "them as queued, and the pictures are to be dropped again.",
         )
     return False

@@ -21,6 +21,7 @@ from pathlib import Path
 from img2imgd import durable
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault
+from img2imgd.inbox.adopting import BUNDLE, SpoolReader
 from img2imgd.inbox.taking import (
     ChangedMeanwhile,
     Input,
@@ -45,7 +46,6 @@ from img2imgd.settle import Signature
 log = logging.getLogger(__name__)
 
 AT_ONCE = 50  # jobs that are recorded in one commit
-BUNDLE = "-sidecar"  # ends the name of a spool folder that holds a shared sidecar
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Claims:
         self._inbox = inbox
         self._ledger = ledger
         self.spool = inbox.path / SPOOL
+        self.found = SpoolReader(config, inbox.path)
         self.lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
     def claim(self, drops: Sequence[Drop], shared: Input | None = None) -> bool:

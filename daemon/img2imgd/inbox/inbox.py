@@ -19,7 +19,7 @@ from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.ledger import Ledger
-from img2imgd.ledger.marker import mark, served_by
+from img2imgd.ledger.marker import mark, served_by, spool_id
 from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
@@ -84,6 +84,8 @@ class Inbox:
         self._marked = not (lost and self._inbox.mode == "keep")
         if self._marked:
             mark(self._claims.spool, self._ledger_id)
+        if spool := spool_id(self._claims.spool):  # found elsewhere later, its inbox has moved
+            self._ledger.set_facts(**{f"spool {spool}": str(self._inbox.path)})
         self._begun = True
 
     @property

@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from img2imgd import durable, plainfiles
-from img2imgd.errors import DocumentError
-from img2imgd.inbox.claim import BUNDLE, Claims
+from img2imgd.inbox.adopting import BUNDLE, OURS, is_folder
+from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
-from img2imgd.ledger import (
-    ENDED_FILE,
-    JOB_FILE,
-    BundleRow,
-    EndedJob,
-    JobRow,
-    JobSpec,
-    Ledger,
-)
+from img2imgd.ledger import JOB_FILE, BundleRow, JobRow, JobSpec, Ledger
 from img2imgd.log import Lasting
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
-_OURS = re.compile(rf"\d{{8}}T\d{{6}}-[0-9a-f]{{8}}({BUNDLE})?")
-
-T = TypeVar("T", JobSpec, EndedJob)
 
 
 def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> dict[str, str]:
@@ -122,13 +109,17 @@ def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
     if not claims.spool.is_dir():
         return
     folders = sorted(
-        path for path in claims.spool.iterdir() if path.is_dir() and _OURS.fullmatch(path.name)
+        path for path in claims.spool.iterdir() if OURS.fullmatch(path.name) and is_folder(path)
     )
     with ledger.transaction():  # else the dispatcher might end a job before its shared sidecar
         _adopt_folders(folders, inbox, claims, ledger)
 
 
 def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Ledger) -> None:
+    foreign = [folder for folder in folders if not claims.found.is_ours(folder)]
+    for folder in foreign:
+        _give_back(folder, inbox, "belongs to another user")
+    folders = [folder for folder in folders if folder not in foreign]
     bundles = [path for path in folders if path.name.endswith(BUNDLE)]
     for folder in folders:
         if folder in bundles:
@@ -146,15 +137,14 @@ def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Led
 
 
 def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
-    spec, ended = _read(folder, JOB_FILE, JobSpec), _read(folder, ENDED_FILE, EndedJob)
+    spec = claims.found.job(folder)
+    ended = claims.found.ended(folder, spec) if spec else None
     bundle = claims.spool / spec.bundle if spec and ended and spec.bundle else None
     if not _has_inputs(folder) and not (bundle and bundle.is_dir()):
         claims.clear(folder.name)  # the claim died before it took anything, or all was archived
         return
     if spec is None:
-        log.warning("%s is not readable; its files go back to the inbox", folder / JOB_FILE)
-        put_back([(stray, inbox / stray.name) for stray in (folder / "in").iterdir()])
-        durable.remove_tree(folder)
+        _give_back(folder, inbox, f"has no {JOB_FILE} that can be used")
         return
     if ended is not None:
         log.info("job %s found in the spool, %s: its inputs are archived", spec.id, ended.state)
@@ -167,17 +157,21 @@ def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
         ledger.add_job(spec, JobState.CLAIMING, [(f.index, f.effective_steps) for f in frames])
 
 
-def _read(folder: Path, name: str, kind: type[T]) -> T | None:
-    """What a file of a spool folder says; None where it is not there or cannot be read."""
+def _give_back(folder: Path, inbox: Path, why: str) -> None:
+    """The files of a spool folder that is not to be trusted wait in the inbox again."""
+    log.warning("%s %s; its files go back to the inbox", folder, why)
+    inputs = folder if folder.name.endswith(BUNDLE) else folder / "in"
     try:
-        return kind.from_json((folder / name).read_text("ascii"))
-    except (FileNotFoundError, ValueError, KeyError, TypeError, DocumentError):
-        return None
+        strays = sorted(inputs.iterdir()) if is_folder(inputs) else []
+        put_back([(stray, inbox / stray.name) for stray in strays])
+        durable.remove_tree(folder)
+    except PermissionError as error:
+        log.warning("%s cannot be emptied and stays: %s", folder, error.strerror)
 
 
 def _has_inputs(folder: Path) -> bool:
     inputs = folder / "in"
-    return inputs.is_dir() and any(inputs.iterdir())
+    return is_folder(inputs) and any(inputs.iterdir())
 
 
 def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:

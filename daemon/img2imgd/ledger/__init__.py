@@ -2,6 +2,7 @@
 
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import Mark
+from img2imgd.ledger.rebasing import Moves, rebased
 from img2imgd.ledger.rows import (
     ENDED_FILE,
     JOB_FILE,
@@ -28,8 +29,10 @@ __all__ = [
     "JobSpec",
     "Ledger",
     "Mark",
+    "Moves",
     "Outputs",
     "open_ledger",
     "read_ledger",
+    "rebased",
     "set_aside_damaged",
 ]

@@ -16,6 +16,7 @@ from img2imgd.ledger.rows import ArchivePlan, EndedJob, JobRow, JobSpec, as_text
 
 _ENDED = tuple(state.value for state in ENDED)
 _LISTED = "(SELECT value FROM json_each(?))"  # there may be more than SQLite takes as values
+_HOME = "coalesce(nullif(json_extract(spec, '$.spool'), ''), inbox)"  # JobSpec.home
 _UNDER_WAY = "ended_at IS NULL OR archived=0"
 
 
@@ -152,14 +153,15 @@ class Jobs(Transactions):
         self,
         limit: int,
         without_models: Collection[str] = (),
-        without_inboxes: Collection[str] = (),
+        without_homes: Collection[str] = (),
         without_jobs: Collection[str] = (),
     ) -> list[JobRow]:
-        """Jobs that may start, oldest claim first; some models, inboxes and jobs are left out."""
-        without = without_models, without_inboxes, without_jobs
+        """Jobs that may start, oldest claim first; some models, spools and jobs are left out."""
+        without = without_models, without_homes, without_jobs
         return self._jobs(
             f"state='queued' AND json_extract(spec, '$.request.model') NOT IN {_LISTED}"
-            f" AND inbox NOT IN {_LISTED} AND id NOT IN {_LISTED}",
+            f" AND {_HOME} NOT IN {_LISTED}"
+            f" AND id NOT IN {_LISTED}",
             [json.dumps(list(names)) for names in without],
             limit=limit,
         )
@@ -167,7 +169,7 @@ class Jobs(Transactions):
     def unarchived(
         self,
         limit: int = -1,
-        without_inboxes: Collection[str] = (),
+        without_homes: Collection[str] = (),
         without_jobs: Collection[str] = (),
     ) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
@@ -175,8 +177,8 @@ class Jobs(Transactions):
         # The plus signs keep SQLite to the index of jobs that are not archived, which are few.
         return self._jobs(
             f"archived=0 AND +state IN ({marks})"
-            f" AND +inbox NOT IN {_LISTED} AND +id NOT IN {_LISTED}",
-            [*_ENDED, *(json.dumps(list(names)) for names in (without_inboxes, without_jobs))],
+            f" AND {_HOME} NOT IN {_LISTED} AND +id NOT IN {_LISTED}",
+            [*_ENDED, *(json.dumps(list(names)) for names in (without_homes, without_jobs))],
             order="+rowid",
             limit=limit,
         )

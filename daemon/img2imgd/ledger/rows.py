@@ -73,6 +73,11 @@ class JobSpec:
         return self.files[0]
 
     @property
+    def home(self) -> str:
+        """The id of its spool, or the inbox's path for a job from before spools had ids."""
+        return self.spool or self.inbox
+
+    @property
     def asked(self) -> Request:
         """The request of a job that runs.
 

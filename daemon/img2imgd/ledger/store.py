@@ -10,7 +10,7 @@ from pathlib import Path
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import schema
-from img2imgd.ledger.pruning import Pruning
+from img2imgd.ledger.rebasing import Rebasing
 from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text, bundle_row
 
 _UNAVAILABLE = "unavailable "  # begins the fact that an inbox cannot be served
@@ -70,7 +70,7 @@ def read_ledger(path: Path) -> Ledger | None:
     return Ledger(connection)
 
 
-class Ledger(Pruning):
+class Ledger(Rebasing):
     """Everything one daemon knows. Methods that write commit before they return."""
 
     def frames(self, job: str) -> list[FrameRow]:
