@@ -272,7 +272,7 @@ def test_frames_are_not_staged_on_the_bare_folder_that_an_outbox_was_mounted_on(
         return admit(job)  # type: ignore[arg-type]
 
     rig.dispatch._admit_first = unmount_first  # type: ignore[method-assign]
-    rig.until(lambda: "is not there" in waits_for(rig))
+    rig.until(lambda: "Another folder has the name" in waits_for(rig))
     assert list(rig.config.outbox.iterdir()) == []
     rig.config.outbox.rmdir()
     (rig.root / "disk").rename(rig.config.outbox)

@@ -20,6 +20,7 @@ from img2imgd import __version__
 from img2imgd.app import folders, places
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
+from img2imgd.app.removals import Removals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
 from img2imgd.job import JobState
@@ -139,7 +140,9 @@ class Daemon:
             ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)
         )
         self._reader = reader
-        self.dispatch = DispatchLoop(self.config, self.ledger_path, reader)
+        outbox = self.config.outbox
+        removals = Removals(outbox, locks[outbox], self.ledger_path)
+        self.dispatch = DispatchLoop(self.config, self.ledger_path, reader, removals.look)
         self.inboxes = [
             InboxLoop(
                 self.config,

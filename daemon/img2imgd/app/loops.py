@@ -147,8 +147,15 @@ class InboxLoop(threading.Thread):
 class DispatchLoop(threading.Thread):
     """Repeats the dispatcher's step; the worker's events and new claims end its wait."""
 
-    def __init__(self, config: Config, ledger_path: Path, reader: ReaderProcess) -> None:
+    def __init__(
+        self,
+        config: Config,
+        ledger_path: Path,
+        reader: ReaderProcess,
+        before_step: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(name="dispatch", daemon=True)
+        self._before_step = before_step
         self._config = config
         self._ledger_path = ledger_path
         self._reader = reader
@@ -158,7 +165,7 @@ class DispatchLoop(threading.Thread):
             offline=config.offline,
             stall_timeout=config.engine.stall_timeout,
         )
-        self.failure: EnvironmentFault | LedgerDamaged | None = None
+        self.failure: EnvironmentFault | LedgerDamaged | HeldByAnother | None = None
         self.blocked_since: float | None = None
         self.trying = False
 
@@ -178,9 +185,10 @@ class DispatchLoop(threading.Thread):
         lasting = Lasting(log)
         while not self._ending.is_set():
             try:
+                self._before_step()
                 dispatch.step(_DISPATCH_SECONDS)
-            except LedgerDamaged as damage:
-                self.failure = damage
+            except (LedgerDamaged, HeldByAnother) as lost:
+                self.failure = lost
                 break
             except Exception:  # noqa: BLE001 - a loop goes on
                 lasting.say("bug", "a dispatcher's step failed", logging.ERROR, trace=True)
@@ -211,10 +219,12 @@ class UpkeepLoop(threading.Thread):
 
     def run(self) -> None:
         """Repeat the step until :meth:`stop`."""
-        if self._ending.wait(_UPKEEP_FIRST):
-            return
         ledger: Ledger | None = None
         upkeep: Upkeep | None = None
+        # At once: if the file is removed meanwhile, a new one would know of no job under way.
+        with contextlib.suppress(EnvironmentFault, LedgerDamaged):
+            ledger = open_ledger(self._ledger_path)
+        self._ending.wait(_UPKEEP_FIRST)
         while not self._ending.is_set():
             try:
                 ledger = ledger or open_ledger(self._ledger_path)

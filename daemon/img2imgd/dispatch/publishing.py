@@ -14,7 +14,7 @@ from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.folders import below, free_folder
-from img2imgd.outputs.staging import Staging
+from img2imgd.outputs.staging import STAGING, Staging
 from img2imgd.outputs.stamps import stamps_below
 from img2imgd.pool.messages import Assembly
 from img2imgd.pool.supervision import WorkerPool
@@ -26,13 +26,19 @@ def check_outbox(staging: Staging) -> None:
     """Refuse to conclude anything from an outbox that is not mounted.
 
     Raises:
-        EnvironmentFault: it is gone.
+        EnvironmentFault: it is gone, or another folder has its name.
     """
-    if not staging.available:
+    if staging.available:
+        return
+    if staging.outbox.is_dir():
         raise EnvironmentFault(
-            f"The outbox {staging.outbox} is not there.",
-            "Mount it again; what is painted waits there.",
+            f"Another folder has the name of the outbox {staging.outbox}: it has no {STAGING}.",
+            "Mount its disk again, or start img2imgd anew if it is a new folder.",
         )
+    raise EnvironmentFault(
+        f"The outbox {staging.outbox} is not there.",
+        "Mount it again; what is painted waits there.",
+    )
 
 
 class Publishing:

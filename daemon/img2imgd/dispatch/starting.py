@@ -8,6 +8,7 @@ from msgspec import structs
 
 from img2imgd import durable, filesystems
 from img2imgd.config import Config
+from img2imgd.dispatch.publishing import check_outbox
 from img2imgd.dispatch.running import Painting, RunningJob
 from img2imgd.dispatch.spools import has_files
 from img2imgd.engine.protocol import ModelInfo
@@ -17,7 +18,7 @@ from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, Restoration
 from img2imgd.outputs.recipe import EmbeddingOrigin, LoraOrigin, ModelOrigin, PictureOrigin
-from img2imgd.outputs.staging import STAGING
+from img2imgd.outputs.staging import STAGING, Staging
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
 from img2imgd.request import OWN, Request
@@ -45,6 +46,7 @@ class Starting:
                 f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
                 "Drop the picture once more.",
             )
+        check_outbox(Staging(self._config.outbox, row.id))
         self._check_room()
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
         request = self._in_full(row, model)
@@ -94,11 +96,6 @@ class Starting:
         return self._reader.prepare(source, target, rule)
 
     def _check_room(self) -> None:
-        if not (self._config.outbox / STAGING).is_dir():
-            raise EnvironmentFault(
-                f"{self._config.outbox} is not what it was: it has no {STAGING} folder.",
-                "Mount its disk again, or start img2imgd anew if it is a new folder.",
-            )
         needed = self._config.limits.min_free_gb * 1e9
         free = filesystems.free_bytes(self._config.outbox)
         if free < needed:
