@@ -81,7 +81,10 @@ class InboxLoop(threading.Thread):
         except EnvironmentFault as fault:
             self.failure = fault
             return
-        inbox = Inbox(self._config, self._inbox, ledger, self._infotext, drain=self._drain)
+        inbox = Inbox(
+            self._config, self._inbox, ledger, self._infotext,
+            drain=self._drain, stopping=self._ending.is_set,
+        )  # fmt: skip
         while not self._ending.is_set():
             self._wake.clear()
             began = time.monotonic()

@@ -36,7 +36,7 @@ class Inbox:
 
     ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
-    parameters in the reader process.
+    parameters in the reader process. Once ``stopping`` says so, nothing more is claimed.
     """
 
     def __init__(
@@ -47,10 +47,12 @@ class Inbox:
         infotext: Callable[[Path], str | None],
         *,
         drain: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
         self._drain = drain
+        self._stopping = stopping
         self._first: frozenset[str] | None = None
         self._settling = Settling(inbox.settle)
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
@@ -198,6 +200,9 @@ class Inbox:
 
         What a fault leaves of a claim is repaired before the next scan, as after a crash.
         """
+        names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
+        if self._stopping():
+            return [Wait(name, "waits for the next start: img2imgd stops") for name in names]
         recovered, self._recovered = self._recovered, False
         try:
             waits = self._acts.act(decision, folder, defaults)
@@ -206,7 +211,6 @@ class Inbox:
         except (EnvironmentFault, LedgerDamaged):
             raise
         except Exception as error:  # noqa: BLE001 - one drop's edge
-            names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
             strerror = error.strerror if isinstance(error, OSError) else None
             why = f"could not be taken: {strerror or error}"
             what = f"inbox {self._inbox.path}: {names[0]} {why}"
