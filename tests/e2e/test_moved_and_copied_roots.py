@@ -52,7 +52,9 @@ def test_a_copy_does_not_start_while_the_original_is_there(
     for command in ("run", "once"):
         refused = copy.command(command, "-c", copy.config, timeout=30)
         assert refused.returncode == 5, refused.stderr
-        assert f"{copy.path} is a copy: its ledger is that of {root.path}/state" in refused.stderr
+        assert f"is a copy: that of {root.path}/state is still there" in refused.stderr
+        for folder in ("state", "inbox/.img2imgd", "outbox/.img2imgd"):
+            assert f"{copy.path}/{folder}" in refused.stderr
         assert "Traceback" not in refused.stderr
     assert _tree(copy.path) - before <= {f"state/ledger.sqlite-{end}" for end in ("wal", "shm")}
     daemon = daemon or root.start()

@@ -12,6 +12,7 @@ import pytest
 from rig import Rig
 
 from img2imgd.job import JobState
+from img2imgd.ledger.marker import spool_id
 
 Alter = Callable[[dict[str, Any]], object]
 
@@ -169,3 +170,13 @@ def test_a_folder_of_another_user_is_no_job(rig: Rig, name: str) -> None:
     assert {"cat.png", "cat.yaml"} <= set(rig.tree(rig.folder))
     assert rig.jobs() == []
     assert not folder.exists()
+
+
+def test_where_a_spool_was_stays_noted_until_the_next_start_follows_it(rig: Rig) -> None:
+    rig.inbox.recover()
+    place = f"spool {spool_id(rig.spool)}"
+    assert rig.ledger.facts()[place] == str(rig.folder)
+    rig.ledger.set_facts(**{place: "/before"})
+    rig.inbox.was_replaced()  # an inbox that was moved here while the daemon ran
+    rig.inbox.recover()
+    assert rig.ledger.facts()[place] == "/before"

@@ -106,7 +106,10 @@ class Daemon:
         try:
             moves = places.find_moves(self.config, ledger.facts(), self.ledger_path.name)
             if moves:
-                ledger.rebase(moves)
+                with ledger.transaction():
+                    ledger.rebase(moves)
+                    spools = {f"spool {spool}": new for spool, new in moves.spools.items()}
+                    ledger.set_facts(**places.places(self.config), **spools)
                 for old, new in {**moves.inboxes, **moves.others}.items():
                     log.info("%s is %s now: its jobs go on there", old, new)
         except BaseException:

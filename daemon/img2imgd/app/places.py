@@ -32,7 +32,7 @@ def find_moves(config: Config, facts: Mapping[str, str], ledger: str) -> Moves:
     state = Path(facts.get(_fact("state"), config.state))
     has_moved = state != config.state
     if has_moved and not _is_same(state, config.state):
-        _refuse_copy(config, state / ledger, facts.get("ledger_id", ""))
+        _refuse_copy(config, facts, state / ledger)
     others: dict[str, str] = {}
     for kind in _KINDS[1:]:
         old, new = Path(facts.get(_fact(kind), getattr(config, kind))), getattr(config, kind)
@@ -56,13 +56,13 @@ def find_moves(config: Config, facts: Mapping[str, str], ledger: str) -> Moves:
     return Moves(inboxes, spools, others)
 
 
-def _refuse_copy(config: Config, original: Path, ledger_id: str) -> None:
+def _refuse_copy(config: Config, facts: Mapping[str, str], original: Path) -> None:
     try:
         ledger = read_ledger(original)
         if ledger is None:
             return
         try:
-            if ledger.facts().get("ledger_id") != ledger_id:
+            if ledger.facts().get("ledger_id") != facts.get("ledger_id"):
                 return
         finally:
             ledger.close()
@@ -70,12 +70,26 @@ def _refuse_copy(config: Config, original: Path, ledger_id: str) -> None:
         return  # nothing could be taken from there
     except (EnvironmentFault, LedgerDamaged):
         pass  # it cannot be read: nobody can tell
+    copies = [config.state, *_copied_jobs(config, facts)]
     raise EnvironmentFault(
-        f"{config.root} is a copy: its ledger is that of {original.parent}, which is still there.",
-        f"To make it a root of its own, remove {config.state} and the folders {STAGING} in its "
-        "inboxes and its outbox: they hold copies of jobs that the original serves. Or remove the "
-        "original, and the copy takes its place.",
+        f"The ledger in {config.state} is a copy: that of {original.parent} is still there.",
+        f"To make {config.root} a root of its own, remove {', '.join(map(str, copies))}: they hold "
+        "copies of jobs that the original serves. Or remove the original, and the copy takes its "
+        "place.",
     )
+
+
+def _copied_jobs(config: Config, facts: Mapping[str, str]) -> list[Path]:
+    """The spools and the staging folder that were copied too; others serve what is queued there."""
+    spools = [inbox.path / STAGING for inbox in config.inboxes]
+    copied = [
+        spool
+        for spool in spools
+        if facts.get(f"spool {spool_id(spool)}", str(spool.parent)) != str(spool.parent)
+    ]
+    if facts.get(_fact("outbox"), str(config.outbox)) != str(config.outbox):
+        copied.append(config.outbox / STAGING)
+    return copied
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -86,8 +86,7 @@ class Inbox:
         self._marked = not (lost and self._inbox.mode == "keep")
         if self._marked:
             mark(self._claims.spool, self._ledger_id)
-        if spool := spool_id(self._claims.spool):  # found elsewhere later, its inbox has moved
-            self._ledger.set_facts(**{f"spool {spool}": str(self._inbox.path)})
+        self._ledger.note_place(spool_id(self._claims.spool), str(self._inbox.path))
         self._begun = True
 
     @property

@@ -53,6 +53,14 @@ def moved_path(path: str, folders: Mapping[str, str]) -> str:
 class Rebasing(Pruning):
     """The side of the ledger that follows its folders."""
 
+    def note_place(self, spool: str, inbox: str) -> None:
+        """Note where a spool is; one that is noted elsewhere has moved: the next start follows."""
+        if spool:
+            with self.transaction():
+                self.sql.execute(
+                    "INSERT OR IGNORE INTO facts VALUES(?,?)", (f"spool {spool}", inbox)
+                )
+
     def rebase(self, moves: Moves) -> None:
         """Follow folders that have moved, in one commit."""
         with self.transaction():

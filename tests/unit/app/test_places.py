@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,3 +83,28 @@ def test_a_folder_that_was_left_keeps_what_is_planned_for_it(
     moved = make_config(done=tmp_path / "archive")
     shutil.rmtree(config.done, ignore_errors=True)
     assert _moves(config, moved).others == {str(config.done): str(moved.done)}
+
+
+def test_a_copied_state_folder_alone_takes_no_queued_jobs_with_it(
+    config: Config, make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    shutil.copytree(config.state, tmp_path / "fast")
+    with pytest.raises(EnvironmentFault, match="is a copy") as caught:
+        _moves(config, make_config(state=tmp_path / "fast"))
+    assert f"remove {tmp_path / 'fast'}: " in caught.value.advice
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_bind_mount_is_no_copy(
+    config: Config, make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    bound = tmp_path / "bound"
+    bound.mkdir()
+    if subprocess.run(["mount", "--bind", config.root, bound], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        moves = _moves(config, make_config(root=bound))
+        assert moves.inboxes == {str(config.inboxes[0].path): str(bound / "inbox")}
+        assert moves.others[str(config.outbox)] == str(bound / "outbox")
+    finally:
+        subprocess.run(["umount", bound], check=True)

@@ -70,6 +70,12 @@ def test_what_was_served_and_reserved_is_so_in_the_new_folders(ledger: Ledger) -
     assert ledger.facts() == {"mount /done": "/"}
 
 
+def test_the_place_of_a_spool_is_noted_once(ledger: Ledger) -> None:
+    for spool, inbox in (("s1", "/a"), ("s1", "/b"), ("", "/c")):
+        ledger.note_place(spool, inbox)
+    assert ledger.facts() == {"spool s1": "/a"}
+
+
 def test_two_inboxes_may_have_changed_places(ledger: Ledger) -> None:
     add(ledger, inbox="/a", spool="s1")
     add(ledger, job="J2", inbox="/b", spool="s2")
