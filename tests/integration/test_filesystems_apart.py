@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -149,6 +150,35 @@ def test_a_file_that_changes_while_it_is_copied_waits_again(
     (job,) = rig.claim()
     assert job.state is JobState.QUEUED
     assert rig.tree(rig.folder) == []
+
+
+def test_a_shared_sidecar_comes_from_another_disk_too_whatever_crashes(
+    make_rig: RigMaker, mount: Callable[[Path], None], shared: WorkerPool
+) -> None:
+    for at in itertools.count(1):
+        rig = make_rig(root=f"shared {at}", shared=shared)
+        mount(rig.folder / "disk")
+        rig.picture("disk/cat.png")
+        rig.picture("disk/cat.bmp", grey=9)
+        rig.drop("disk/cat.yaml")
+        rig.look()
+        crashed = False
+        with crash_at(at) as countdown:
+            try:
+                rig.look(2.5)
+            except Crash:
+                crashed = True
+        rig.crash()
+        rig.claim()
+        where = f"{at}: before {countdown.last}"
+        assert [job.state for job in rig.jobs()] == [JobState.QUEUED] * 2, where
+        assert rig.tree(rig.folder) == [], where
+        bundle = [path.name for path in rig.spool.glob("*-sidecar/*")]
+        assert bundle == ["cat.yaml"], where
+        rig.close()
+        if not crashed:
+            break
+    assert at > 20
 
 
 def test_files_on_a_read_only_disk_wait_with_a_reason_and_stop_nobody(

@@ -191,6 +191,30 @@ def test_a_list_makes_a_job_of_each_picture_and_keeps_its_keys(rig: Rig) -> None
     assert rig.tree(rig.config.done) == ["a.png", "b.png", "c.png", "c.yaml", "set.yaml"]
 
 
+def test_a_file_exchanged_for_one_of_its_size_and_time_as_it_is_taken_goes_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = rig.picture("cat.png")
+    rig.drop("cat.yaml")
+    looks = path.lstat()
+    rig.look()
+    rename_new = durable.rename_new
+
+    def exchange(source: Path, target: Path) -> None:
+        if source == path:
+            path.rename(rig.root / "first.png")
+            path.write_bytes(bytes(looks.st_size))
+            os.utime(path, ns=(0, looks.st_mtime_ns))
+        rename_new(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "rename_new", exchange)
+        rig.look(2.5)
+    assert rig.jobs() == []
+    assert rig.tree(rig.folder) == ["cat.png", "cat.yaml"]
+    assert path.read_bytes() == bytes(looks.st_size)
+
+
 def test_a_file_held_open_for_writing_waits_though_it_looks_settled(rig: Rig) -> None:
     path = rig.picture("cat.png")
     rig.drop("cat.yaml")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from img2imgd import durable, plainfiles
+from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop
@@ -18,11 +18,11 @@ from img2imgd.inbox.embedded import Embedded, Parameters
 from img2imgd.inbox.kept import Kept
 from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
+from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import Input, why_it_stays
 from img2imgd.ledger import Ledger
-from img2imgd.outputs.reasons import free_reason, reason_name, write_reason
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
@@ -54,6 +54,7 @@ class Acts:
         ledger: Ledger,
         drops: Drops,
         claims: Claims,
+        notes: ListNotes,
         infotext: Callable[[Path], str | None],
         restart: Callable[[str], None],
     ) -> None:
@@ -62,6 +63,7 @@ class Acts:
         self._ledger = ledger
         self._drops = drops
         self._claims = claims
+        self._notes = notes
         self._restart = restart
         self._found: dict[str, Found] = {}
         self._most_mb = math.ceil(config.limits.max_file_mb)
@@ -139,7 +141,7 @@ class Acts:
         if not self._claims.claim(drops, whole):
             return [Wait(name, _CHANGED) for name in names]
         if claim.missing and sidecar is not None:
-            self._report_missing(sidecar.file, claim.missing)
+            self._notes.missing(sidecar.file.rel, claim.missing)
         return []
 
     def _drop(
@@ -230,17 +232,6 @@ class Acts:
         also = [self._input("also", self._file(folder, name)) for name in reject.also]
         drop = Drop(file.rel, (self._input("picture", file), *also), None, error=text)
         return [] if self._claims.claim([drop]) else [Wait(file.name, _CHANGED)]
-
-    def _report_missing(self, sidecar: Found, missing: Sequence[str]) -> None:
-        folder = self._config.failed / sidecar.folder
-        durable.make_folders(folder)
-        name = free_reason(reason_name(sidecar.name), lambda n: durable.is_there(folder / n))
-        names = ", ".join(missing)
-        what = (
-            f"These pictures, which it lists, did not come: {names}. The others were served.\n"
-            "Put each of them into the inbox with a sidecar of its own."
-        )
-        write_reason(folder / name, shown(sidecar.name), what, outcome="was served in part")
 
     def _is_busy(self, file: Found) -> bool:
         if not plainfiles.has_writer(self._inbox.path / file.rel):

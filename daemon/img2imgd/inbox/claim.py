@@ -41,7 +41,6 @@ from img2imgd.outputs.names import first_free, folder_name, frame_names
 from img2imgd.outputs.staging import Staging
 from img2imgd.pairing.kinds import fold, split_suffix
 from img2imgd.request import Request
-from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
 
@@ -257,8 +256,15 @@ class Claims:
     def _take_shared(self, bundle: str, shared: Input) -> None:
         durable.make_folders(self.spool / bundle)
         target = self.spool / bundle / shared.path.name
+        seen = shared.signature
+        entry = FileEntry(
+            role="sidecar", name=target.name, source=str(shared.path), how="move",
+            inode=seen.inode, size=seen.size, mtime_ns=seen.mtime_ns,
+        )  # fmt: skip
+        if not is_home(entry):
+            raise ChangedMeanwhile(shared.path.name)
         durable.move_new(shared.path, target)
-        if not Signature.of(target.lstat()).same_content(shared.signature):
+        if not is_whole(target, entry):
             raise ChangedMeanwhile(shared.path.name)
 
     def _enter(self, spec: JobSpec) -> None:

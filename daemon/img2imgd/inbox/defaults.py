@@ -72,14 +72,10 @@ class Defaults:
         why = f"is held: {defaults.where} cannot be used. {defaults.broken}"
         return Wait(defaults.where, why, for_a_person=True)
 
-    def end_scan(self) -> None:
-        """Remove the notes about what was mended."""
+    def end_scan(self) -> bool:
+        """Remove the notes about what was mended; False when notes are to be tried again."""
         self._notes.keep_only(self._broken(), [file.rel for file in self._seen.values()])
-
-    @property
-    def owes_notes(self) -> bool:
-        """True while notes are to be tried again."""
-        return bool(self._notes.owed)
+        return not self._notes.owed
 
     def _broken(self) -> set[str]:
         broken: set[str] = set()

@@ -16,6 +16,7 @@ from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.defaults import Defaults
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
+from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.ledger import Ledger
@@ -58,7 +59,11 @@ class Inbox:
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger)
-        self._acts = Acts(config, inbox, ledger, self._drops, self._claims, infotext, self._restart)
+        self._list_notes = ListNotes(config.failed)
+        self._acts = Acts(
+            config, inbox, ledger, self._drops, self._claims, self._list_notes,
+            infotext, self._restart,
+        )  # fmt: skip
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive)
         self._last: list[Found] = []
         self._lasting = Lasting(log)
@@ -137,12 +142,11 @@ class Inbox:
             self._lasting.say("room", f"inbox {self._inbox.path}: {self._acts.lacking}")
         else:
             self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
-        self._defaults.end_scan()
+        noted = self._defaults.end_scan()
+        noted = self._list_notes.write() and noted
         self._remember(waiting | self._unreadable() | self._unrepaired)
         self.drained = not open_waits
-        self._settled = (
-            not (open_waits or timed) and self._recovered and not self._defaults.owes_notes
-        )
+        self._settled = not open_waits and not timed and self._recovered and noted
         if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
             mark(self._claims.spool, self._ledger_id)
             self._marked = True

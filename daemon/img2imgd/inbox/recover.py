@@ -193,9 +193,10 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
     taken = claims.spool / bundle.id / bundle.name
     home = inbox / bundle.rel
     if jobs := ledger.jobs_of_bundle(bundle.id):
-        if not durable.is_there(taken) and _is_as_claimed(home, bundle, jobs):
+        if _is_as_claimed(home, bundle, jobs):  # also if its copy to this disk was cut off
             durable.make_folders(taken.parent)
             durable.move_new(home, taken)
+        durable.end_move(home, taken.parent)
         return
     if durable.is_there(taken):
         put_back([(taken, home)])

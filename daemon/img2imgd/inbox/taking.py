@@ -158,14 +158,18 @@ def _is_on_another_disk(taken: Path, source: Path) -> bool:
 def _move_unchanged(item: Input, target: Path) -> None:
     """Rename a file; from another filesystem (a disk mounted below the inbox) copy, then remove.
 
-    The original goes only when it is what was copied, and nobody writes it.
+    The original goes only when it is what was copied, and nobody writes it. A rename keeps the
+    inode: another one is another file, which was put there since the scan.
     """
     try:
         durable.rename_new(item.path, target)
-        return
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+    else:
+        if target.lstat().st_ino != item.signature.inode:
+            raise ChangedMeanwhile(item.path.name)
+        return
     if plainfiles.has_writer(item.path):
         raise ChangedMeanwhile(item.path.name)
     durable.copy_across(item.path, target)

@@ -98,7 +98,8 @@ class Watch(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Wake the scan, unless the event is of our own spool. Must never raise."""
         self._heard = time.monotonic()
-        if SPOOL not in Path(os.fsdecode(event.src_path)).parts:
+        below = Path(os.fsdecode(event.src_path)).parts[len(self._inbox.parts) :]
+        if below[:1] != (SPOOL,):
             self._wake()
 
     def _is_well(self, now: float) -> bool:

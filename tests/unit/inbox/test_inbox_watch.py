@@ -43,10 +43,10 @@ def test_a_new_file_wakes_the_scan(tmp_path: Path, armed: Watch, woken: threadin
     assert woken.wait(DEADLINE)
 
 
-def test_the_spools_own_events_do_not(armed: Watch, woken: threading.Event) -> None:
-    armed.on_any_event(FileCreatedEvent("/inbox/.img2imgd/JOB/in/cat.png"))
+def test_the_spools_own_events_do_not(tmp_path: Path, armed: Watch, woken: threading.Event) -> None:
+    armed.on_any_event(FileCreatedEvent(f"{tmp_path}/.img2imgd/JOB/in/cat.png"))
     assert not woken.is_set()
-    armed.on_any_event(FileCreatedEvent("/inbox/cat.png"))
+    armed.on_any_event(FileCreatedEvent(f"{tmp_path}/cat.png"))
     assert woken.is_set()
 
 
@@ -127,5 +127,22 @@ def test_an_inbox_that_cannot_be_watched_at_all_is_only_scanned(
     (tmp_path / "gone").mkdir()
     made.tend(1)
     (tmp_path / "gone" / "cat.png").write_bytes(b"x")
+    assert woken.wait(DEADLINE)
+    made.stop()
+
+
+def test_an_inbox_below_a_folder_of_the_spools_name_is_heard(
+    tmp_path: Path, woken: threading.Event
+) -> None:
+    inbox = tmp_path / ".img2imgd" / "inbox"
+    spool = inbox / ".img2imgd"
+    spool.mkdir(parents=True)
+    made = Watch(inbox, woken.set, recursive=True, poll_seconds=1)
+    began = time.monotonic()
+    made.tend(began)
+    (spool / "lock").write_bytes(b"beat")
+    wait_until(lambda: made._heard > began, "the heartbeat is heard")
+    assert not woken.is_set()
+    (inbox / "cat.png").write_bytes(b"x")
     assert woken.wait(DEADLINE)
     made.stop()
