@@ -14,6 +14,7 @@ from img2imgd.config import InboxConfig
 from img2imgd.dispatch.archive import Archive
 from img2imgd.inbox import Inbox
 from img2imgd.job import JobState
+from img2imgd.ledger import JobRow, Ledger
 from img2imgd.request import RequestKeys
 
 RigMaker = Callable[..., Rig]
@@ -173,3 +174,23 @@ def test_the_original_of_a_shared_sidecar_goes_round_a_file_too(rig: Rig) -> Non
     rig.claim()
     rig.serve()
     assert "sub~2/all.yaml" in rig.tree(rig.config.done)
+
+
+def test_the_jobs_of_a_shared_sidecar_are_read_with_the_last_of_them(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        rig.picture(f"p{number}.png")
+    rig.drop("list.yaml", "prompt: a lake\nimages: ['p*.png']\n")
+    assert len(rig.claim()) == 4
+    read: list[str] = []
+    original = Ledger.jobs_of_bundle
+
+    def jobs_of_bundle(ledger: Ledger, bundle: str) -> list[JobRow]:
+        read.append(bundle)
+        return original(ledger, bundle)
+
+    monkeypatch.setattr(Ledger, "jobs_of_bundle", jobs_of_bundle)
+    rig.serve()
+    assert len(read) == 1
+    assert "list.yaml" in rig.tree(rig.config.done)

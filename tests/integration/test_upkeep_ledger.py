@@ -216,6 +216,7 @@ def test_what_is_asked_again_and_again_does_not_read_all_old_jobs(tmp_path: Path
     ledger.jobs_in(JobState.RUNNING, JobState.PUBLISHING)
     ledger.jobs_since(Mark(5, ("J1",)))
     ledger.jobs_of_bundle("b")
+    ledger.is_last_of_bundle("b", "J1")
     ledger.newest_for("/in", "cat.yaml", stem_only=True, since=0)
     ledger.queued_for("/in", "cat.png")
     ledger.is_placing()

@@ -136,9 +136,9 @@ class Archive:
 
     def _end_bundle(self, bundle: str, last: JobRow) -> None:
         """With the last job of a shared sidecar the original goes where its jobs went."""
-        rows = self._ledger.jobs_of_bundle(bundle)
-        if any(not row.archived for row in rows if row.id != last.id):
+        if not self._ledger.is_last_of_bundle(bundle, last.id):
             return
+        rows = self._ledger.jobs_of_bundle(bundle)
         row = next((b for b in self._ledger.open_bundles() if b.id == bundle), None)
         if row is None:
             return

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 WINDOW = 16  # frames admitted to the worker at a time, over all jobs
+PATIENCE = 1.0  # seconds of a step that go into reading pictures, and starting their jobs
 
 
 class Dispatch:
@@ -117,7 +118,7 @@ class Dispatch:
         """Start queued jobs, oldest first, while the window has room for their frames."""
         if self._pool.loading is not None:
             return
-        faults = self._faults
+        faults, began = self._faults, time.monotonic()
         held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
         for row in self._ledger.queued(WINDOW, *held):
             if faults.holding(now) or self._frames_open() >= WINDOW:
@@ -129,6 +130,8 @@ class Dispatch:
                 return
             if self._guarded(row, now, lambda row=row: self._start(row)) is False:
                 return
+            if time.monotonic() - began > PATIENCE:
+                return  # what was painted meanwhile is published before another picture is read
 
     def _guarded(self, row: JobRow, now: float, act: Callable[[], T]) -> T | None:
         """The edge around one job: what goes wrong inside it pauses or fails it, and no other."""

@@ -145,6 +145,11 @@ class Ledger(Rebasing):
         """All jobs that a bundle's sidecar serves."""
         return self._jobs("bundle=?", (bundle,))
 
+    def is_last_of_bundle(self, bundle: str, job: str) -> bool:
+        """True when all other jobs that the bundle's sidecar serves are archived."""
+        others = "SELECT 1 FROM jobs WHERE bundle=? AND archived=0 AND id<>? LIMIT 1"
+        return not self.read(others, (bundle, job))
+
     def served(self, inbox: str, rel: str) -> str | None:
         """The digest of the content last served for a path in keep mode."""
         rows = self.read(

@@ -149,7 +149,7 @@ def _strides(name: str, axis: Axis) -> tuple[int, bool]:
     exact = abs((_decimal(axis.to) - _decimal(axis.start)) / _decimal(axis.step or 0.0))
     near = exact.to_integral_value(ROUND_HALF_EVEN)
     tolerance = Decimal(0) if name in WHOLE else _SNAP
-    if abs(exact - near) <= tolerance:
+    if near and abs(exact - near) <= tolerance:  # else the end would replace the start
         return int(near), True
     return int(exact), False
 

@@ -45,6 +45,8 @@ def test_the_articles_sweep_has_31_values_and_ends_on_the_end() -> None:
         ("{from: 0.1, to: 0.35, step: 0.1}", (0.1, 0.2, 0.3)),
         ("{from: 0.5, to: 0.5, step: 0.1}", (0.5,)),
         ("{from: 0.1, to: 0.2, step: 0.5}", (0.1,)),
+        ("{from: 0.1, to: 1, step: 90}", (0.1,)),
+        ("{from: 0.1, to: 1, step: 1e308}", (0.1,)),
         ("{from: 0.1, to: 0.9, count: 5}", (0.1, 0.3, 0.5, 0.7, 0.9)),
         ("{from: 0.9, to: 0.1, count: 3}", (0.9, 0.5, 0.1)),
         ("{from: 0.1, to: 0.2, count: 4}", (0.1, 0.133333, 0.166667, 0.2)),
