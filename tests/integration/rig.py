@@ -92,6 +92,7 @@ class Rig:
         """End the workers and close the ledger's connections."""
         for pool in self._pools:
             pool.stop(2)
+            pool.close()
         for ledger in self._ledgers:
             ledger.close()
         self._pools.clear()

@@ -61,7 +61,7 @@ def test_jobs_of_an_inbox_that_is_away_do_not_hide_those_of_others(
     drop_foreign(rig, 6)
     away = [job.id for job in rig.jobs()[:4]]
     for job in rig.jobs()[:4]:
-        spec = replace(job.spec, inbox=str(rig.root / "away"))
+        spec = replace(job.spec, inbox=str(rig.root / "away"), spool="of another disk")
         rig.ledger.sql.execute(
             "UPDATE jobs SET inbox=?, spec=? WHERE id=?", (spec.inbox, spec.to_json(), job.id)
         )

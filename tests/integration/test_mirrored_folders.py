@@ -9,6 +9,7 @@ import pytest
 from rig import Rig
 
 from img2imgd.dispatch import faults
+from img2imgd.inbox import scan
 from img2imgd.job import JobState
 
 SEVERAL = "prompt: a lake\nseed: 7\nn: 4\nsteps: 2\nstrength: 1\nsheet: false\ngif: false\n"
@@ -50,7 +51,11 @@ def _deep(rig: Rig, room: int) -> str:
 
 
 @pytest.mark.parametrize("room", [9, 20, 50, 200])
-def test_a_folder_so_deep_that_no_other_name_has_room_in_it_is_served(rig: Rig, room: int) -> None:
+def test_a_folder_so_deep_that_no_other_name_has_room_in_it_is_served(
+    rig: Rig, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where outbox, done and failed lie far deeper than the inbox."""
+    monkeypatch.setattr(scan, "MAX_PATH", LONGEST_PATH)
     deep = _deep(rig, room)
     rig.picture(f"{deep}/a.png")
     rig.drop(f"{deep}/a.yaml")

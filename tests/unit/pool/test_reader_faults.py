@@ -194,7 +194,8 @@ def test_an_endless_answer_is_not_taken(
 def test_a_reader_that_just_ends_is_no_proof_against_the_picture(
     take_over: Callable[[str], ReaderProcess], cat: Path
 ) -> None:
-    reader = take_over("os._exit(0)")
+    all_heard = "us.settimeout(0.5)\ntry:\n    while us.recv(100_000): pass\nexcept TimeoutError: "
+    reader = take_over(f"{all_heard}os._exit(0)")
     with pytest.raises(EnvironmentFault, match="The reader ended while it read"):
         reader.inspect(cat)
     with pytest.raises(PictureError, match="exit status 0"):
