@@ -92,7 +92,7 @@ class Rig:
         """End the workers and close the ledger's connections."""
         for pool in self._pools:
             pool.stop(2)
-            pool.close()
+            pool._free()  # its descriptors; hundreds of rigs have more than a process may open
         for ledger in self._ledgers:
             ledger.close()
         self._pools.clear()

@@ -24,7 +24,14 @@ from img2imgd.app.removals import Removals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
 from img2imgd.job import JobState
-from img2imgd.ledger import Ledger, Mark, open_ledger, read_ledger, set_aside_damaged
+from img2imgd.ledger import (
+    Ledger,
+    Mark,
+    open_ledger,
+    read_ledger,
+    set_aside_damaged,
+    spool_fact,
+)
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 
@@ -108,7 +115,7 @@ class Daemon:
             if moves:
                 with ledger.transaction():
                     ledger.rebase(moves)
-                    spools = {f"spool {spool}": new for spool, new in moves.spools.items()}
+                    spools = {spool_fact(spool): new for spool, new in moves.spools.items()}
                     ledger.set_facts(**places.places(self.config), **spools)
                 for old, new in {**moves.inboxes, **moves.others}.items():
                     log.info("%s is %s now: its jobs go on there", old, new)

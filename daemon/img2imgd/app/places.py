@@ -11,7 +11,7 @@ from pathlib import Path
 
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
-from img2imgd.ledger import Moves, read_ledger
+from img2imgd.ledger import Moves, read_ledger, spool_fact
 from img2imgd.ledger.marker import spool_id
 from img2imgd.outputs.staging import STAGING
 
@@ -43,7 +43,7 @@ def find_moves(config: Config, facts: Mapping[str, str], ledger: str) -> Moves:
     spools: dict[str, str] = {}
     for inbox in config.inboxes:
         spool = spool_id(inbox.path / STAGING)
-        old = Path(facts.get(f"spool {spool}", inbox.path))
+        old = Path(facts.get(spool_fact(spool), inbox.path))
         if old == inbox.path:
             continue
         if spool_id(old / STAGING) == spool and not _is_same(old, inbox.path):
@@ -85,7 +85,7 @@ def _copied_jobs(config: Config, facts: Mapping[str, str]) -> list[Path]:
     copied = [
         spool
         for spool in spools
-        if facts.get(f"spool {spool_id(spool)}", str(spool.parent)) != str(spool.parent)
+        if facts.get(spool_fact(spool_id(spool)), str(spool.parent)) != str(spool.parent)
     ]
     if facts.get(_fact("outbox"), str(config.outbox)) != str(config.outbox):
         copied.append(config.outbox / STAGING)

@@ -13,7 +13,7 @@ from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.outputs.folders import below, free_folder
+from img2imgd.outputs.folders import free_folder, path_below
 from img2imgd.outputs.staging import STAGING, Staging
 from img2imgd.outputs.stamps import stamps_below
 from img2imgd.pool.messages import Assembly
@@ -130,7 +130,7 @@ class Publishing:
         """
         staged = job.outputs.name
         while True:
-            folder = below(self._outbox, free_folder(self._outbox, job.outputs.folder))
+            folder = path_below(self._outbox, free_folder(self._outbox, job.outputs.folder))
             name = job.staging.free_name(staged, folder)
             job.staging.announce(_below(folder, name))
             with contextlib.suppress(FileExistsError):  # taken since it was looked for

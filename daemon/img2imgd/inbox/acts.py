@@ -100,7 +100,7 @@ class Acts:
         """Carry out one decision; returns the files that must wait after all."""
         if self._inbox.mode == "move" and (why := why_it_stays(self._inbox.path / folder)):
             return [
-                Wait(name, why, self._inbox.rescan, for_a_person=True) for name in _names(decision)
+                Wait(name, why, self._inbox.rescan, for_a_person=True) for name in decision.names
             ]
         if isinstance(decision, Reject):
             return self._reject(decision, folder)
@@ -109,16 +109,14 @@ class Acts:
                 return self._claim(decision, folder, defaults)
             return self._late(decision, folder, defaults)
         except NotYet as held:  # pictures are read and requests are settled before any file moves
-            return [
-                Wait(name, held.why, for_a_person=held.for_a_person) for name in _names(decision)
-            ]
+            return [Wait(name, held.why, for_a_person=held.for_a_person) for name in decision.names]
 
     def _claim(self, claim: Claim, folder: str, defaults: FolderDefaults) -> list[Wait]:
         if self._inbox.mode == "keep":
             claim = self._without_served(claim, folder)
             if not claim.pictures:
                 return []
-        names = _names(claim)
+        names = claim.names
         busy = [name for name in names if self._is_busy(self._file(folder, name))]
         if busy:
             return [Wait(name, "is still held open by a program that writes it") for name in busy]
@@ -280,12 +278,3 @@ def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
     """What a person should know of how the drop's own keys were read."""
     passed_over = ", ".join(shown(word) for keys in layers for word in keys.passed_over)
     return (f"Of {label}, this has no meaning here: {passed_over}.",) if passed_over else ()
-
-
-def _names(decision: Claim | Late | Reject) -> list[str]:
-    """The files that a decision is about."""
-    if isinstance(decision, Reject):
-        return [decision.name]
-    if isinstance(decision, Late):
-        return [decision.sidecar]
-    return [*decision.pictures, *filter(None, [decision.sidecar]), *decision.also]

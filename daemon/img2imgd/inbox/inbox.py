@@ -203,7 +203,7 @@ class Inbox:
 
         What a fault leaves of a claim is repaired before the next scan, as after a crash.
         """
-        names = decision.pictures if isinstance(decision, Claim) else (_name_of(decision),)
+        names = decision.names
         if self._stopping():
             return [Wait(name, "waits for the next start: img2imgd stops") for name in names]
         recovered, self._recovered = self._recovered, False
@@ -274,10 +274,6 @@ class Inbox:
         if waiting != self._waiting:
             self._ledger.set_waiting(str(self._inbox.path), waiting)
             self._waiting = waiting
-
-
-def _name_of(decision: Late | Reject) -> str:
-    return decision.sidecar if isinstance(decision, Late) else decision.name
 
 
 def _by_folder(found: list[Found]) -> dict[str, list[Found]]:

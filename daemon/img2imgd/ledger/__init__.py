@@ -2,7 +2,7 @@
 
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import Mark
-from img2imgd.ledger.rebasing import Moves, rebased
+from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
 from img2imgd.ledger.rows import (
     ENDED_FILE,
     JOB_FILE,
@@ -35,4 +35,5 @@ __all__ = [
     "read_ledger",
     "rebased",
     "set_aside_damaged",
+    "spool_fact",
 ]

@@ -50,6 +50,11 @@ def moved_path(path: str, folders: Mapping[str, str]) -> str:
     return path
 
 
+def spool_fact(spool: str) -> str:
+    """The key of the fact that tells which inbox a spool is in."""
+    return f"spool {spool}"
+
+
 class Rebasing(Pruning):
     """The side of the ledger that follows its folders."""
 
@@ -58,7 +63,7 @@ class Rebasing(Pruning):
         if spool:
             with self.transaction():
                 self.sql.execute(
-                    "INSERT OR IGNORE INTO facts VALUES(?,?)", (f"spool {spool}", inbox)
+                    "INSERT OR IGNORE INTO facts VALUES(?,?)", (spool_fact(spool), inbox)
                 )
 
     def rebase(self, moves: Moves) -> None:

@@ -32,7 +32,7 @@ def free_folder(root: Path, below: str) -> Path:
     return folder
 
 
-def below(root: Path, folder: Path) -> str:
+def path_below(root: Path, folder: Path) -> str:
     """A folder's path below a root; empty for the root itself."""
     return "" if folder == root else str(folder.relative_to(root))
 

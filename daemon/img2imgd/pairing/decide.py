@@ -63,6 +63,11 @@ class Claim:
     also: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every file that it is about."""
+        return (*self.pictures, *filter(None, [self.sidecar]), *self.also)
+
 
 @dataclass(frozen=True)
 class Late:
@@ -74,6 +79,11 @@ class Late:
     sidecar: str
     orphan: bool
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every file that it is about."""
+        return (self.sidecar,)
+
 
 @dataclass(frozen=True)
 class Reject:
@@ -83,6 +93,11 @@ class Reject:
     reason: str
     advice: str
     also: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every file that it is about."""
+        return (self.name, *self.also)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class WorkerPool:
         self._lasting = Lasting(log)
         self._unread: list[PoolEvent] = []
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._close = weakref.finalize(self, _close, self._wake_read, self._wake_write)
+        self._free = weakref.finalize(self, _close, self._wake_read, self._wake_write)
 
     @property
     def running(self) -> bool:
@@ -184,10 +184,6 @@ class WorkerPool:
             log.error("worker cannot be ended pid=%s: it waits for a device or disk", self.pid)
             self._hung = True
         self._forget_orders()
-
-    def close(self) -> None:
-        """Free what is left after :meth:`stop`; the pool is not used any more."""
-        self._close()
 
     def _ended(self, child: Child, *, within: float) -> bool:
         """Wait for the end of the process, reading on so that a full pipe does not hold it up."""

@@ -210,6 +210,7 @@ def test_a_link_or_an_empty_file_takes_its_own_sidecar_along() -> None:
     (reject,) = made(link, "cat.yaml")
     assert isinstance(reject, Reject)
     assert (reject.name, reject.also) == ("cat.png", ("cat.yaml",))
+    assert reject.names == ("cat.png", "cat.yaml"), "what keeps one keeps the other"
     waiting, unsettled = made(link, entry("cat.yaml", None))
     assert waiting == Wait("cat.png", "waits until cat.yaml is whole")
     assert isinstance(unsettled, Wait)
