@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= demo
+# Tests mostly wait, for settling files and for processes: more of them than two cores have.
+TESTERS ?= 3
+PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults check bench evaluate format clean
@@ -24,10 +27,10 @@ demo: $(READY)  ## draw sample sketches, serve them with the embedded model, say
 	$(BIN)/img2imgd demo $(DEMO)
 
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 faults: $(READY)  ## every fault, in full; prints the table
-	$(BIN)/python -m pytest tests/faults --faults-in-full -q
+	$(PYTEST) tests/faults --faults-in-full
 
 check: $(READY)  ## formatting, lint, types, import layers, version
 	$(BIN)/ruff format --check .

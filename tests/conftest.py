@@ -13,6 +13,8 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.request import BUILT_IN, RequestKeys
 
+pytest_plugins = ["fault_table"]
+
 ConfigMaker = Callable[..., Config]
 
 

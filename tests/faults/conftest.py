@@ -1,34 +1,18 @@
-"""Faults are counted: one row a fault, printed at the end. In full, or a sample that fits CI."""
+"""In full, or a sample that fits CI; roots that are served in forked children."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from forked import Forks
 from injecting import Scenario, Trials
-from invariants import Verdict
 
 T = TypeVar("T")
-
-
-@dataclass
-class Tally:
-    """How often each fault was injected, and what it did."""
-
-    rows: dict[str, list[int]] = field(default_factory=lambda: dict[str, list[int]]())
-
-    def count(self, fault: str, *verdicts: Verdict) -> None:
-        """One more injection of a fault, with what was found after it."""
-        row = self.rows.setdefault(fault, [0, 0, 0, 0])
-        row[0] += 1
-        row[1] += any(verdict.lost for verdict in verdicts)
-        row[2] += any(verdict.duplicated for verdict in verdicts)
-        row[3] += any(verdict.half_visible for verdict in verdicts)
 
 
 @dataclass(frozen=True)
@@ -52,20 +36,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-_TALLY = pytest.StashKey[Tally]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """One tally a session."""
-    config.stash[_TALLY] = Tally()
-
-
-@pytest.fixture(scope="session")
-def tally(pytestconfig: pytest.Config) -> Tally:
-    """Where every injection is counted."""
-    return pytestconfig.stash[_TALLY]
-
-
 @pytest.fixture(scope="session")
 def points(pytestconfig: pytest.Config) -> Points:
     """The choice of points: all in full, else a sample."""
@@ -86,22 +56,3 @@ def trials(forks: list[Forks], scenario: Scenario) -> Iterator[Trials]:
     """Roots for the scenario, in memory: what survives a killed process does so there too."""
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="img2imgd-faults-") as folder:
         yield Trials(forks, Path(folder), scenario)
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """The table: fault, injections, lost, duplicated, half-visible."""
-    rows = config.stash[_TALLY].rows
-    if not rows:
-        return
-    total = [sum(column) for column in zip(*rows.values(), strict=True)]
-    width = max(map(len, rows))
-    terminalreporter.section("faults")
-    for name, numbers in [
-        ("fault", ("injections", "lost", "duplicated", "half-visible")),
-        *sorted(rows.items()),
-        ("total", total),
-    ]:
-        columns = "  ".join(f"{number:>12}" for number in numbers)
-        terminalreporter.write_line(f"{name:{width}}  {columns}")

@@ -17,7 +17,7 @@ from img2imgd.config import Config, load_config
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Tally
+    from fault_table import Tally
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from tracing import needs_strace
 from img2imgd.errors import Exit
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 pytestmark = needs_strace
 

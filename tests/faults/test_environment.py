@@ -19,7 +19,7 @@ from world import put, shared, single, sweep
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Tally
+    from fault_table import Tally
 
 pytestmark = needs_mounts
 

@@ -35,7 +35,7 @@ from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger, read_ledger
 
 if TYPE_CHECKING:
-    from conftest import Tally
+    from fault_table import Tally
 
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU that CUDA can use"),

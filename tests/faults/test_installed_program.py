@@ -20,7 +20,8 @@ from img2imgd.ledger import read_ledger
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
 CONFIG = """\

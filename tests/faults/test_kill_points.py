@@ -10,7 +10,8 @@ from injecting import DURABLE, SCENARIOS, Attempt, Point, Scenario, Trial, Trial
 from tracing import needs_strace
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 pytestmark = needs_strace
 

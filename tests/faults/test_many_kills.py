@@ -21,7 +21,8 @@ from img2imgd.ledger import read_ledger
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 CONFIG = """\
 root: {root}

@@ -25,7 +25,8 @@ from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.pool.reading import ReaderProcess
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 pytestmark = needs_mounts
 

@@ -21,7 +21,8 @@ from world import picture, put, single, sweep
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 GRACE = 20.0  # seconds; the daemon gives its worker ten
 FRAMES = 12

@@ -18,7 +18,7 @@ from world import picture, put, single
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Tally
+    from fault_table import Tally
 
 pytestmark = needs_mounts
 

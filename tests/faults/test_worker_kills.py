@@ -15,7 +15,8 @@ from img2imgd.job import JobState
 from img2imgd.ledger import read_ledger
 
 if TYPE_CHECKING:
-    from conftest import Points, Tally
+    from conftest import Points
+    from fault_table import Tally
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from img2imgd.config.sections import EngineConfig
 from waiting import wait_until
 
 if TYPE_CHECKING:
-    from conftest import Tally
+    from fault_table import Tally
 
 SLOW = b"prompt: a lake\nseed: 7\nsteps: 10\nstrength: 1\n"
 DROPS = (Drop({"cat.png": picture(1), "cat.yaml": SLOW}),)

@@ -298,6 +298,29 @@ def test_files_put_back_where_the_name_is_taken_get_the_same_number_and_pair_aga
     assert (job.spec.rel, job.spec.asked.prompt) == ("cat~2.png", "the first")
 
 
+def test_files_do_not_go_back_through_a_link_that_took_the_place_of_their_folder(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sub = rig.picture("sub/deep/cat.png").parents[1]
+    rig.drop("sub/deep/cat.yaml")
+    elsewhere = tmp_path / "elsewhere"
+    original = durable.fsync_path
+
+    def swap(path: Path) -> None:
+        original(path)
+        if path == sub / "deep":
+            monkeypatch.setattr(durable, "fsync_path", original)
+            sub.rename(elsewhere)
+            sub.symlink_to(elsewhere)
+            (taken,) = rig.spool.glob("*/in/cat.yaml")
+            os.utime(taken, ns=(1, 1))
+
+    monkeypatch.setattr(durable, "fsync_path", swap)
+    rig.look(2.5)
+    assert list((elsewhere / "deep").iterdir()) == []
+    assert rig.tree(rig.folder) == ["cat.png", "cat.yaml"]
+
+
 @pytest.mark.parametrize("call", ["move_new", "rename_new", "fsync_path", "write_file"])
 def test_a_fault_of_the_disk_in_a_claim_is_repaired_and_the_drop_served(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, call: str

@@ -125,7 +125,8 @@ class Claims:
         here = [entry for entry in moved if durable.is_there(folder / entry.name)]
         put_back(
             [(folder / entry.name, Path(entry.source)) for entry in here],
-            first=max([1, *(number_of(entry) for entry in moved if entry not in here)]),
+            self._inbox.path,
+            max([1, *(number_of(e, self._inbox.path) for e in moved if e not in here)]),
         )
         durable.remove_tree(self.spool / spec.id)
         self._ledger.drop_job(spec.id)
@@ -173,7 +174,7 @@ class Claims:
         if bundle is not None and shared is not None:
             taken = self.spool / bundle / shared.path.name
             if durable.is_there(taken):
-                put_back([(taken, shared.path)])
+                put_back([(taken, shared.path)], self._inbox.path)
             durable.remove_tree(self.spool / bundle)
             self._ledger.end_bundle(bundle)
 

@@ -163,7 +163,7 @@ def _give_back(folder: Path, inbox: Path, why: str) -> None:
     inputs = folder if folder.name.endswith(BUNDLE) else folder / "in"
     try:
         strays = sorted(inputs.iterdir()) if is_folder(inputs) else []
-        put_back([(stray, inbox / stray.name) for stray in strays])
+        put_back([(stray, inbox / stray.name) for stray in strays], inbox)
         durable.remove_tree(folder)
     except PermissionError as error:
         log.warning("%s cannot be emptied and stays: %s", folder, error.strerror)
@@ -184,7 +184,7 @@ def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
             inode = sidecar.lstat().st_ino
             ledger.add_bundle(BundleRow(folder.name, str(inbox), rel, sidecar.name, inode))
             return
-        put_back([(sidecar, inbox / rel)])
+        put_back([(sidecar, inbox / rel)], inbox)
     durable.remove_tree(folder)
 
 
@@ -199,7 +199,7 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
         durable.end_move(home, taken.parent)
         return
     if durable.is_there(taken):
-        put_back([(taken, home)])
+        put_back([(taken, home)], inbox)
     durable.remove_tree(claims.spool / bundle.id)
     ledger.end_bundle(bundle.id)
 

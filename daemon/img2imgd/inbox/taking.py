@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,15 +75,15 @@ def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) ->
             raise ChangedMeanwhile(entry.name)
 
 
-def put_back(files: Sequence[tuple[Path, Path]], first: int = 1) -> None:
-    """Return the files of a drop, each as (where it is, where it was).
+def put_back(files: Sequence[tuple[Path, Path]], inbox: Path, first: int = 1) -> None:
+    """Return the files of a drop to an inbox, each as (where it is, where it was).
 
     Where a name is taken meanwhile, all get the same next number, so that they pair again. Where
-    something else has the name of their folder, they come to lie beside it.
+    something else has the name of their folder, be it a link to one, they come to lie beside it.
     ``first`` is the number that others of the drop have got already.
     """
     number = first
-    homes = [_home(source) for _, source in files]
+    homes = [_home(source, inbox) for _, source in files]
     while True:
         names = numbered([home.name for home in homes], number)
         targets = [home.with_name(name) for home, name in zip(homes, names, strict=True)]
@@ -126,9 +127,9 @@ def is_home(entry: FileEntry) -> bool:
     return seen is not None and Signature.of(seen).same_content(taken)
 
 
-def number_of(entry: FileEntry) -> int:
+def number_of(entry: FileEntry, inbox: Path) -> int:
     """The number under which a file that was put back lies where it was taken from; 1 for none."""
-    home = _home(Path(entry.source))
+    home = _home(Path(entry.source), inbox)
     number = 1
     while True:
         number += 1
@@ -140,12 +141,18 @@ def number_of(entry: FileEntry) -> int:
             return number
 
 
-def _home(source: Path) -> Path:
-    """Where a file goes back to: further up, if something else has a folder's name by now."""
-    for folder in source.parents:
-        if folder.is_dir():
+def _home(source: Path, inbox: Path) -> Path:
+    """Where a file goes back to: further up, if something else has a folder's name by now.
+
+    A link in the place of a folder would lead it out of the inbox.
+    """
+    for folder in reversed(source.parents):
+        if inbox not in folder.parents:
+            continue
+        status = durable.look_at(folder)
+        if status is None:
             break
-        if durable.is_there(folder):
+        if not stat.S_ISDIR(status.st_mode):
             return folder.with_name(source.name)
     return source
 
