@@ -35,8 +35,9 @@ def test_a_ledger_that_is_removed_is_told_and_the_next_start_goes_on_from_the_fo
         path.unlink()
     wait_until(lambda: "was removed, or another file has its name" in daemon.log, "it is told")
     assert daemon.stop() == 0
-    root.start()
+    again = root.start()
     root.wait_served(1)
+    assert "was served with another ledger: jobs are taken up from the folders" in again.log
     assert set(account(root, dropped).values()) == {"done"}
     assert_nothing_left_over(root)
     assert_outputs_whole(root)

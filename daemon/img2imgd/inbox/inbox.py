@@ -87,6 +87,12 @@ class Inbox:
         if self._begun:
             return
         lost = served_by(self._claims.spool) not in ("", self._ledger_id)
+        if lost:
+            counts = ", and what lies there counts as served" if self._inbox.mode == "keep" else ""
+            log.warning(
+                "inbox %s was served with another ledger: jobs are taken up from the folders%s",
+                self._inbox.path, counts,
+            )  # fmt: skip
         self._acts.begin(ledger_lost=lost)
         self._marked = not (lost and self._inbox.mode == "keep")
         if self._marked:
