@@ -87,7 +87,7 @@ class Acts:
         if self._drops.has_prompt(defaults):
             return True
         try:
-            embedded = self._embedded_keys(self._file(folder, name))
+            embedded = self._embedded_keys(self.file(folder, name))
         except NotYet:
             return True  # to be claimed it is read once more, and waits with a reason
         if isinstance(embedded, DocumentError):
@@ -117,11 +117,11 @@ class Acts:
             if not claim.pictures:
                 return []
         names = claim.names
-        busy = [name for name in names if self._is_busy(self._file(folder, name))]
+        busy = [name for name in names if self._is_busy(self.file(folder, name))]
         if busy:
             return [Wait(name, "is still held open by a program that writes it") for name in busy]
         sidecar = self._sidecar(folder, claim.sidecar)
-        pictures = [self._file(folder, name) for name in claim.pictures]
+        pictures = [self.file(folder, name) for name in claim.pictures]
         if self._inbox.mode == "keep":
             beside = sidecar.file if sidecar else None
             pictures = [file for file in pictures if self._kept.is_new(file, beside)]
@@ -156,7 +156,7 @@ class Acts:
             inputs.append(self._input("sidecar", sidecar.file))
         elif sidecar is not None and isinstance(sidecar.keys, RequestKeys):
             inputs.append(self._own_copy(file, sidecar.file, sidecar.keys))
-        inputs.extend(self._input("also", self._file(file.folder, name)) for name in also)
+        inputs.extend(self._input("also", self.file(file.folder, name)) for name in also)
         digest = (
             self._kept.digest(file, sidecar.file if sidecar else None)
             if self._inbox.mode == "keep"
@@ -193,7 +193,7 @@ class Acts:
 
     def _late(self, late: Late, folder: str, defaults: FolderDefaults) -> list[Wait]:
         """A sidecar alone: a new job on the picture it belongs to, if that was served lately."""
-        file = self._file(folder, late.sidecar)
+        file = self.file(folder, late.sidecar)
         if self._inbox.mode == "keep":
             return [Wait(file.name, "has no picture", for_a_person=True)]
         since = time.time() - self._inbox.late_sidecar
@@ -225,9 +225,9 @@ class Acts:
         return self._reject(Reject(file.name, what, advice), folder)
 
     def _reject(self, reject: Reject, folder: str) -> list[Wait]:
-        file = self._file(folder, reject.name)
+        file = self.file(folder, reject.name)
         text = f"{reject.reason}\n{reject.advice}"
-        also = [self._input("also", self._file(folder, name)) for name in reject.also]
+        also = [self._input("also", self.file(folder, name)) for name in reject.also]
         drop = Drop(file.rel, (self._input("picture", file), *also), None, error=text)
         return [] if self._claims.claim([drop]) else [Wait(file.name, _CHANGED)]
 
@@ -239,8 +239,8 @@ class Acts:
 
     def _without_served(self, claim: Claim, folder: str) -> Claim:
         """Keep mode: the claim without pictures that look as they did when they were served."""
-        sidecar = self._file(folder, claim.sidecar) if claim.sidecar else None
-        files = [self._file(folder, name) for name in claim.pictures]
+        sidecar = self.file(folder, claim.sidecar) if claim.sidecar else None
+        files = [self.file(folder, name) for name in claim.pictures]
         new = [file.name for file in files if self._kept.looks_new(file, sidecar)]
         return replace(claim, pictures=tuple(new))
 
@@ -267,10 +267,11 @@ class Acts:
     def _sidecar(self, folder: str, name: str | None) -> _Sidecar | None:
         if name is None:
             return None
-        file = self._file(folder, name)
+        file = self.file(folder, name)
         return _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
 
-    def _file(self, folder: str, name: str) -> Found:
+    def file(self, folder: str, name: str) -> Found:
+        """A file of the last scan."""
         return self._found[f"{folder}/{name}" if folder else name]
 
 

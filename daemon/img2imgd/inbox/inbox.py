@@ -19,6 +19,7 @@ from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.scan import Found, Scanner
+from img2imgd.inbox.setbacks import Setbacks
 from img2imgd.ledger import Ledger
 from img2imgd.ledger.marker import mark, served_by, spool_id
 from img2imgd.log import Lasting
@@ -67,6 +68,7 @@ class Inbox:
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive)
         self._last: list[Found] = []
         self._lasting = Lasting(log)
+        self._setbacks = Setbacks(inbox.rescan)
         self._now = 0.0
         self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
         self._waiting: dict[str, str] | None = None
@@ -172,6 +174,7 @@ class Inbox:
         self._acts.begin_scan(found)
         self._lists.begin_scan(found)
         self._defaults.begin_scan(found)
+        self._setbacks.keep_only(found)
         return found
 
     def _unreadable(self) -> dict[str, str]:
@@ -212,6 +215,9 @@ class Inbox:
         names = decision.names
         if self._stopping():
             return [Wait(name, "waits for the next start: img2imgd stops") for name in names]
+        files = [self._acts.file(folder, name) for name in names]
+        if setback := self._setbacks.of(files, self._now):
+            return [Wait(name, setback.why, setback.again_at - self._now) for name in names]
         recovered, self._recovered = self._recovered, False
         try:
             waits = self._acts.act(decision, folder, defaults)
@@ -224,7 +230,8 @@ class Inbox:
             why = f"could not be taken: {strerror or error}"
             what = f"inbox {self._inbox.path}: {names[0]} {why}"
             self._lasting.say(f"{folder}/{names[0]}", what, trace=not strerror)
-            return [Wait(name, why, self._inbox.rescan) for name in names]
+            pause = self._setbacks.note(files, why, self._now).pause
+            return [Wait(name, why, max(pause, self._inbox.rescan)) for name in names]
         self._recovered = recovered
         return waits
 
