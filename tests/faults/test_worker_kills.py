@@ -34,6 +34,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return pixels(config)
 
 
+@pytest.mark.timeout(3600)
 def test_a_worker_killed_at_random_steps_paints_what_it_would_have_painted(
     tmp_path: Path, undisturbed: dict[str, bytes], tally: Tally, points: Points
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rig import Rig
 
+from img2imgd.inbox.adopting import SpoolReader
 from img2imgd.job import JobState
 from img2imgd.ledger.marker import spool_id
 
@@ -180,3 +181,24 @@ def test_where_a_spool_was_stays_noted_until_the_next_start_follows_it(rig: Rig)
     rig.inbox.was_replaced()  # an inbox that was moved here while the daemon ran
     rig.inbox.recover()
     assert rig.ledger.facts()[place] == "/before"
+
+
+def test_folders_of_jobs_that_end_while_the_spool_is_looked_through_are_passed_over(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.picture("cat.png")
+    rig.picture("cat.bmp")
+    rig.drop("cat.yaml")
+    rig.claim()
+    original = SpoolReader.is_ours
+
+    def serve_first(self: SpoolReader, folder: Path) -> bool:
+        if folder.exists():
+            rig.serve()
+        return original(self, folder)
+
+    monkeypatch.setattr(SpoolReader, "is_ours", serve_first)
+    rig.new_inbox().recover()
+    assert list(rig.spool.glob("*T*")) == []
+    assert rig.tree(rig.config.done) == ["cat.bmp", "cat.png", "cat.yaml"]
+    assert len(rig.outputs()) == 2

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from img2imgd import plainfiles
+from img2imgd import durable, plainfiles
 from img2imgd.config import Config
 from img2imgd.errors import DocumentError
 from img2imgd.job import ENDED, plan_frames
@@ -43,8 +43,11 @@ class SpoolReader:
         self._spool = inbox / STAGING
 
     def is_ours(self, folder: Path) -> bool:
-        """True of a folder that this user, or root, has made."""
-        owner = folder.lstat().st_uid
+        """True of a folder that this user, or root, has made; also of one that is gone by now."""
+        status = durable.look_at(folder)
+        if status is None:
+            return True
+        owner = status.st_uid
         return owner in (0, os.geteuid()) or owner == self._own_id()
 
     def job(self, folder: Path) -> JobSpec | None:
@@ -90,10 +93,16 @@ class SpoolReader:
 
 def is_folder(path: Path) -> bool:
     """True of a folder itself, not of a link to one."""
+    status = durable.look_at(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none, or while it is removed."""
     try:
-        return stat.S_ISDIR(path.lstat().st_mode)
+        return sorted(folder.iterdir()) if is_folder(folder) else []
     except FileNotFoundError:
-        return False
+        return []
 
 
 def _read(path: Path, kind: type[T]) -> T | None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from img2imgd import durable, plainfiles
-from img2imgd.inbox.adopting import BUNDLE, OURS, is_folder
+from img2imgd.inbox.adopting import BUNDLE, OURS, files_in, is_folder
 from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
@@ -104,7 +104,8 @@ def _together(ledger: Ledger, inbox: Path, home: Claims) -> list[list[JobSpec]]:
 def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
     """Take up spool folders that the ledger does not know: it is new, or a claim died early.
 
-    And those it takes for archived: their disk was away while it thought so.
+    And those it takes for archived: their disk was away while it thought so. While the dispatcher
+    works, folders of ended jobs go.
     """
     if not claims.spool.is_dir():
         return
@@ -162,23 +163,21 @@ def _give_back(folder: Path, inbox: Path, why: str) -> None:
     log.warning("%s %s; its files go back to the inbox", folder, why)
     inputs = folder if folder.name.endswith(BUNDLE) else folder / "in"
     try:
-        strays = sorted(inputs.iterdir()) if is_folder(inputs) else []
-        put_back([(stray, inbox / stray.name) for stray in strays], inbox)
+        put_back([(stray, inbox / stray.name) for stray in files_in(inputs)], inbox)
         durable.remove_tree(folder)
     except PermissionError as error:
         log.warning("%s cannot be emptied and stays: %s", folder, error.strerror)
 
 
 def _has_inputs(folder: Path) -> bool:
-    inputs = folder / "in"
-    return is_folder(inputs) and any(inputs.iterdir())
+    return bool(files_in(folder / "in"))
 
 
 def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
     """A shared sidecar whose row is lost: it lay beside the pictures of its jobs."""
     jobs = ledger.jobs_of_bundle(folder.name)
     home = jobs[0].spec.rel.rpartition("/")[0] if jobs else ""
-    for sidecar in [path for path in folder.iterdir() if path.is_file()]:
+    for sidecar in [path for path in files_in(folder) if path.is_file()]:
         rel = f"{home}/{sidecar.name}" if home else sidecar.name
         if jobs:
             inode = sidecar.lstat().st_ino

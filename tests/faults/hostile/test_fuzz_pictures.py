@@ -153,6 +153,7 @@ def is_plain(target: Path, report: Prepared, rule: SizeRule) -> bool:
     return True
 
 
+@pytest.mark.timeout(3600)
 def test_mutated_pictures(reader: ReaderProcess, tmp_path: Path, examples: int) -> None:
     outcomes: list[bool] = []
 

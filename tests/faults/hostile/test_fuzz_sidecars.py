@@ -145,14 +145,17 @@ def follow(keys: RequestKeys) -> None:
         assert name.isprintable()
 
 
+@pytest.mark.timeout(3600)
 def test_random_bytes(examples: int) -> None:
     try_all(examples, st.binary(max_size=300), read_every_way)
 
 
+@pytest.mark.timeout(3600)
 def test_mutations_of_good_sidecars(examples: int) -> None:
     try_all(examples * 2, mutated(), read_every_way)
 
 
+@pytest.mark.timeout(3600)
 def test_trees_of_known_keys(examples: int) -> None:
     trees = st.dictionaries(st.sampled_from(KEYS), TREES, min_size=1, max_size=5)
     prompted = trees.map(lambda tree: {"prompt": "a lake", **tree})
@@ -160,6 +163,7 @@ def test_trees_of_known_keys(examples: int) -> None:
     try_all(examples * 2, documents, read_every_way)
 
 
+@pytest.mark.timeout(3600)
 def test_texts_as_prompts(examples: int) -> None:
     texts = st.text(min_size=1, max_size=200)
     documents = texts.map(lambda text: json.dumps({"prompt": text}).encode())
