@@ -33,7 +33,8 @@ MTIME_GRAIN_NS = 2_000_000_000  # of FAT, the coarsest
 # is open comes back under another name until it is closed.
 _USED_BY_OTHERS = frozenset({errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST})
 _TRIES = 3
-_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # as lstat(2) says it
+# As lstat(2) says it; a name that is too long for the filesystem is of no file.
+_NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 # Faults that blame the machine, not the file: work pauses and resumes by itself.
 ENVIRONMENT_ERRNOS = frozenset(

@@ -298,6 +298,31 @@ def test_files_put_back_where_the_name_is_taken_get_the_same_number_and_pair_aga
     assert (job.spec.rel, job.spec.asked.prompt) == ("cat~2.png", "the first")
 
 
+@pytest.mark.parametrize("stem", ["x" * 248, "n" * 251, "ü" * 125])
+def test_a_picture_whose_name_leaves_no_room_for_its_own_sidecar_shares_one(
+    rig: Rig, stem: str
+) -> None:
+    rig.picture(f"{stem}.png")
+    rig.picture("cat.png", grey=90)
+    rig.drop("list.yaml", 'prompt: a lake\nimages: ["*.png"]\n')
+    rig.look(2.5, 11)
+    rig.serve()
+    assert rig.tree(rig.config.done) == sorted(["cat.png", f"{stem}.png", "list.yaml"])
+    assert len(rig.outputs()) == 2
+
+
+def test_own_sidecars_of_long_names_pair_with_their_pictures(rig: Rig) -> None:
+    stem = "x" * 248
+    rig.picture(f"{stem}.png")
+    rig.picture(f"{stem}.bmp")
+    rig.drop(f"{stem}.yaml")
+    rig.look(2.5)
+    assert [[entry.name for entry in job.spec.files] for job in rig.jobs()] == [
+        [f"{stem}.bmp", f"{stem}.yaml"],
+        [f"{stem}.png", f"{stem}.yaml"],
+    ]
+
+
 def test_files_do_not_go_back_through_a_link_that_took_the_place_of_their_folder(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

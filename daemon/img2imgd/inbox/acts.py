@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import Input, why_it_stays
 from img2imgd.ledger import Ledger
+from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
@@ -31,6 +33,7 @@ from img2imgd.request import RequestKeys, sidecar_text
 log = logging.getLogger(__name__)
 
 _CHANGED = "changed while it was being taken"
+_LONGEST_STEM = 250  # bytes: a name has 255, and ".yaml" comes behind it
 
 
 @dataclass(frozen=True)
@@ -252,7 +255,7 @@ class Acts:
         """Each job of a shared sidecar keeps its keys, as the sidecar of this picture alone."""
         content = sidecar_text(keys).encode()
         copy = self._input("sidecar", sidecar)
-        return replace(copy, how="copy", name=f"{file.name}.yaml", content=content)
+        return replace(copy, how="copy", name=_own_name(file.name), content=content)
 
     def _input(self, role: str, file: Found) -> Input:
         path = self._inbox.path / file.rel
@@ -273,6 +276,14 @@ class Acts:
     def file(self, folder: str, name: str) -> Found:
         """A file of the last scan."""
         return self._found[f"{folder}/{name}" if folder else name]
+
+
+def _own_name(picture: str) -> str:
+    """The name of a picture's own sidecar; by its stem, or cut, where the other is too long."""
+    for name in (picture, split_suffix(picture)[0]):
+        if len(os.fsencode(name)) <= _LONGEST_STEM:
+            return f"{name}.yaml"
+    return f"{cut_bytes(picture, _LONGEST_STEM)}.yaml"
 
 
 def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
