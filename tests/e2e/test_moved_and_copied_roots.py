@@ -64,6 +64,19 @@ def test_a_copy_does_not_start_while_the_original_is_there(
     assert_nothing_left_over(root)
 
 
+def test_a_copy_without_its_state_does_not_start_either_while_it_has_the_originals_jobs(
+    root: ServedRoot, tmp_path: Path
+) -> None:
+    _leave_work(root)
+    shutil.copytree(root.path, tmp_path / "copy")
+    copy = _at(root, tmp_path / "copy")
+    shutil.rmtree(copy.path / "state")
+    refused = copy.command("once", "-c", copy.config, timeout=30)
+    assert refused.returncode == 5, refused.stderr
+    assert f"is a copy of {root.inbox}, which is still there" in refused.stderr
+    assert f"Remove {copy.inbox}/.img2imgd" in refused.stderr
+
+
 def test_a_copy_serves_its_own_files_once_it_is_a_root_of_its_own(
     root: ServedRoot, tmp_path: Path
 ) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import Rig
 
+from img2imgd import durable
 from img2imgd.config import InboxConfig
+from img2imgd.dispatch import archive
 from img2imgd.dispatch.archive import Archive
 from img2imgd.inbox import Inbox
 from img2imgd.job import JobState
@@ -194,3 +198,33 @@ def test_the_jobs_of_a_shared_sidecar_are_read_with_the_last_of_them(
     rig.serve()
     assert len(read) == 1
     assert "list.yaml" in rig.tree(rig.config.done)
+
+
+@pytest.mark.parametrize("content", [None, b"no picture"])
+def test_names_that_the_disk_of_done_or_failed_does_not_take_are_made_safe(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    """As FAT, exFAT and SMB refuse them."""
+
+    def refuse(call: Callable[..., None]) -> Callable[..., None]:
+        def checked(*arguments: Any) -> None:
+            path = next(a for a in reversed(arguments) if isinstance(a, Path))
+            if ":" in path.name and not path.is_relative_to(rig.folder):
+                raise OSError(errno.EINVAL, "Invalid argument", str(path))
+            call(*arguments)
+
+        return checked
+
+    monkeypatch.setattr(durable, "move_new", refuse(durable.move_new))
+    monkeypatch.setattr(archive, "write_reason", refuse(archive.write_reason))
+    rig.picture("shot 12:30.png") if content is None else rig.drop("shot 12:30.png", content)
+    rig.drop("shot 12:30.yaml")
+    rig.claim()
+    rig.serve()
+    if content is None:
+        assert rig.tree(rig.config.done) == ["shot 12-30.png", "shot 12-30.yaml"]
+    else:
+        assert rig.tree(rig.config.failed) == [
+            "shot 12-30.png", "shot 12-30.png.reason.txt", "shot 12-30.yaml",
+        ]  # fmt: skip
+    assert not list(rig.spool.glob("*T*"))

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from rig import Rig
 
-from img2imgd.inbox.adopting import SpoolReader
+from img2imgd.inbox import recover
 from img2imgd.job import JobState
 from img2imgd.ledger.marker import spool_id
+from img2imgd.outputs.staging import Staging
 
 Alter = Callable[[dict[str, Any]], object]
 
@@ -190,15 +191,39 @@ def test_folders_of_jobs_that_end_while_the_spool_is_looked_through_are_passed_o
     rig.picture("cat.bmp")
     rig.drop("cat.yaml")
     rig.claim()
-    original = SpoolReader.is_ours
+    original = recover._adopt_folders
 
-    def serve_first(self: SpoolReader, folder: Path) -> bool:
-        if folder.exists():
-            rig.serve()
-        return original(self, folder)
+    def serve_first(*arguments: Any) -> None:
+        rig.serve()
+        original(*arguments)
 
-    monkeypatch.setattr(SpoolReader, "is_ours", serve_first)
+    monkeypatch.setattr(recover, "_adopt_folders", serve_first)
     rig.new_inbox().recover()
     assert list(rig.spool.glob("*T*")) == []
     assert rig.tree(rig.config.done) == ["cat.bmp", "cat.png", "cat.yaml"]
     assert len(rig.outputs()) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_the_ledger_knows_is_served_though_another_user_owns_it_now(rig: Rig) -> None:
+    rig.picture("cat.png")
+    rig.picture("cat.bmp")
+    rig.drop("cat.yaml")
+    rig.claim()
+    for path in rig.spool.rglob("*"):
+        os.chown(path, 1000, 1000)
+    rig.new_inbox().recover()
+    assert rig.tree(rig.folder) == []
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["cat.bmp", "cat.png", "cat.yaml"]
+
+
+def test_what_has_been_painted_is_not_claimed_again_after_a_copy_without_its_times(
+    rig: Rig,
+) -> None:
+    folder = claimed(rig)
+    Staging(rig.config.outbox, folder.name).prepare("cat", as_folder=True)
+    os.utime(folder / "in" / "cat.png", ns=(1, 1))
+    rig.new_inbox().recover()
+    assert rig.tree(rig.folder) == []
+    assert [job.state for job in rig.jobs()] == [JobState.QUEUED]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
+from img2imgd.inbox.adopting import SpoolReader
 from img2imgd.ledger import Moves, read_ledger, spool_fact
 from img2imgd.ledger.marker import spool_id
 from img2imgd.outputs.staging import STAGING
@@ -43,10 +44,11 @@ def find_moves(config: Config, facts: Mapping[str, str], ledger: str) -> Moves:
     spools: dict[str, str] = {}
     for inbox in config.inboxes:
         spool = spool_id(inbox.path / STAGING)
-        old = Path(facts.get(spool_fact(spool), inbox.path))
+        noted = facts.get(spool_fact(spool)) or SpoolReader(config, inbox.path).noted_inbox()
+        old = Path(noted or inbox.path)
         if old == inbox.path:
             continue
-        if spool_id(old / STAGING) == spool and not _is_same(old, inbox.path):
+        if _spool_at(old) == spool and not _is_same(old, inbox.path):
             raise EnvironmentFault(
                 f"The inbox {inbox.path} is a copy of {old}, which is still there.",
                 f"Remove {inbox.path / STAGING}, which holds copies of jobs of the original; or "
@@ -90,6 +92,14 @@ def _copied_jobs(config: Config, facts: Mapping[str, str]) -> list[Path]:
     if facts.get(_fact("outbox"), str(config.outbox)) != str(config.outbox):
         copied.append(config.outbox / STAGING)
     return copied
+
+
+def _spool_at(inbox: Path) -> str:
+    """The id of the spool in an inbox of former times; nobody may have a folder there any more."""
+    try:
+        return spool_id(inbox / STAGING)
+    except OSError:
+        return ""
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ before the extension is given to all files of a job alike.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, Ledger
 from img2imgd.outputs.folders import can_be_made, free_folder
-from img2imgd.outputs.names import numbered
+from img2imgd.outputs.names import numbered, safe_name
 from img2imgd.outputs.reasons import (
     REASON_SUFFIX,
     free_reason,
@@ -32,6 +33,8 @@ from img2imgd.outputs.stamps import stamp_of
 
 log = logging.getLogger(__name__)
 
+# What FAT, exFAT and SMB answer to names that Linux's own filesystems take.
+_NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 _AGAIN = "To try again, put the corrected files back into the inbox."
 
 
@@ -73,11 +76,7 @@ class Archive:
             durable.write_file(spool / ENDED_FILE, ended.to_json().encode("ascii"))
         if plan.reason:
             durable.make_folders(folder)
-            reason = free_reason(plan.reason, self._taken(row.spec, folder))
-            advice = _AGAIN if row.spec.mode == "move" else ""
-            what = shown(row.spec.subject.name)
-            text = "\n\n".join(filter(None, [row.reason, advice]))
-            write_reason(folder / reason, what, text, row.id)
+            reason = self._write_reason(row, folder, plan.reason)
             stamp = stamp_of((folder / reason).lstat())
             made = replace(plan, reason=reason, reason_as=stamp)
         else:
@@ -96,6 +95,19 @@ class Archive:
         with self._ledger.transaction():
             self._ledger.replace_plan(row.id, made)
             self._ledger.set_archived(row.id)
+
+    def _write_reason(self, row: JobRow, folder: Path, name: str) -> str:
+        """Write why a job failed, under a name that is free; returns that name."""
+        advice = _AGAIN if row.spec.mode == "move" else ""
+        text = "\n\n".join(filter(None, [row.reason, advice]))
+        reason = free_reason(name, self._taken(row.spec, folder))
+        try:
+            write_reason(folder / reason, shown(row.spec.subject.name), text, row.id)
+        except OSError as error:
+            if error.errno not in _NAME_REFUSED or safe_name(name) == name:
+                raise
+            return self._write_reason(row, folder, safe_name(name))
+        return reason
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)
@@ -131,6 +143,10 @@ class Archive:
                 durable.move_new(taken, folder / name)
             except FileExistsError:  # somebody put a file there since the plan was made
                 [name] = _free_together([name], self._taken(spec, folder))
+            except OSError as error:
+                if error.errno not in _NAME_REFUSED or safe_name(name) == name:
+                    raise
+                name = safe_name(name)
             else:
                 return name
 

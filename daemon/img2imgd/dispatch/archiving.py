@@ -53,7 +53,10 @@ class Archiving:
         except InboxAway as away:
             self._faults.report_inbox(row.spec.home, str(away), now)
         except Exception as error:
-            if what := fault_in_words(error):
+            what = fault_in_words(error)
+            if not what and isinstance(error, OSError):  # a name that a filesystem does not take
+                what = f"{error.filename2 or error.filename}: {error.strerror}."
+            if what:
                 self._faults.report_job(row.id, what, now)
                 return
             log.exception("job %s: its inputs stay in the spool until the next start", row.id)

@@ -50,6 +50,15 @@ class SpoolReader:
         owner = status.st_uid
         return owner in (0, os.geteuid()) or owner == self._own_id()
 
+    def noted_inbox(self) -> str:
+        """Where the inbox was when its jobs were claimed, as they say; empty without jobs."""
+        for folder in files_in(self._spool):
+            if OURS.fullmatch(folder.name) and is_folder(folder) and self.is_ours(folder):
+                spec = _read(folder / JOB_FILE, JobSpec)
+                if spec is not None:
+                    return spec.inbox
+        return ""
+
     def job(self, folder: Path) -> JobSpec | None:
         """The job as it is to be served from here; None where its file cannot be read or used."""
         spec = _read(folder / JOB_FILE, JobSpec)

@@ -134,14 +134,16 @@ class Claims:
     def complete(self, specs: Sequence[JobSpec]) -> bool:
         """Finish a claim that a crash cut short, if every file of its jobs was taken whole.
 
-        A copy counts only once its original is gone, which the disk may not allow any more.
+        A copy counts only once its original is gone, which the disk may not allow any more. What
+        has been painted had been claimed, whatever a new ledger and a copied disk say of times.
         """
         taken = [
             (self.spool / spec.id / "in" / entry.name, entry)
             for spec in specs
             for entry in spec.files
         ]
-        if not all(is_whole(path, entry) for path, entry in taken):
+        begun = any(Staging(self._config.outbox, spec.id).folder.is_dir() for spec in specs)
+        if not begun and not all(is_whole(path, entry) for path, entry in taken):
             return False
         for _, entry in taken:
             if entry.how == "move" and is_home(entry):
@@ -169,13 +171,15 @@ class Claims:
     def _give_back(
         self, specs: Sequence[JobSpec], bundle: str | None, shared: Input | None
     ) -> None:
-        for spec in specs:
-            self.undo(spec)
+        """Undo a claim; the shared sidecar first, while its jobs still say where it belongs."""
         if bundle is not None and shared is not None:
             taken = self.spool / bundle / shared.path.name
             if durable.is_there(taken):
                 put_back([(taken, shared.path)], self._inbox.path)
             durable.remove_tree(self.spool / bundle)
+        for spec in specs:
+            self.undo(spec)
+        if bundle is not None:
             self._ledger.end_bundle(bundle)
 
     def _prepare(self, drop: Drop, bundle: str | None, chosen: set[str]) -> _Prepared:

@@ -117,7 +117,14 @@ def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
 
 
 def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Ledger) -> None:
-    foreign = [folder for folder in folders if not claims.found.is_ours(folder)]
+    known = {bundle.id for bundle in ledger.open_bundles()}
+    foreign = [
+        folder
+        for folder in folders
+        if folder.name not in known
+        and ledger.job(folder.name) is None  # what the ledger knows is ours, whoever owns it now
+        and not claims.found.is_ours(folder)
+    ]
     for folder in foreign:
         _give_back(folder, inbox, "belongs to another user")
     folders = [folder for folder in folders if folder not in foreign]
@@ -131,6 +138,7 @@ def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Led
         elif row.archived and _has_inputs(folder):
             log.warning("job %s: inputs of it were left in the spool; they are archived", row.id)
             ledger.set_unarchived(row.id)
+    _adopt_untaken(inbox, ledger)
     known = {bundle.id for bundle in ledger.open_bundles()}
     for folder in bundles:
         if folder.name not in known:
@@ -173,6 +181,24 @@ def _has_inputs(folder: Path) -> bool:
     return bool(files_in(folder / "in"))
 
 
+def _adopt_untaken(inbox: Path, ledger: Ledger) -> None:
+    """Shared sidecars whose rows are lost and that may still lie in the inbox.
+
+    Each job's own copy says where the sidecar was.
+    """
+    known = {bundle.id for bundle in ledger.open_bundles()}
+    for row in ledger.jobs_in(JobState.CLAIMING):
+        bundle = row.spec.bundle
+        if bundle is None or bundle in known or row.spec.inbox != str(inbox):
+            continue
+        for entry in row.spec.files:
+            home = Path(entry.source)
+            if entry.role == "sidecar" and entry.how == "copy" and home.is_relative_to(inbox):
+                rel = str(home.relative_to(inbox))
+                ledger.add_bundle(BundleRow(bundle, str(inbox), rel, home.name, entry.inode))
+                known.add(bundle)
+
+
 def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
     """A shared sidecar whose row is lost: it lay beside the pictures of its jobs."""
     jobs = ledger.jobs_of_bundle(folder.name)
@@ -204,11 +230,14 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
 
 
 def _is_as_claimed(home: Path, bundle: BundleRow, jobs: Sequence[JobRow]) -> bool:
-    """True unless somebody has written a shared sidecar anew since its jobs were claimed."""
+    """True unless somebody has written a shared sidecar anew since its jobs were claimed.
+
+    Its time tells that, which the jobs' copies have; its inode is another on another disk.
+    """
     status = durable.look_at(home)
     if status is None:
         return False
     found = Signature.of(status)
     copied = {e.mtime_ns for job in jobs for e in job.spec.files if e.source == str(home)}
-    unchanged = found.inode == bundle.inode and (not copied or found.mtime_ns in copied)
+    unchanged = found.mtime_ns in copied if copied else found.inode == bundle.inode
     return unchanged and not plainfiles.has_writer(home)

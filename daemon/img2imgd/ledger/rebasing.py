@@ -78,9 +78,15 @@ class Rebasing(Pruning):
                 )
             # By way of names that no folder has: two may have changed places.
             for at, old in enumerate(moves.inboxes):
+                self.sql.execute(
+                    "UPDATE bundles SET inbox=? WHERE inbox=? AND ended=0 AND NOT EXISTS"
+                    " (SELECT 1 FROM jobs WHERE jobs.bundle=bundles.id)",  # its claim is undone
+                    (f"moving {at}", old),
+                )
                 self.sql.execute("UPDATE served SET inbox=? WHERE inbox=?", (f"moving {at}", old))
                 self.sql.execute("DELETE FROM waiting WHERE inbox=?", (old,))
             for at, new in enumerate(moves.inboxes.values()):
+                self.sql.execute("UPDATE bundles SET inbox=? WHERE inbox=?", (new, f"moving {at}"))
                 self.sql.execute(
                     "UPDATE OR REPLACE served SET inbox=? WHERE inbox=?", (new, f"moving {at}")
                 )

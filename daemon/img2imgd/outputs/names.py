@@ -36,6 +36,14 @@ def safe_stem(stem: str) -> str:
     return f"_{text}" if _DEVICE_NAMES.match(text) else text
 
 
+def safe_name(name: str) -> str:
+    """A file's name for a filesystem that does not take it as it is; its ending stays."""
+    stem, dot, ending = name.rpartition(".")
+    return cut_bytes(safe_stem(stem or name), MAX_BYTES) + (
+        _UNSAFE.sub("-", dot + ending)[:_SUFFIX_ROOM] if stem else ""
+    )
+
+
 def slug(prompt: str) -> str:
     """A prompt as part of a name: words of any script, joined by dashes."""
     text = ""

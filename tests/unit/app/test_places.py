@@ -94,6 +94,18 @@ def test_a_copied_state_folder_alone_takes_no_queued_jobs_with_it(
     assert f"remove {tmp_path / 'fast'}: " in caught.value.advice
 
 
+@pytest.mark.parametrize("what", ["file", "loop"])
+def test_what_has_the_name_of_a_root_that_has_moved_is_no_original(
+    config: Config, make_config: Callable[..., Config], tmp_path: Path, what: str
+) -> None:
+    config.root.rename(tmp_path / "moved")
+    if what == "file":
+        config.root.touch()
+    else:
+        config.root.symlink_to(config.root)
+    assert _moves(config, make_config(root=tmp_path / "moved")).inboxes
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_a_bind_mount_is_no_copy(
     config: Config, make_config: Callable[..., Config], tmp_path: Path

@@ -45,6 +45,13 @@ def test_jobs_of_another_spool_that_had_the_same_path_stay(ledger: Ledger) -> No
     assert {row.id: row.inbox for row in ledger.open_bundles()} == {"B1": "/new/in", "B2": "/in"}
 
 
+def test_a_shared_sidecar_whose_jobs_are_forgotten_moves_with_its_inbox(ledger: Ledger) -> None:
+    ledger.add_bundle(BundleRow("B1", "/in", "cat.yaml", "cat.yaml", 1))
+    ledger.add_bundle(BundleRow("B2", "/other", "cat.yaml", "cat.yaml", 1))
+    ledger.rebase(MOVED)
+    assert [row.inbox for row in ledger.open_bundles()] == ["/new/in", "/other"]
+
+
 def test_plans_and_archived_places_are_told_from_the_new_folders(ledger: Ledger) -> None:
     plan = ArchivePlan("done", "/done/sub", {"cat.png": "cat.png"}, "")
     for job in ("J1", "J2"):
