@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rig import Rig
 
-from img2imgd.dispatch import archiving
+from img2imgd import durable
+from img2imgd.dispatch import archiving, faults
 from img2imgd.pool.messages import PoolEvent
 
 
@@ -67,3 +70,22 @@ def test_jobs_of_an_inbox_that_is_away_do_not_hide_those_of_others(
         )
     rig.until(lambda: archived(rig) == 2)
     assert [job.id for job in rig.jobs() if not job.archived] == away
+
+
+def test_a_folder_name_that_a_disk_refuses_holds_the_inputs_back_with_its_reason(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.1)
+    drop_foreign(rig, 1)
+    original = durable.make_folders
+
+    def refuse(path: Path) -> None:
+        if path.is_relative_to(rig.config.failed):
+            raise OSError(errno.EINVAL, "Invalid argument", str(path))
+        original(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "make_folders", refuse)
+        rig.until(lambda: "Invalid argument" in rig.ledger.facts().get("waits_for", ""))
+    rig.until(lambda: archived(rig) == 1)
+    assert rig.tree(rig.config.failed) == ["00.png", "00.png.reason.txt", "00.yaml"]
