@@ -75,7 +75,6 @@ class Inbox:
         self._recovered = False
         self._unrepaired: dict[str, str] = {}  # files of claims that wait for their repair, and why
         self._begun = False
-        self._marked = False
         self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
         self.resting = False
@@ -95,11 +94,12 @@ class Inbox:
                 "inbox %s was served with another ledger: jobs are taken up from the folders%s",
                 self._inbox.path, counts,
             )  # fmt: skip
-        self._acts.begin(ledger_lost=lost)
-        self._marked = not (lost and self._inbox.mode == "keep")
-        if self._marked:
-            mark(self._claims.spool, self._ledger_id)
+        if lost and self._inbox.mode == "keep":
+            self._ledger.count_as_served(str(self._inbox.path))
+        mark(self._claims.spool, self._ledger_id)
         self._ledger.note_place(spool_id(self._claims.spool), str(self._inbox.path))
+        self._acts.begin()
+        self._last = []  # the next scan is of another folder, even if it finds nothing new
         self._begun = True
 
     @property
@@ -155,9 +155,6 @@ class Inbox:
         self._remember(waiting | self._unreadable() | self._unrepaired)
         self.drained = not open_waits
         self._settled = not open_waits and not timed and self._recovered and noted
-        if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
-            mark(self._claims.spool, self._ledger_id)
-            self._marked = True
         return next_look
 
     def _scan(self) -> list[Found]:
@@ -171,7 +168,7 @@ class Inbox:
         present = {file.rel for file in found}
         self._settling.keep_only(present)
         self._drops.forget_missing(present)
-        self._acts.begin_scan(found)
+        self._acts.begin_scan(found, self._scanner.unreadable)
         self._lists.begin_scan(found)
         self._defaults.begin_scan(found)
         self._setbacks.keep_only(found)

@@ -12,15 +12,16 @@ from pathlib import Path
 
 from img2imgd.job import JobState
 from img2imgd.ledger import schema
-from img2imgd.ledger.jobs import Jobs, job_row
+from img2imgd.ledger.jobs import job_row
 from img2imgd.ledger.rows import ArchivePlan, BundleRow, JobRow, bundle_row, stem_of
+from img2imgd.ledger.served import Served
 
 CHUNK = 200  # rows or pages in one transaction
 _SPARE_PAGES = 256  # free pages that are left in the file for the next jobs: 1 MB
 _SMALL = 16 << 20  # bytes of content that can be copied while a claim waits
 
 
-class Pruning(Jobs):
+class Pruning(Served):
     """The side of the ledger that keeps it small."""
 
     def note_archived(self, now: float) -> None:

@@ -60,7 +60,7 @@ CREATE TABLE bundles(                   -- a sidecar that serves several jobs
 CREATE TABLE served(                    -- keep mode: the content last served for a path
   inbox  TEXT NOT NULL,
   rel    BLOB NOT NULL,
-  digest TEXT NOT NULL,
+  digest TEXT NOT NULL,                 -- or what counts for it after a lost ledger: see served.py
   PRIMARY KEY(inbox, rel)
 ) STRICT, WITHOUT ROWID;
 
