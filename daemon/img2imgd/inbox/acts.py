@@ -71,9 +71,9 @@ class Acts:
         self._embedded = Embedded(inbox.path, config.models, infotext)
         self.lacking = ""  # the drop for which there was no room last, in words; reset by the inbox
 
-    def begin(self) -> None:
-        """After recovery, before the first scan of the folder that is there now."""
-        self._kept.begin()
+    def begin(self, spool: str) -> None:
+        """After recovery, before the first scan of the folder that is there now; its spool's id."""
+        self._kept.begin(spool)
 
     def begin_scan(self, found: Sequence[Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, and the paths that it could not look at."""

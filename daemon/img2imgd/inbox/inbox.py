@@ -81,24 +81,27 @@ class Inbox:
 
     def recover(self) -> None:
         """Repair what an earlier process left: once at start, before the first scan."""
-        self._claims.spool.mkdir(mode=0o700, exist_ok=True)
+        folder = self._claims.spool
+        folder.mkdir(mode=0o700, exist_ok=True)
+        before = served_by(folder)
+        mark(folder, before or self._ledger_id)  # it has an id from here on
         adopt_spool(self._inbox.path, self._claims, self._ledger)
         self._unrepaired = repair_claims(self._inbox.path, self._claims, self._ledger)
         self._recovered = not self._unrepaired  # else once more before the next scan
         if self._begun:
             return
-        lost = served_by(self._claims.spool) not in ("", self._ledger_id)
-        if lost:
+        spool = spool_id(folder)
+        self._ledger.note_place(spool, str(self._inbox.path))
+        if before not in ("", self._ledger_id):
             counts = ", and what lies there counts as served" if self._inbox.mode == "keep" else ""
             log.warning(
                 "inbox %s was served with another ledger: jobs are taken up from the folders%s",
                 self._inbox.path, counts,
             )  # fmt: skip
-        if lost and self._inbox.mode == "keep":
-            self._ledger.count_as_served(str(self._inbox.path))
-        mark(self._claims.spool, self._ledger_id)
-        self._ledger.note_place(spool_id(self._claims.spool), str(self._inbox.path))
-        self._acts.begin()
+            if self._inbox.mode == "keep":
+                self._ledger.count_as_served(spool)
+            mark(folder, self._ledger_id)
+        self._acts.begin(spool)
         self._last = []  # the next scan is of another folder, even if it finds nothing new
         self._begun = True
 

@@ -26,13 +26,15 @@ class Kept:
         self._inbox = inbox
         self._ledger = ledger
         self._most_bytes = most_bytes
+        self._spool = ""
         self._looks: dict[str, tuple[Signature, Signature | None]] = {}
         self._unseen: frozenset[str] = frozenset()
 
-    def begin(self) -> None:
-        """Take up the folder that is there now, with what the ledger knows of it."""
+    def begin(self, spool: str) -> None:
+        """Take up the folder that is there now, known to the ledger by its spool's id."""
+        self._spool = spool
         self._looks.clear()
-        self._unseen = self._ledger.unseen(str(self._inbox))
+        self._unseen = self._ledger.unseen(spool)
 
     def begin_scan(self, present: Mapping[str, Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, by their paths, and the paths it could not look at."""
@@ -49,8 +51,8 @@ class Kept:
         """Whether this content of picture and sidecar was not served last."""
         digest = self.digest(file, sidecar)
         if all(self._lay_there(part) for part in (file, sidecar) if part is not None):
-            self._ledger.set_served(str(self._inbox), file.rel, digest)
-        elif self._ledger.served(str(self._inbox), file.rel) != digest:
+            self._ledger.set_served(self._spool, file.rel, digest)
+        elif self._ledger.served(self._spool, file.rel) != digest:
             return True
         self._looks[file.rel] = _looks(file, sidecar)
         return False
@@ -68,7 +70,7 @@ class Kept:
 
     def _lay_there(self, file: Found) -> bool:
         """True if it counts as served as it is now, not only as it was when it was scanned."""
-        noted = self._ledger.served(str(self._inbox), file.rel)
+        noted = self._ledger.served(self._spool, file.rel)
         return noted == _as_text(Signature.of((self._inbox / file.rel).lstat()))
 
     def _note_what_lies_there(
@@ -85,7 +87,7 @@ class Kept:
         above = {path for path in self._unseen if any(_is_in(path, rel) for rel in unreadable)}
         unseen = frozenset(below | above)
         if found or unseen != self._unseen:
-            self._ledger.note_seen(str(self._inbox), found, unseen)
+            self._ledger.note_seen(self._spool, found, unseen)
             self._unseen = unseen
 
 

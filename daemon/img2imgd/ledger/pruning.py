@@ -135,21 +135,21 @@ class Pruning(Served):
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.bundle=bundles.id)"
             )
 
-    def served_paths(self, inbox: str) -> Iterator[str]:
+    def served_paths(self, spool: str, inbox: str) -> Iterator[str]:
         """The paths of an inbox whose last served content is known and whose jobs are forgotten."""
         last = b""
         query = "SELECT rel FROM served WHERE inbox=? AND rel>? ORDER BY rel LIMIT ?"
-        while rows := self.read(query, (inbox, last, CHUNK)):
+        while rows := self.read(query, (spool, last, CHUNK)):
             paths = [os.fsdecode(row["rel"]) for row in rows]
             yield from (rel for rel in paths if not self._is_known(inbox, rel))
             last = rows[-1]["rel"]
 
-    def forget_served(self, inbox: str, paths: Collection[str]) -> None:
+    def forget_served(self, spool: str, paths: Collection[str]) -> None:
         """Forget what was served for these paths."""
         with self.transaction():
             self.sql.executemany(
                 "DELETE FROM served WHERE inbox=? AND rel=?",
-                [(inbox, os.fsencode(rel)) for rel in paths],
+                [(spool, os.fsencode(rel)) for rel in paths],
             )
 
     def compact(self, free_bytes: int) -> None:
