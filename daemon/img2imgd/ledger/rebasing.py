@@ -88,11 +88,7 @@ class Rebasing(Pruning):
                     " (SELECT bundle FROM jobs WHERE json_extract(spec, '$.spool')=?)",
                     (inbox, spool),
                 )
-                old = self._fact(spool_fact(spool))
-                self.key_served(old, spool)
-                self.sql.execute(
-                    "DELETE FROM facts WHERE key=? AND value=?", (_inbox_fact(old), spool)
-                )
+                self._leave(self._fact(spool_fact(spool)), spool)
             for old in moves.inboxes:
                 self.sql.execute("DELETE FROM waiting WHERE inbox=?", (old,))
             for old, new in moves.others.items():
@@ -107,6 +103,11 @@ class Rebasing(Pruning):
     def _fact(self, key: str) -> str:
         rows = self.read("SELECT value FROM facts WHERE key=?", (key,))
         return rows[0]["value"] if rows else ""
+
+    def _leave(self, inbox: str, spool: str) -> None:
+        """Have a spool take along what was served of it; a new one in its place starts anew."""
+        self.key_served(inbox, spool)
+        self.sql.execute("DELETE FROM facts WHERE key=? AND value=?", (_inbox_fact(inbox), spool))
 
     def _rebase_jobs(self, moves: Moves) -> None:
         last = 0
