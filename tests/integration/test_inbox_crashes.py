@@ -254,22 +254,6 @@ def test_a_spool_folder_with_an_unreadable_job_file_gives_its_inputs_back(rig: R
     assert not folder.exists()
 
 
-def test_a_keeping_inbox_counts_what_lies_there_as_served_after_a_lost_ledger(
-    make_rig: RigMaker,
-) -> None:
-    rig = make_rig(mode="keep")
-    rig.picture("cat.png")
-    rig.drop("cat.yaml")
-    rig.claim()
-    rig.serve()
-    rig.lose_ledger()
-    rig.claim()
-    assert rig.jobs() == []
-    rig.picture("cat.png", grey=33)
-    rig.look(0.1, 2.5)
-    assert len(rig.jobs()) == 1
-
-
 def test_an_environment_error_is_told_from_a_file_that_was_taken_away(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -218,7 +218,7 @@ def test_what_is_asked_again_and_again_does_not_read_all_old_jobs(tmp_path: Path
     ledger.jobs_of_bundle("b")
     ledger.is_last_of_bundle("b", "J1")
     ledger.newest_for("/in", "cat.yaml", stem_only=True, since=0)
-    ledger.queued_for("/in", "cat.png")
+    ledger.queued_for("/in", "cat.png", "spool")
     ledger.is_placing()
     ledger.sql.set_trace_callback(None)
     plans = [

@@ -46,7 +46,7 @@ def find_moves(config: Config, facts: Mapping[str, str], ledger: str) -> Moves:
         spool = spool_id(inbox.path / STAGING)
         noted = facts.get(spool_fact(spool)) or SpoolReader(config, inbox.path).noted_inbox()
         old = Path(noted or inbox.path)
-        if old == inbox.path:
+        if not spool or old == inbox.path:
             continue
         if _spool_at(old) == spool and not _is_same(old, inbox.path):
             raise EnvironmentFault(

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -74,15 +74,14 @@ class Acts:
         self._embedded = Embedded(inbox.path, config.models, infotext)
         self.lacking = ""  # the drop for which there was no room last, in words; reset by the inbox
 
-    def begin(self, *, ledger_lost: bool) -> None:
-        """After recovery; without its ledger, keep mode counts what lies there now as served."""
-        if ledger_lost and self._inbox.mode == "keep":
-            self._kept.lose_ledger()
+    def begin(self, spool: str) -> None:
+        """After recovery, before the first scan of the folder that is there now; its spool's id."""
+        self._kept.begin(spool)
 
-    def begin_scan(self, found: Sequence[Found]) -> None:
-        """Take the files of a new scan."""
+    def begin_scan(self, found: Sequence[Found], unreadable: Collection[str]) -> None:
+        """Take the files of a new scan, and the paths that it could not look at."""
         self._found = {file.rel: file for file in found}
-        self._kept.begin_scan(self._found)
+        self._kept.begin_scan(self._found, unreadable)
         self._embedded.keep_only(self._found)
 
     def has_prompt(self, folder: str, name: str, defaults: FolderDefaults) -> bool:

@@ -276,10 +276,10 @@ class Claims:
         """The claim holds: the job may be served, or is failed at once with its error."""
         state = JobState.FAILED if spec.error else JobState.QUEUED
         if spec.mode == "keep":
-            for older in self._ledger.queued_for(spec.inbox, spec.rel):
+            for older in self._ledger.queued_for(spec.inbox, spec.rel, spec.home):
                 log.info("job %s replaced by a newer save of %s", older.id, spec.rel)
                 self._ledger.set_state(older.id, JobState.REPLACED)
-            self._ledger.set_served(spec.inbox, spec.rel, spec.digest)
+            self._ledger.set_served(spec.home, spec.rel, spec.digest)
         self._ledger.set_state(spec.id, state, spec.error or None)
         refused = f", refused: {spec.error.partition(chr(10))[0]}" if spec.error else ""
         log.info("job %s claimed %s%s", spec.id, spec.rel, refused)

@@ -75,31 +75,34 @@ class Inbox:
         self._recovered = False
         self._unrepaired: dict[str, str] = {}  # files of claims that wait for their repair, and why
         self._begun = False
-        self._marked = False
         self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
         self.resting = False
 
     def recover(self) -> None:
         """Repair what an earlier process left: once at start, before the first scan."""
-        self._claims.spool.mkdir(mode=0o700, exist_ok=True)
+        folder = self._claims.spool
+        folder.mkdir(mode=0o700, exist_ok=True)
+        before = served_by(folder)
+        mark(folder, before or self._ledger_id)  # it has an id from here on
         adopt_spool(self._inbox.path, self._claims, self._ledger)
         self._unrepaired = repair_claims(self._inbox.path, self._claims, self._ledger)
         self._recovered = not self._unrepaired  # else once more before the next scan
         if self._begun:
             return
-        lost = served_by(self._claims.spool) not in ("", self._ledger_id)
-        if lost:
+        spool = spool_id(folder)
+        self._ledger.note_place(spool, str(self._inbox.path))
+        if before not in ("", self._ledger_id):
             counts = ", and what lies there counts as served" if self._inbox.mode == "keep" else ""
             log.warning(
                 "inbox %s was served with another ledger: jobs are taken up from the folders%s",
                 self._inbox.path, counts,
             )  # fmt: skip
-        self._acts.begin(ledger_lost=lost)
-        self._marked = not (lost and self._inbox.mode == "keep")
-        if self._marked:
-            mark(self._claims.spool, self._ledger_id)
-        self._ledger.note_place(spool_id(self._claims.spool), str(self._inbox.path))
+            if self._inbox.mode == "keep":
+                self._ledger.count_as_served(spool)
+            mark(folder, self._ledger_id)
+        self._acts.begin(spool)
+        self._last = []  # the next scan is of another folder, even if it finds nothing new
         self._begun = True
 
     @property
@@ -155,9 +158,6 @@ class Inbox:
         self._remember(waiting | self._unreadable() | self._unrepaired)
         self.drained = not open_waits
         self._settled = not open_waits and not timed and self._recovered and noted
-        if self._settled and not self._marked:  # what lay there counts as served, in the ledger too
-            mark(self._claims.spool, self._ledger_id)
-            self._marked = True
         return next_look
 
     def _scan(self) -> list[Found]:
@@ -171,7 +171,7 @@ class Inbox:
         present = {file.rel for file in found}
         self._settling.keep_only(present)
         self._drops.forget_missing(present)
-        self._acts.begin_scan(found)
+        self._acts.begin_scan(found, self._scanner.unreadable)
         self._lists.begin_scan(found)
         self._defaults.begin_scan(found)
         self._setbacks.keep_only(found)

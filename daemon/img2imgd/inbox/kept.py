@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import astuple
 from pathlib import Path
 
 from img2imgd import plainfiles
 from img2imgd.inbox.scan import Found
 from img2imgd.ledger import Ledger
+from img2imgd.pairing.kinds import Kind
 from img2imgd.settle import Signature
 
 
@@ -24,19 +26,20 @@ class Kept:
         self._inbox = inbox
         self._ledger = ledger
         self._most_bytes = most_bytes
+        self._spool = ""
         self._looks: dict[str, tuple[Signature, Signature | None]] = {}
-        self._ledger_lost = False
-        self._there: dict[str, Signature] = {}  # when the ledger was lost
+        self._unseen: frozenset[str] = frozenset()
 
-    def lose_ledger(self) -> None:
-        """The ledger is new: what the next scan finds counts as served."""
-        self._ledger_lost = True
+    def begin(self, spool: str) -> None:
+        """Take up the folder that is there now, known to the ledger by its spool's id."""
+        self._spool = spool
+        self._looks.clear()
+        self._unseen = self._ledger.unseen(spool)
 
-    def begin_scan(self, present: Mapping[str, Found]) -> None:
-        """Take the files of a new scan, by their paths."""
-        if self._ledger_lost:
-            self._there = {rel: file.signature for rel, file in present.items()}
-            self._ledger_lost = False
+    def begin_scan(self, present: Mapping[str, Found], unreadable: Collection[str]) -> None:
+        """Take the files of a new scan, by their paths, and the paths it could not look at."""
+        if self._unseen:
+            self._note_what_lies_there(present, unreadable)
         for gone in self._looks.keys() - present.keys():
             del self._looks[gone]
 
@@ -47,11 +50,9 @@ class Kept:
     def is_new(self, file: Found, sidecar: Found | None) -> bool:
         """Whether this content of picture and sidecar was not served last."""
         digest = self.digest(file, sidecar)
-        parts = [part for part in (file, sidecar) if part is not None]
-        if self._there and all(self._there.get(part.rel) == part.signature for part in parts):
-            del self._there[file.rel]
-            self._ledger.set_served(str(self._inbox), file.rel, digest)
-        if self._ledger.served(str(self._inbox), file.rel) != digest:
+        if all(self._lay_there(part) for part in (file, sidecar) if part is not None):
+            self._ledger.set_served(self._spool, file.rel, digest)
+        elif self._ledger.served(self._spool, file.rel) != digest:
             return True
         self._looks[file.rel] = _looks(file, sidecar)
         return False
@@ -67,6 +68,37 @@ class Kept:
                     digest.update(hashlib.file_digest(data, "blake2b").digest())
         return digest.hexdigest()
 
+    def _lay_there(self, file: Found) -> bool:
+        """True if it counts as served as it is now, not only as it was when it was scanned."""
+        noted = self._ledger.served(self._spool, file.rel)
+        return noted == _as_text(Signature.of((self._inbox / file.rel).lstat()))
+
+    def _note_what_lies_there(
+        self, present: Mapping[str, Found], unreadable: Collection[str]
+    ) -> None:
+        """After a lost ledger: what is seen for the first time since then counts as served."""
+        found = {
+            rel: _as_text(file.signature)
+            for rel, file in present.items()
+            if file.kind in (Kind.PICTURE, Kind.SIDECAR)
+            and any(_is_in(rel, path) for path in self._unseen)
+        }
+        below = {rel for rel in unreadable if any(_is_in(rel, path) for path in self._unseen)}
+        above = {path for path in self._unseen if any(_is_in(path, rel) for rel in unreadable)}
+        unseen = frozenset(below | above)
+        if found or unseen != self._unseen:
+            self._ledger.note_seen(self._spool, found, unseen)
+            self._unseen = unseen
+
 
 def _looks(file: Found, sidecar: Found | None) -> tuple[Signature, Signature | None]:
     return file.signature, sidecar.signature if sidecar else None
+
+
+def _as_text(signature: Signature) -> str:
+    """A signature as the ledger keeps it; no digest looks like that."""
+    return " ".join(map(str, astuple(signature)))
+
+
+def _is_in(rel: str, path: str) -> bool:
+    return not path or rel == path or rel.startswith(f"{path}/")

@@ -221,11 +221,11 @@ class Jobs(Transactions):
         )
         return rows[0] if rows else None
 
-    def queued_for(self, inbox: str, rel: str) -> list[JobRow]:
-        """Jobs of a path that have not started."""
+    def queued_for(self, inbox: str, rel: str, home: str) -> list[JobRow]:
+        """Jobs of a path that have not started, and whose files are in that spool."""
         return self._jobs(
-            "inbox=? AND stem=? AND rel=? AND state='queued'",
-            (inbox, stem_of(rel), os.fsencode(rel)),
+            f"inbox=? AND stem=? AND rel=? AND state='queued' AND {_HOME}=?",
+            (inbox, stem_of(rel), os.fsencode(rel), home),
         )
 
     def counts(self) -> dict[str, int]:

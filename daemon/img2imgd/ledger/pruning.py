@@ -12,15 +12,16 @@ from pathlib import Path
 
 from img2imgd.job import JobState
 from img2imgd.ledger import schema
-from img2imgd.ledger.jobs import Jobs, job_row
+from img2imgd.ledger.jobs import job_row
 from img2imgd.ledger.rows import ArchivePlan, BundleRow, JobRow, bundle_row, stem_of
+from img2imgd.ledger.served import Served
 
 CHUNK = 200  # rows or pages in one transaction
 _SPARE_PAGES = 256  # free pages that are left in the file for the next jobs: 1 MB
 _SMALL = 16 << 20  # bytes of content that can be copied while a claim waits
 
 
-class Pruning(Jobs):
+class Pruning(Served):
     """The side of the ledger that keeps it small."""
 
     def note_archived(self, now: float) -> None:
@@ -134,21 +135,21 @@ class Pruning(Jobs):
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.bundle=bundles.id)"
             )
 
-    def served_paths(self, inbox: str) -> Iterator[str]:
+    def served_paths(self, spool: str, inbox: str) -> Iterator[str]:
         """The paths of an inbox whose last served content is known and whose jobs are forgotten."""
         last = b""
         query = "SELECT rel FROM served WHERE inbox=? AND rel>? ORDER BY rel LIMIT ?"
-        while rows := self.read(query, (inbox, last, CHUNK)):
+        while rows := self.read(query, (spool, last, CHUNK)):
             paths = [os.fsdecode(row["rel"]) for row in rows]
             yield from (rel for rel in paths if not self._is_known(inbox, rel))
             last = rows[-1]["rel"]
 
-    def forget_served(self, inbox: str, paths: Collection[str]) -> None:
+    def forget_served(self, spool: str, paths: Collection[str]) -> None:
         """Forget what was served for these paths."""
         with self.transaction():
             self.sql.executemany(
                 "DELETE FROM served WHERE inbox=? AND rel=?",
-                [(inbox, os.fsencode(rel)) for rel in paths],
+                [(spool, os.fsencode(rel)) for rel in paths],
             )
 
     def compact(self, free_bytes: int) -> None:

@@ -55,16 +55,28 @@ def spool_fact(spool: str) -> str:
     return f"spool {spool}"
 
 
+def _inbox_fact(inbox: str) -> str:
+    """The key of the fact that tells which spool was served last in an inbox."""
+    return f"inbox {inbox}"
+
+
 class Rebasing(Pruning):
     """The side of the ledger that follows its folders."""
 
     def note_place(self, spool: str, inbox: str) -> None:
-        """Note where a spool is; one that is noted elsewhere has moved: the next start follows."""
-        if spool:
-            with self.transaction():
-                self.sql.execute(
-                    "INSERT OR IGNORE INTO facts VALUES(?,?)", (spool_fact(spool), inbox)
-                )
+        """Note where a spool is; one that is noted elsewhere has moved: the next start follows.
+
+        A new one knows what was served where it is now: the one before it may just be removed.
+        """
+        with self.transaction():
+            if noted := self._fact(spool_fact(spool)):
+                self.key_served(noted, spool)
+            else:
+                self.copy_served(self._fact(_inbox_fact(inbox)) or inbox, spool)
+            self.sql.execute("INSERT OR IGNORE INTO facts VALUES(?,?)", (spool_fact(spool), inbox))
+            self.sql.execute(
+                "INSERT OR REPLACE INTO facts VALUES(?,?)", (_inbox_fact(inbox), spool)
+            )
 
     def rebase(self, moves: Moves) -> None:
         """Follow folders that have moved, in one commit."""
@@ -76,6 +88,7 @@ class Rebasing(Pruning):
                     " (SELECT bundle FROM jobs WHERE json_extract(spec, '$.spool')=?)",
                     (inbox, spool),
                 )
+                self._leave(self._fact(spool_fact(spool)), spool)
             # By way of names that no folder has: two may have changed places.
             for at, old in enumerate(moves.inboxes):
                 self.sql.execute(
@@ -83,13 +96,9 @@ class Rebasing(Pruning):
                     " (SELECT 1 FROM jobs WHERE jobs.bundle=bundles.id)",  # its claim is undone
                     (f"moving {at}", old),
                 )
-                self.sql.execute("UPDATE served SET inbox=? WHERE inbox=?", (f"moving {at}", old))
                 self.sql.execute("DELETE FROM waiting WHERE inbox=?", (old,))
             for at, new in enumerate(moves.inboxes.values()):
                 self.sql.execute("UPDATE bundles SET inbox=? WHERE inbox=?", (new, f"moving {at}"))
-                self.sql.execute(
-                    "UPDATE OR REPLACE served SET inbox=? WHERE inbox=?", (new, f"moving {at}")
-                )
             for old, new in moves.others.items():
                 self.sql.execute(
                     "UPDATE OR REPLACE reserved SET outbox=? WHERE outbox=?", (new, old)
@@ -98,6 +107,15 @@ class Rebasing(Pruning):
             for old in (*moves.inboxes, *moves.others):
                 stale = (f"mount {old}", f"unavailable {old}")
                 self.sql.execute("DELETE FROM facts WHERE key IN (?,?)", stale)
+
+    def _fact(self, key: str) -> str:
+        rows = self.read("SELECT value FROM facts WHERE key=?", (key,))
+        return rows[0]["value"] if rows else ""
+
+    def _leave(self, inbox: str, spool: str) -> None:
+        """Have a spool take along what was served of it; a new one in its place starts anew."""
+        self.key_served(inbox, spool)
+        self.sql.execute("DELETE FROM facts WHERE key=? AND value=?", (_inbox_fact(inbox), spool))
 
     def _rebase_jobs(self, moves: Moves) -> None:
         last = 0

@@ -58,9 +58,9 @@ CREATE TABLE bundles(                   -- a sidecar that serves several jobs
 ) STRICT;
 
 CREATE TABLE served(                    -- keep mode: the content last served for a path
-  inbox  TEXT NOT NULL,
+  inbox  TEXT NOT NULL,                 -- the id of its spool; of earlier versions its path
   rel    BLOB NOT NULL,
-  digest TEXT NOT NULL,
+  digest TEXT NOT NULL,                 -- or what counts for it after a lost ledger: see served.py
   PRIMARY KEY(inbox, rel)
 ) STRICT, WITHOUT ROWID;
 

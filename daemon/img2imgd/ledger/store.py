@@ -102,7 +102,7 @@ class Ledger(Rebasing):
                 [(step, job, index) for (job, index), step in steps.items()],
             )
 
-    # Names, bundles, served content
+    # Names, bundles
 
     def reserve(self, outbox: str, folded: str, job: str) -> bool:
         """Take an output name for a job; False when another has it."""
@@ -149,20 +149,6 @@ class Ledger(Rebasing):
         """True when all other jobs that the bundle's sidecar serves are archived."""
         others = "SELECT 1 FROM jobs WHERE bundle=? AND archived=0 AND id<>? LIMIT 1"
         return not self.read(others, (bundle, job))
-
-    def served(self, inbox: str, rel: str) -> str | None:
-        """The digest of the content last served for a path in keep mode."""
-        rows = self.read(
-            "SELECT digest FROM served WHERE inbox=? AND rel=?", (inbox, os.fsencode(rel))
-        )
-        return rows[0]["digest"] if rows else None
-
-    def set_served(self, inbox: str, rel: str, digest: str) -> None:
-        """Remember the content that is being served for a path."""
-        with self.transaction():
-            self.sql.execute(
-                "INSERT OR REPLACE INTO served VALUES(?,?,?)", (inbox, os.fsencode(rel), digest)
-            )
 
     # The daemon's own state
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from img2imgd.config import Config
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.ledger.marker import served_by
+from img2imgd.ledger.marker import served_by, spool_id
 from img2imgd.ledger.pruning import CHUNK
 from img2imgd.outputs.staging import STAGING
 
@@ -45,10 +45,13 @@ def forget_served(config: Config, ledger: Ledger) -> None:
     for inbox in config.inboxes:
         if inbox.mode != "keep" or not is_ours(inbox.path, ledger):
             continue
-        name = str(inbox.path)
-        gone = [rel for rel in ledger.served_paths(name) if _is_gone(inbox.path, rel)]
+        spool = spool_id(inbox.path / STAGING)
+        served = ledger.served_paths(spool, str(inbox.path))
+        gone = [rel for rel in served if _is_gone(inbox.path, rel)]
+        if spool_id(inbox.path / STAGING) != spool:
+            continue  # its disk was unmounted meanwhile
         for at in range(0, len(gone), CHUNK):
-            ledger.forget_served(name, gone[at : at + CHUNK])
+            ledger.forget_served(spool, gone[at : at + CHUNK])
 
 
 def is_ours(inbox: Path, ledger: Ledger) -> bool:

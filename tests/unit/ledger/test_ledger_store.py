@@ -160,14 +160,6 @@ def test_bundles_have_their_jobs_until_they_end(ledger: Ledger) -> None:
     assert ledger.open_bundles() == []
 
 
-def test_served_content_is_remembered_for_a_path(ledger: Ledger) -> None:
-    assert ledger.served("/in", ODD) is None
-    ledger.set_served("/in", ODD, "one")
-    ledger.set_served("/in", ODD, "two")
-    assert ledger.served("/in", ODD) == "two"
-    assert ledger.served("/other", ODD) is None
-
-
 def test_what_waits_is_replaced_as_a_whole_for_each_inbox(ledger: Ledger) -> None:
     ledger.set_waiting("/in", {ODD: os.fsdecode(b"for \xff"), "b": "x"})
     ledger.set_waiting("/other", {"c": "y"})
@@ -219,8 +211,13 @@ def test_a_job_that_takes_the_number_of_an_undone_claim_came_later(ledger: Ledge
     assert [row.id for row in ledger.jobs_since(mark)] == ["J2"]
 
 
-def test_queued_jobs_of_one_path(ledger: Ledger) -> None:
-    add(ledger, job="J1", rel=ODD)
-    add(ledger, job="J2", rel=ODD, state=JobState.RUNNING)
-    add(ledger, job="J3", rel="other.png")
-    assert [row.id for row in ledger.queued_for("/in", ODD)] == ["J1"]
+def test_queued_jobs_of_one_path_and_one_spool(ledger: Ledger) -> None:
+    add(ledger, job="J1", rel=ODD, spool="s1")
+    add(ledger, job="J2", rel=ODD, spool="s1", state=JobState.RUNNING)
+    add(ledger, job="J3", rel="other.png", spool="s1")
+    add(ledger, job="J4", rel=ODD, spool="s2")
+    add(ledger, job="J5", rel=ODD)
+    queued = {home: ledger.queued_for("/in", ODD, home) for home in ("s1", "s2", "/in")}
+    assert {home: [row.id for row in rows] for home, rows in queued.items()} == {
+        "s1": ["J1"], "s2": ["J4"], "/in": ["J5"],
+    }  # fmt: skip

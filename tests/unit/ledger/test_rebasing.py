@@ -31,7 +31,7 @@ def test_jobs_and_their_files_are_told_from_the_new_folders(ledger: Ledger) -> N
     assert [entry.source for entry in _job(ledger, "J2").files] == [
         "/new/done/cat.png", "/inner/cat.txt",
     ]  # fmt: skip
-    assert [row.id for row in ledger.queued_for("/new/in", ODD)] == ["J1"]
+    assert [row.id for row in ledger.queued_for("/new/in", ODD, "s1")] == ["J1"]
     assert _job(ledger, "J1").request == _job(ledger, "J2").request
 
 
@@ -65,30 +65,24 @@ def test_plans_and_archived_places_are_told_from_the_new_folders(ledger: Ledger)
     assert os.fsdecode(placed["path"]) == "/new/done/sub/cat.png"
 
 
-def test_what_was_served_and_reserved_is_so_in_the_new_folders(ledger: Ledger) -> None:
-    ledger.set_served("/in", ODD, "digest")
+def test_what_was_reserved_is_so_in_the_new_folders(ledger: Ledger) -> None:
     ledger.reserve("/out", "a.png", "J1")
     ledger.set_waiting("/in", {"cat.png": "is being written"})
     ledger.set_facts(**{"mount /out": "/", "unavailable /in": "away", "mount /done": "/"})
     ledger.rebase(Moves({"/in": "/new/in"}, {"s1": "/new/in"}, {"/out": "/new/out"}))
-    assert ledger.served("/new/in", ODD) == "digest"
     assert not ledger.reserve("/new/out", "a.png", "J2")
     assert ledger.waiting() == []
     assert ledger.facts() == {"mount /done": "/"}
 
 
 def test_the_place_of_a_spool_is_noted_once(ledger: Ledger) -> None:
-    for spool, inbox in (("s1", "/a"), ("s1", "/b"), ("", "/c")):
-        ledger.note_place(spool, inbox)
-    assert ledger.facts() == {"spool s1": "/a"}
+    for inbox in ("/a", "/b"):
+        ledger.note_place("s1", inbox)
+    assert ledger.facts()["spool s1"] == "/a"
 
 
 def test_two_inboxes_may_have_changed_places(ledger: Ledger) -> None:
     add(ledger, inbox="/a", spool="s1")
     add(ledger, job="J2", inbox="/b", spool="s2")
-    ledger.set_served("/a", "cat.png", "of a")
-    ledger.set_served("/b", "cat.png", "of b")
     ledger.rebase(Moves({"/a": "/b", "/b": "/a"}, {"s1": "/b", "s2": "/a"}))
     assert [_job(ledger, job).inbox for job in ("J1", "J2")] == ["/b", "/a"]
-    assert ledger.served("/b", "cat.png") == "of a"
-    assert ledger.served("/a", "cat.png") == "of b"
