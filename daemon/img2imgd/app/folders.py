@@ -8,6 +8,7 @@ from pathlib import Path
 from img2imgd import filesystems
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
+from img2imgd.ledger import missing_mount, mount_facts
 from img2imgd.outputs.staging import STAGING
 
 
@@ -32,7 +33,7 @@ def make_all(config: Config) -> None:
 
 def mounts(config: Config) -> dict[str, str]:
     """Where the disks of outbox, done and failed are mounted, as facts for the ledger."""
-    return {_fact(folder): str(filesystems.mount_of(folder)) for folder in _kept_apart(config)}
+    return mount_facts(_kept_apart(config))
 
 
 def check_mounts(config: Config, facts: Mapping[str, str]) -> None:
@@ -44,8 +45,7 @@ def check_mounts(config: Config, facts: Mapping[str, str]) -> None:
         EnvironmentFault: a disk is not mounted.
     """
     for folder in _kept_apart(config):
-        mount = facts.get(_fact(folder))
-        if mount and not Path(mount).is_mount():
+        if mount := missing_mount(folder, facts):
             raise EnvironmentFault(
                 f"{folder} lay on a disk that was mounted at {mount}, and none is there now.",
                 "Mount it, or name another folder in the config.",
@@ -54,10 +54,6 @@ def check_mounts(config: Config, facts: Mapping[str, str]) -> None:
 
 def _kept_apart(config: Config) -> tuple[Path, ...]:
     return config.outbox, config.done, config.failed
-
-
-def _fact(folder: Path) -> str:
-    return f"mount {folder}"
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:

@@ -1,0 +1,131 @@
+"""Disks below the daemon's folders that are away for a while: nothing is concluded meanwhile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rig import Rig
+
+from img2imgd.dispatch import faults
+from img2imgd.job import JobState
+from img2imgd.ledger import mount_facts
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
+
+
+@dataclass
+class Stick:
+    """A disk that is plugged in at a folder, taken out, and plugged in again as it was."""
+
+    device: Path
+    at: Path
+
+    def plug(self) -> None:
+        self.at.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "--bind", self.device, self.at], check=True)
+
+    def unplug(self) -> None:
+        subprocess.run(["umount", "--lazy", self.at], check=True)
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Iterator[Callable[[Path], Stick]]:
+    """A maker of one disk that is plugged in."""
+    device = tmp_path / "stick"
+    device.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", device], check=True)
+    made: list[Stick] = []
+
+    def make(at: Path) -> Stick:
+        made.append(Stick(device, at))
+        made[-1].plug()
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            if each.at.is_mount():
+                each.unplug()
+        subprocess.run(["umount", "--lazy", device], check=True)
+
+
+StickMaker = Callable[[Path], Stick]
+
+
+def _drop(rig: Rig, rel: str, grey: int = 200) -> None:
+    rig.picture(f"{rel}.png", grey)
+    rig.drop(f"{rel}.yaml")
+
+
+def _waits_for(rig: Rig) -> str:
+    return rig.ledger.facts().get("waits_for", "")
+
+
+# done and failed
+
+
+def test_inputs_wait_in_the_spool_while_the_disk_of_done_is_away(
+    rig: Rig, stick: StickMaker
+) -> None:
+    disk = stick(rig.config.done)
+    rig.ledger.set_facts(**mount_facts([rig.config.done, rig.config.failed]))
+    _drop(rig, "sub/cat")
+    rig.claim()
+    rig.serve()
+    disk.unplug()
+    _drop(rig, "sub/cat", grey=90)
+    _drop(rig, "broken")
+    (rig.folder / "broken.png").write_bytes(b"no picture")
+    rig.claim()
+    rig.until(lambda: all(job.state.ended for job in rig.jobs()))
+    rig.until(lambda: _waits_for(rig) != "" and rig.tree(rig.config.failed) != [])
+    assert f"was mounted at {rig.config.done}" in _waits_for(rig)
+    assert len(rig.outputs()) == 2, "painting goes on"
+    assert list(rig.config.done.iterdir()) == [], "nothing is put below the mount point"
+    assert [job.spec.rel for job in rig.jobs() if not job.archived] == ["sub/cat.png"]
+    disk.plug()
+    rig.serve()
+    assert rig.tree(rig.config.done) == [
+        "sub/cat.png", "sub/cat.yaml", "sub/cat~2.png", "sub/cat~2.yaml",
+    ]  # fmt: skip
+    assert _waits_for(rig) == ""
+
+
+def test_a_plan_made_before_the_disk_went_waits_for_it(
+    rig: Rig, stick: StickMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = stick(rig.config.done)
+    rig.ledger.set_facts(**mount_facts([rig.config.done]))
+    _drop(rig, "cat")
+    rig.claim()
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.dispatch._archive, "finish", lambda _: None)
+        rig.until(lambda: all(job.state.ended for job in rig.jobs()))
+    disk.unplug()
+    rig.until(lambda: _waits_for(rig) != "")
+    assert list(rig.config.done.iterdir()) == []
+    rig.crash()
+    disk.plug()
+    assert [job.state for job in rig.serve()] == [JobState.DONE]
+    assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
+
+
+def test_a_disk_that_is_put_in_place_later_is_used(rig: Rig, stick: StickMaker) -> None:
+    rig.ledger.set_facts(**mount_facts([rig.config.done]))
+    _drop(rig, "cat")
+    rig.claim()
+    stick(rig.config.done)
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
