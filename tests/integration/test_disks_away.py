@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rig import Rig
+from rig import Crash, Rig
 
 from img2imgd.dispatch import faults
 from img2imgd.job import JobState
 from img2imgd.ledger import mount_facts
+from img2imgd.outputs.staging import Staging
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 
@@ -129,3 +130,58 @@ def test_a_disk_that_is_put_in_place_later_is_used(rig: Rig, stick: StickMaker) 
     stick(rig.config.done)
     rig.serve()
     assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
+
+
+# A disk below the outbox
+
+
+def _crash_once_carried(rig: Rig) -> None:
+    """Serve until the output's copy on another disk is whole, but not yet renamed."""
+    original = Staging._carry_across
+
+    def carry(self: Staging, staged: Path, part: Path) -> None:
+        original(self, staged, part)
+        raise Crash
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Staging, "_carry_across", carry)
+        with pytest.raises(Crash):
+            rig.serve()
+    rig.close()
+
+
+@pytest.mark.parametrize("with_its_folder", [False, True])
+def test_an_output_carried_to_a_disk_that_is_away_waits_for_it(
+    rig: Rig, stick: StickMaker, with_its_folder: bool
+) -> None:
+    disk = stick(rig.config.outbox / "sub")
+    _drop(rig, "sub/cat")
+    rig.claim()
+    _crash_once_carried(rig)
+    disk.unplug()
+    if with_its_folder:
+        disk.at.rmdir()
+    rig.start()
+    _drop(rig, "dog")
+    rig.claim()
+    rig.until(lambda: rig.outputs() == ["dog_a-lake_00_7.png"])
+    assert f"{disk.at}/cat_a-lake_00_7.png was copied to a disk of its own" in _waits_for(rig)
+    assert rig.jobs(JobState.PUBLISHING) != []
+    disk.plug()
+    rig.serve()
+    assert rig.outputs() == ["dog_a-lake_00_7.png", "sub/cat_a-lake_00_7.png"]
+    assert list(disk.at.glob(".*")) == []
+
+
+def test_an_output_that_was_taken_from_its_disk_before_the_next_start_was_published(
+    rig: Rig, stick: StickMaker
+) -> None:
+    disk = stick(rig.config.outbox / "sub")
+    _drop(rig, "sub/cat")
+    rig.claim()
+    _crash_once_carried(rig)
+    (part,) = disk.at.glob(".*.part")
+    part.unlink()  # as if it had got its name before the crash, and somebody had taken it since
+    rig.start()
+    assert [job.state for job in rig.serve()] == [JobState.DONE]
+    assert rig.outputs() == []
