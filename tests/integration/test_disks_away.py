@@ -1,15 +1,13 @@
-"""Disks below the daemon's folders that are away for a while: nothing is concluded meanwhile."""
+"""Disks of outbox, done and failed that are away for a while: nothing is concluded meanwhile."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from rig import Crash, Rig
+from sticks import StickMaker
 
 from img2imgd.dispatch import faults
 from img2imgd.job import JobState
@@ -23,46 +21,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
     monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
-
-
-@dataclass
-class Stick:
-    """A disk that is plugged in at a folder, taken out, and plugged in again as it was."""
-
-    device: Path
-    at: Path
-
-    def plug(self) -> None:
-        self.at.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mount", "--bind", self.device, self.at], check=True)
-
-    def unplug(self) -> None:
-        subprocess.run(["umount", "--lazy", self.at], check=True)
-
-
-@pytest.fixture
-def stick(tmp_path: Path) -> Iterator[Callable[[Path], Stick]]:
-    """A maker of one disk that is plugged in."""
-    device = tmp_path / "stick"
-    device.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", device], check=True)
-    made: list[Stick] = []
-
-    def make(at: Path) -> Stick:
-        made.append(Stick(device, at))
-        made[-1].plug()
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for each in made:
-            if each.at.is_mount():
-                each.unplug()
-        subprocess.run(["umount", "--lazy", device], check=True)
-
-
-StickMaker = Callable[[Path], Stick]
 
 
 def _drop(rig: Rig, rel: str, grey: int = 200) -> None:
