@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 from rig import Rig
+from sticks import Stick, StickMaker
 
 from hub_server import HubServer
 from img2imgd.config import Config
@@ -57,6 +59,28 @@ def make_rig(
 def rig(make_rig: RigMaker) -> Rig:
     """A rig whose inbox moves drops and has no default prompt."""
     return make_rig()
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Iterator[StickMaker]:
+    """Plugs a disk in at a folder; only root may."""
+    device = tmp_path / "stick"
+    device.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", device], check=True)
+    made: list[Stick] = []
+
+    def make(at: Path) -> Stick:
+        made.append(Stick(device, at))
+        made[-1].plug()
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for each in made:
+            if each.at.is_mount():
+                each.unplug()
+        subprocess.run(["umount", "--lazy", device], check=True)
 
 
 @pytest.fixture

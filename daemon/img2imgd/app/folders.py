@@ -8,7 +8,10 @@ from pathlib import Path
 from img2imgd import filesystems
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
+from img2imgd.ledger import missing_mount, mount_fact, mount_facts
 from img2imgd.outputs.staging import STAGING
+
+_ROOT = "folder root"  # the fact that tells where the root was
 
 
 def make_all(config: Config) -> None:
@@ -32,7 +35,7 @@ def make_all(config: Config) -> None:
 
 def mounts(config: Config) -> dict[str, str]:
     """Where the disks of outbox, done and failed are mounted, as facts for the ledger."""
-    return {_fact(folder): str(filesystems.mount_of(folder)) for folder in _kept_apart(config)}
+    return {**mount_facts(_kept_apart(config)), _ROOT: str(config.root)}
 
 
 def check_mounts(config: Config, facts: Mapping[str, str]) -> None:
@@ -44,20 +47,31 @@ def check_mounts(config: Config, facts: Mapping[str, str]) -> None:
         EnvironmentFault: a disk is not mounted.
     """
     for folder in _kept_apart(config):
-        mount = facts.get(_fact(folder))
-        if mount and not Path(mount).is_mount():
+        if mount := missing_mount(folder, facts) or _left_behind(folder, config.root, facts):
             raise EnvironmentFault(
-                f"{folder} lay on a disk that was mounted at {mount}, and none is there now.",
+                f"{folder} lay on a disk of its own, and none is mounted at {mount} now.",
                 "Mount it, or name another folder in the config.",
             )
 
 
+def _left_behind(folder: Path, root: Path, facts: Mapping[str, str]) -> Path | None:
+    """The mount point of a folder whose root has moved, where its disk is not mounted again.
+
+    A root moved to another disk as a whole has what was on that one in a plain folder.
+    """
+    before = Path(facts.get(_ROOT, root))
+    if before == root or not folder.is_relative_to(root):
+        return None
+    mounted = Path(facts.get(mount_fact(before / folder.relative_to(root)), "/"))
+    if not mounted.is_relative_to(before):
+        return None
+    mount = root / mounted.relative_to(before)
+    filled = mount.is_dir() and any(mount.iterdir())
+    return None if mount.is_mount() or filled else mount
+
+
 def _kept_apart(config: Config) -> tuple[Path, ...]:
     return config.outbox, config.done, config.failed
-
-
-def _fact(folder: Path) -> str:
-    return f"mount {folder}"
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:

@@ -16,9 +16,17 @@ from pathlib import Path
 from img2imgd import durable
 from img2imgd.config import Config
 from img2imgd.dispatch.spools import has_files
-from img2imgd.errors import shown
+from img2imgd.errors import EnvironmentFault, shown
 from img2imgd.job import JobState
-from img2imgd.ledger import ENDED_FILE, ArchivePlan, EndedJob, JobRow, JobSpec, Ledger
+from img2imgd.ledger import (
+    ENDED_FILE,
+    ArchivePlan,
+    EndedJob,
+    JobRow,
+    JobSpec,
+    Ledger,
+    missing_mount,
+)
 from img2imgd.outputs.folders import can_be_made, free_folder
 from img2imgd.outputs.names import numbered, safe_name
 from img2imgd.outputs.reasons import (
@@ -49,8 +57,8 @@ class Archive:
         """End a job: commit its state and where its inputs go; :meth:`finish` moves them."""
         try:
             plan = self._plan(row.spec, state)
-        except OSError as error:
-            if not durable.is_environment(error):
+        except (OSError, EnvironmentFault) as error:
+            if isinstance(error, OSError) and not durable.is_environment(error):
                 raise
             self._ledger.set_state(row.id, state, reason)  # its plan is made when it can be
         else:
@@ -62,11 +70,14 @@ class Archive:
 
         Raises:
             InboxAway: they are in another folder, which had the inbox's name.
+            EnvironmentFault: the disk that they go to is not mounted.
         """
         spool = Path(row.spec.inbox) / STAGING / row.id
         has_files(row)  # else what was not moved before a crash was, or was taken out
         plan = row.archive
         # Without one it was refused at claim, perhaps. A new one is committed like any other.
+        if plan is not None:
+            self._check_disk(Path(plan.folder))
         if plan is None or not can_be_made(Path(plan.folder)):
             plan = self._plan(row.spec, row.state)
             self._ledger.set_archive(row.id, plan, row.state, row.reason)
@@ -111,8 +122,7 @@ class Archive:
 
     def _plan(self, spec: JobSpec, state: JobState) -> ArchivePlan:
         failed = state in (JobState.FAILED, JobState.CANCELLED)
-        root = self._config.failed if failed else self._config.done
-        folder = free_folder(root, spec.rel.rpartition("/")[0])
+        folder = self._folder(spec.rel, failed=failed)
         stay = {
             entry.name
             for entry in spec.files
@@ -131,6 +141,20 @@ class Archive:
             names=dict(zip(names, archived, strict=False)),
             reason=archived[-1] if reason else "",
         )
+
+    def _folder(self, rel: str, *, failed: bool) -> Path:
+        """Where a file goes whose path in the inbox is ``rel``."""
+        root = self._config.failed if failed else self._config.done
+        self._check_disk(root)
+        return free_folder(root, rel.rpartition("/")[0])
+
+    def _check_disk(self, folder: Path) -> None:
+        """Refuse to look, or put anything, below a mount point whose disk has gone."""
+        if mount := missing_mount(folder, self._ledger.facts()):
+            raise EnvironmentFault(
+                f"{folder} lay on a disk that was mounted at {mount}, and none is there now.",
+                "Mount it again; the inputs wait in the spool.",
+            )
 
     def _move(self, spec: JobSpec, taken: Path, folder: Path, name: str) -> str:
         """Move a file unless that was done before a crash; returns the name it got."""
@@ -159,9 +183,8 @@ class Archive:
         if row is None:
             return
         failed = all(job.state in (JobState.FAILED, JobState.CANCELLED) for job in rows)
-        root = self._config.failed if failed else self._config.done
+        folder = self._folder(row.rel, failed=failed)
         spool = Path(row.inbox) / STAGING / bundle
-        folder = free_folder(root, row.rel.rpartition("/")[0])
         self._move(last.spec, spool / row.name, folder, row.name)
         durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)

@@ -25,8 +25,10 @@ from img2imgd.inbox.adopting import BUNDLE, SpoolReader
 from img2imgd.inbox.taking import (
     ChangedMeanwhile,
     Input,
+    check_disks,
     is_home,
     is_whole,
+    lies_apart,
     number_of,
     put_back,
     take,
@@ -106,6 +108,7 @@ class Claims:
         except (ChangedMeanwhile, FileNotFoundError, NotADirectoryError) as error:
             if not self.is_home_of(specs[0]):  # left as it is: repaired when the inbox is back
                 raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.") from error
+            self.check_disks(specs)
             log.info("%s changed while it was claimed; it waits again", error)
             self._give_back(specs, bundle, shared)
             return False
@@ -117,6 +120,12 @@ class Claims:
     def is_home_of(self, spec: JobSpec) -> bool:
         """True when the spool that is there is the one that a job was claimed into."""
         return self.spool.is_dir() and spec.spool in ("", spool_id(self.spool))
+
+    def check_disks(self, specs: Sequence[JobSpec]) -> None:
+        """As :func:`check_disks`; the originals of what was painted are gone: it had been claimed."""
+        if not any(Staging(self._config.outbox, spec.id).folder.is_dir() for spec in specs):
+            for spec in specs:
+                check_disks(spec.files, self.spool / spec.id / "in")
 
     def undo(self, spec: JobSpec) -> None:
         """Return a job's files to where they came from, replacing nothing, and forget the job."""
@@ -198,6 +207,7 @@ class Claims:
                     inode=item.signature.inode,
                     size=item.size,
                     mtime_ns=item.signature.mtime_ns,
+                    across=item.how == "move" and lies_apart(item.path, self.spool),
                 )
             )
         frames = plan_frames(drop.request) if drop.request else ()

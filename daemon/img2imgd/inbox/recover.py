@@ -25,7 +25,8 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> dict[str, str]
 
     A claim is complete when all its files are in the spool as recorded; otherwise they go back.
     Those of another spool, whose disk is away, are left as they are. So is one that the disk does
-    not allow to be repaired: returned are the paths of its files in the inbox, and why.
+    not allow to be repaired, or that copied its files from a disk that is away: returned are the
+    paths of its files in the inbox, and why.
     """
     bundles = [
         bundle
@@ -58,13 +59,13 @@ class _Repairs:
     def __init__(self, inbox: Path, lasting: Lasting) -> None:
         self._inbox = inbox
         self._lasting = lasting
-        self._left: set[str] = set()
+        self._left: dict[str, str] = {}  # claims, and what kept them from being repaired
         self.failed: dict[str, str] = {}
 
     def attempt(self, claim: str, files: Sequence[Path], repair: Callable[[], None]) -> None:
         """Take one step of a claim's repair, unless an earlier one has failed."""
-        fault = "an earlier step failed"
-        if claim not in self._left:
+        fault = self._left.get(claim, "")
+        if not fault:
             try:
                 repair()
             except OSError as error:
@@ -74,7 +75,7 @@ class _Repairs:
                 )
             else:
                 return
-        self._left.add(claim)
+        self._left[claim] = fault
         for file in files:
             if file.is_relative_to(self._inbox):
                 why = f"waits: what a fault left of its claim cannot be repaired: {fault}"
@@ -83,6 +84,7 @@ class _Repairs:
 
 def _repair_claim(specs: list[JobSpec], inbox: Path, claims: Claims) -> None:
     names = ", ".join(spec.id for spec in specs)
+    claims.check_disks(specs)
     if claims.complete(specs):
         log.info("job %s: claim completed after a crash", names)
         return
@@ -218,6 +220,7 @@ def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRo
     taken = claims.spool / bundle.id / bundle.name
     home = inbox / bundle.rel
     if jobs := ledger.jobs_of_bundle(bundle.id):
+        claims.check_disks([job.spec for job in jobs if job.state is JobState.CLAIMING])
         if _is_as_claimed(home, bundle, jobs):  # also if its copy to this disk was cut off
             durable.make_folders(taken.parent)
             durable.move_new(home, taken)

@@ -127,6 +127,30 @@ def is_home(entry: FileEntry) -> bool:
     return seen is not None and Signature.of(seen).same_content(taken)
 
 
+def check_disks(entries: Sequence[FileEntry], folder: Path) -> None:
+    """Refuse to complete or undo a claim while a disk that its files were copied from is away.
+
+    Nobody can tell then whether the originals still lie there.
+
+    Raises:
+        OSError: ENODEV, with the path of such a file in the inbox.
+    """
+    for entry in entries:
+        source = Path(entry.source)
+        if not entry.across or not durable.is_there(folder / entry.name):
+            continue
+        if not durable.is_there(source) and not lies_apart(source, folder):
+            raise OSError(errno.ENODEV, "its disk is not mounted", entry.source)
+
+
+def lies_apart(source: Path, spool: Path) -> bool:
+    """True when a path in the inbox is on another disk than the spool."""
+    folder = source.parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder.stat().st_dev != spool.stat().st_dev
+
+
 def number_of(entry: FileEntry, inbox: Path) -> int:
     """The number under which a file that was put back lies where it was taken from; 1 for none."""
     home = _home(Path(entry.source), inbox)

@@ -2,6 +2,7 @@
 
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import Mark
+from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
 from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
 from img2imgd.ledger.rows import (
     ENDED_FILE,
@@ -31,6 +32,9 @@ __all__ = [
     "Mark",
     "Moves",
     "Outputs",
+    "missing_mount",
+    "mount_fact",
+    "mount_facts",
     "open_ledger",
     "read_ledger",
     "rebased",

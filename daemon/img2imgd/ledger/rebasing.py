@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from img2imgd.ledger.mounts import mount_fact
 from img2imgd.ledger.pruning import CHUNK, Pruning
 from img2imgd.ledger.rows import ArchivePlan, JobSpec
 
@@ -105,7 +106,7 @@ class Rebasing(Pruning):
                 )
             self._rebase_placed(moves.others)
             for old in (*moves.inboxes, *moves.others):
-                stale = (f"mount {old}", f"unavailable {old}")
+                stale = (mount_fact(old), f"unavailable {old}")
                 self.sql.execute("DELETE FROM facts WHERE key IN (?,?)", stale)
 
     def _fact(self, key: str) -> str:

@@ -21,6 +21,7 @@ class FileEntry:
 
     ``source`` is the absolute path it was taken from. ``how`` is ``move`` for a rename, ``copy``
     where the original stays elsewhere (keep mode, a shared sidecar, a picture from done).
+    ``across`` is of a file moved from another disk than the spool's, mounted below the inbox.
     """
 
     role: Literal["picture", "sidecar", "also"]
@@ -30,6 +31,7 @@ class FileEntry:
     inode: int
     size: int
     mtime_ns: int
+    across: bool = False
 
 
 @dataclass(frozen=True)

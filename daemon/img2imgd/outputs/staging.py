@@ -14,6 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from img2imgd import durable
+from img2imgd.errors import EnvironmentFault
 from img2imgd.outputs.names import first_free
 
 STAGING = ".img2imgd"
@@ -48,11 +49,24 @@ class Staging:
         return self.folder.parent.is_dir()
 
     def is_staged(self, name: str) -> bool:
-        """True while the job's file or folder has not been published."""
+        """True while the job's file or folder has not been published.
+
+        Raises:
+            EnvironmentFault: it was carried to a disk that is away, so nobody can tell.
+        """
         if durable.is_there(self.folder / name):
             return True
         folder = self.announced.rpartition("/")[0]
-        return durable.is_there(self._part(folder))
+        if durable.is_there(self._part(folder)):
+            return True
+        target = self.outbox / self.announced
+        carried = durable.is_there(self.folder / _CARRIED)
+        if carried and not durable.is_there(target) and not self._lies_apart(target):
+            raise EnvironmentFault(
+                f"{target} was copied to a disk of its own, which is not mounted now.",
+                "Mount it again.",
+            )
+        return False
 
     def announce(self, path: str) -> None:
         """Note durably the path below the outbox that is about to be published.
@@ -103,6 +117,13 @@ class Staging:
             durable.rename_new(part, target)
         durable.fsync_path(target.parent)
         return f"{folder}/{name}" if folder else name
+
+    def _lies_apart(self, target: Path) -> bool:
+        """True when a path below the outbox is on another disk than what is staged."""
+        folder = target.parent
+        while not folder.is_dir():
+            folder = folder.parent
+        return folder.stat().st_dev != self.folder.stat().st_dev
 
     def _part(self, folder: str) -> Path:
         """The hidden name of what is being carried to another filesystem below the outbox."""
