@@ -122,7 +122,7 @@ class Claims:
         return self.spool.is_dir() and spec.spool in ("", spool_id(self.spool))
 
     def check_disks(self, specs: Sequence[JobSpec]) -> None:
-        """As :func:`check_disks`; the originals of what was painted are gone: it had been claimed."""
+        """As :func:`check_disks`, but of what was painted: that had been claimed wholly."""
         if not any(Staging(self._config.outbox, spec.id).folder.is_dir() for spec in specs):
             for spec in specs:
                 check_disks(spec.files, self.spool / spec.id / "in")
