@@ -123,9 +123,13 @@ class Claims:
 
     def check_disks(self, specs: Sequence[JobSpec]) -> None:
         """As :func:`check_disks`, but of what was painted: that had been claimed wholly."""
-        if not any(Staging(self._config.outbox, spec.id).folder.is_dir() for spec in specs):
+        if not self._begun(specs):
             for spec in specs:
                 check_disks(spec.files, self.spool / spec.id / "in")
+
+    def _begun(self, specs: Sequence[JobSpec]) -> bool:
+        """True when a worker had one of them, so that all had been claimed."""
+        return any(Staging(self._config.outbox, spec.id).folder.is_dir() for spec in specs)
 
     def undo(self, spec: JobSpec) -> None:
         """Return a job's files to where they came from, replacing nothing, and forget the job."""
@@ -151,8 +155,7 @@ class Claims:
             for spec in specs
             for entry in spec.files
         ]
-        begun = any(Staging(self._config.outbox, spec.id).folder.is_dir() for spec in specs)
-        if not begun and not all(is_whole(path, entry) for path, entry in taken):
+        if not self._begun(specs) and not all(is_whole(path, entry) for path, entry in taken):
             return False
         for _, entry in taken:
             if entry.how == "move" and is_home(entry):
