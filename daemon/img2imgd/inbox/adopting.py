@@ -5,6 +5,7 @@ Whoever may write into an inbox may put a folder there that looks like a job's.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -51,12 +52,13 @@ class SpoolReader:
         return owner in (0, os.geteuid()) or owner == self._own_id()
 
     def noted_inbox(self) -> str:
-        """Where the inbox was when its jobs were claimed, as they say; empty without jobs."""
-        for folder in files_in(self._spool):
-            if OURS.fullmatch(folder.name) and is_folder(folder) and self.is_ours(folder):
-                spec = _read(folder / JOB_FILE, JobSpec)
-                if spec is not None:
-                    return spec.inbox
+        """Where the inbox was when its jobs were claimed, as they say; empty where none tells."""
+        with contextlib.suppress(OSError):  # what is wrong there is told when it is served
+            for folder in files_in(self._spool):
+                if OURS.fullmatch(folder.name) and is_folder(folder) and self.is_ours(folder):
+                    spec = _read(folder / JOB_FILE, JobSpec)
+                    if spec is not None:
+                        return spec.inbox
         return ""
 
     def job(self, folder: Path) -> JobSpec | None:
