@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from accounting import account, assert_nothing_left_over, fingerprints
 from sample_drops import drop
 from served_root import RunningDaemon, ServedRoot
 
+from img2imgd import durable
 from waiting import wait_until
 
 SIDECAR = "prompt: a lake\nsteps: 2\n"
@@ -30,7 +30,7 @@ def test_an_inbox_that_was_removed_and_made_again_is_served_again(root: ServedRo
     daemon = root.start()
     drop(root.inbox, "before.png", SIDECAR)
     root.wait_served(1)
-    shutil.rmtree(root.inbox)
+    durable.remove_tree(root.inbox)  # while the daemon writes there
     wait_until(lambda: root.status()["unavailable"], "the daemon notices")
     assert root.status()["unavailable"] == {
         str(root.inbox): f"The inbox {root.inbox} is not there."
@@ -68,7 +68,7 @@ def test_a_second_daemon_is_refused_on_an_inbox_that_came_back(
     root: ServedRoot, tmp_path: Path
 ) -> None:
     daemon = root.start()
-    shutil.rmtree(root.inbox)
+    durable.remove_tree(root.inbox)  # while the daemon writes there
     wait_until(lambda: "is not there" in daemon.log, "the daemon notices")
     root.inbox.mkdir()
     wait_until(lambda: "is back" in daemon.log, "the daemon serves it again")

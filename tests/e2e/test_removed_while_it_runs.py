@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-
 from accounting import account, assert_nothing_left_over, assert_outputs_whole, fingerprints
 from sample_drops import drop
 from served_root import ServedRoot
 
+from img2imgd import durable
 from waiting import wait_until
 
 
 def test_an_outbox_without_its_hidden_folder_is_served_without_a_restart(root: ServedRoot) -> None:
     daemon = root.start()
-    shutil.rmtree(root.outbox / ".img2imgd")
+    durable.remove_tree(root.outbox / ".img2imgd")  # while the daemon writes there
     drop(root.inbox, "cat.png", "prompt: a lake\n")
     dropped = fingerprints(root.inbox)
     root.wait_served(1)
