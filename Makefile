@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= demo
-# Tests mostly wait, for settling files and for processes: more of them than two cores have.
-TESTERS ?= 3
+# Processes that run tests, which mostly wait for settling files and for other processes.
+TESTERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
 .DEFAULT_GOAL := help

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hub_server import HubServer, serving
 from img2imgd.config import Config, InboxConfig
@@ -14,6 +15,10 @@ from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.request import BUILT_IN, RequestKeys
 
 pytest_plugins = ["fault_table"]
+
+# How long an example takes says nothing on a machine that does other things too.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 ConfigMaker = Callable[..., Config]
 
