@@ -117,6 +117,11 @@ class Rig:
         image.save(path, format="PNG")
         return path
 
+    def pair(self, rel: str, grey: int = 200) -> None:
+        """Put a picture and its sidecar into the inbox; ``rel`` has no suffix."""
+        self.picture(f"{rel}.png", grey)
+        self.drop(f"{rel}.yaml")
+
     def look(self, *after: float) -> None:
         """Scan now, and again after each of these seconds."""
         self.inbox.step(self.now)

@@ -23,11 +23,6 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
 
 
-def _drop(rig: Rig, rel: str, grey: int = 200) -> None:
-    rig.picture(f"{rel}.png", grey)
-    rig.drop(f"{rel}.yaml")
-
-
 def _waits_for(rig: Rig) -> str:
     return rig.ledger.facts().get("waits_for", "")
 
@@ -40,12 +35,12 @@ def test_inputs_wait_in_the_spool_while_the_disk_of_done_is_away(
 ) -> None:
     disk = stick(rig.config.done)
     rig.ledger.set_facts(**mount_facts([rig.config.done, rig.config.failed]))
-    _drop(rig, "sub/cat")
+    rig.pair("sub/cat")
     rig.claim()
     rig.serve()
     disk.unplug()
-    _drop(rig, "sub/cat", grey=90)
-    _drop(rig, "broken")
+    rig.pair("sub/cat", grey=90)
+    rig.pair("broken")
     (rig.folder / "broken.png").write_bytes(b"no picture")
     rig.claim()
     rig.until(lambda: all(job.state.ended for job in rig.jobs()))
@@ -67,7 +62,7 @@ def test_a_plan_made_before_the_disk_went_waits_for_it(
 ) -> None:
     disk = stick(rig.config.done)
     rig.ledger.set_facts(**mount_facts([rig.config.done]))
-    _drop(rig, "cat")
+    rig.pair("cat")
     rig.claim()
     with monkeypatch.context() as patch:
         patch.setattr(rig.dispatch._archive, "finish", lambda _: None)
@@ -83,7 +78,7 @@ def test_a_plan_made_before_the_disk_went_waits_for_it(
 
 def test_a_disk_that_is_put_in_place_later_is_used(rig: Rig, stick: StickMaker) -> None:
     rig.ledger.set_facts(**mount_facts([rig.config.done]))
-    _drop(rig, "cat")
+    rig.pair("cat")
     rig.claim()
     stick(rig.config.done)
     rig.serve()
@@ -113,14 +108,14 @@ def test_an_output_carried_to_a_disk_that_is_away_waits_for_it(
     rig: Rig, stick: StickMaker, with_its_folder: bool
 ) -> None:
     disk = stick(rig.config.outbox / "sub")
-    _drop(rig, "sub/cat")
+    rig.pair("sub/cat")
     rig.claim()
     _crash_once_carried(rig)
     disk.unplug()
     if with_its_folder:
         disk.at.rmdir()
     rig.start()
-    _drop(rig, "dog")
+    rig.pair("dog")
     rig.claim()
     rig.until(lambda: rig.outputs() == ["dog_a-lake_00_7.png"])
     assert f"{disk.at}/cat_a-lake_00_7.png was copied to a disk of its own" in _waits_for(rig)
@@ -135,7 +130,7 @@ def test_an_output_that_was_taken_from_its_disk_before_the_next_start_was_publis
     rig: Rig, stick: StickMaker
 ) -> None:
     disk = stick(rig.config.outbox / "sub")
-    _drop(rig, "sub/cat")
+    rig.pair("sub/cat")
     rig.claim()
     _crash_once_carried(rig)
     (part,) = disk.at.glob(".*.part")

@@ -16,11 +16,6 @@ from img2imgd.ledger import JobSpec
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 
 
-def _drop(rig: Rig, rel: str, grey: int = 200) -> None:
-    rig.picture(f"{rel}.png", grey)
-    rig.drop(f"{rel}.yaml")
-
-
 def _crash_between_copy_and_removal(rig: Rig, name: str) -> None:
     """Claim until a file's copy is in the spool, and the file itself still on its disk."""
     original = durable.copy_across
@@ -44,7 +39,7 @@ def test_a_claim_of_files_from_a_disk_that_is_away_waits_for_it(
     rig: Rig, stick: StickMaker, name: str, with_its_folder: bool, pictures: int
 ) -> None:
     disk = stick(rig.folder / "usb")
-    _drop(rig, "usb/cat")
+    rig.pair("usb/cat")
     if pictures == 2:  # one sidecar for both
         rig.picture("usb/cat.bmp", grey=90)
     dropped = rig.inputs()
@@ -53,7 +48,7 @@ def test_a_claim_of_files_from_a_disk_that_is_away_waits_for_it(
     if with_its_folder:
         disk.at.rmdir()
     rig.start()
-    _drop(rig, "dog")
+    rig.pair("dog")
     rig.claim()
     assert rig.waits()["usb/cat.png"].endswith("cannot be repaired: its disk is not mounted")
     assert [job.spec.rel for job in rig.jobs(JobState.QUEUED)] == ["dog.png"]
@@ -72,7 +67,7 @@ def test_a_shared_sidecar_whose_copy_has_two_names_yet_waits_for_its_disk(
     rig: Rig, stick: StickMaker
 ) -> None:
     disk = stick(rig.folder / "usb")
-    _drop(rig, "usb/cat")
+    rig.pair("usb/cat")
     rig.picture("usb/cat.bmp", grey=90)
     original = os.link
 
@@ -101,7 +96,7 @@ def test_a_claim_that_had_taken_nothing_does_not_wait_for_its_disk(
     rig: Rig, stick: StickMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = stick(rig.folder / "usb")
-    _drop(rig, "usb/cat")
+    rig.pair("usb/cat")
 
     def crash(*_: object) -> None:
         raise Crash
@@ -124,7 +119,7 @@ def test_a_claim_that_had_taken_nothing_does_not_wait_for_its_disk(
 
 def test_a_claim_whose_disk_goes_in_the_middle_waits_for_it(rig: Rig, stick: StickMaker) -> None:
     disk = stick(rig.folder / "usb")
-    _drop(rig, "usb/cat")
+    rig.pair("usb/cat")
     original = durable.copy_across
 
     def copy(source: Path, target: Path) -> None:
@@ -148,7 +143,7 @@ def test_a_job_that_had_begun_is_taken_up_without_the_disk_that_it_came_from(
     rig: Rig, stick: StickMaker
 ) -> None:
     disk = stick(rig.folder / "usb")
-    _drop(rig, "usb/cat")
+    rig.pair("usb/cat")
     rig.claim()
     rig.until(lambda: any((rig.config.outbox / ".img2imgd").iterdir()))
     disk.unplug()
@@ -159,7 +154,7 @@ def test_a_job_that_had_begun_is_taken_up_without_the_disk_that_it_came_from(
 
 
 def test_a_job_file_of_an_earlier_version_is_read(rig: Rig) -> None:
-    _drop(rig, "cat")
+    rig.pair("cat")
     (job,) = rig.claim()
     text = job.spec.to_json()
     assert '"across": false' in text

@@ -55,7 +55,7 @@ class Archiving:
         except Exception as error:
             what = fault_in_words(error)
             if not what and isinstance(error, OSError):  # a name that a filesystem does not take
-                what = f"{error.filename2 or error.filename}: {error.strerror}."
+                what = f"{error.filename2 or error.filename or 'disk'}: {error.strerror}."
             if what:
                 self._faults.report_job(row.id, what, now)
                 return
