@@ -23,7 +23,7 @@ from world import put
 from img2imgd.app.daemon import Daemon
 from img2imgd.config.sections import DEMO_FOLDER
 from img2imgd.dispatch import faults
-from img2imgd.engine.pipelines import PipelineEngine
+from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import (
     EngineEvent,
     FramePainted,
@@ -196,9 +196,9 @@ DEMO = ModelSpec("demo", str(DEMO_FOLDER), device="cuda", offline=True)
 
 
 @pytest.fixture
-def engine() -> Iterator[PipelineEngine]:
+def engine() -> Iterator[DiffusersEngine]:
     """The embedded model on the GPU, in the test's own process."""
-    made = PipelineEngine()
+    made = DiffusersEngine()
     made.load(DEMO)
     yield made
     torch.cuda.set_per_process_memory_fraction(1.0)
@@ -215,7 +215,7 @@ def drawn(folder: Path, side: int) -> Path:
 
 
 def test_with_less_and_less_memory_a_picture_is_painted_whole_then_in_tiles_then_refused(
-    tmp_path: Path, engine: PipelineEngine
+    tmp_path: Path, engine: DiffusersEngine
 ) -> None:
     """The allocator's own answer, at a limit that it keeps to: nothing is raised by the test."""
     large, small = drawn(tmp_path, 1536), drawn(tmp_path, 64)
@@ -256,7 +256,7 @@ def test_a_gpu_paints_what_the_cpu_paints(tmp_path: Path) -> None:
     image = drawn(tmp_path, 256)
     pictures = []
     for device in ("cuda", "cpu"):
-        engine = PipelineEngine()
+        engine = DiffusersEngine()
         engine.load(replace(DEMO, device=device, dtype="fp32"))
         pictures.append(paint(engine, frame(image))[0])
     assert difference(*pictures) <= 3

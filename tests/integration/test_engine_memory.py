@@ -18,7 +18,7 @@ from PIL import Image
 from tiny_model import save_tiny_model
 
 from img2imgd.engine import sparing
-from img2imgd.engine.pipelines import PipelineEngine
+from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameRefused
 
 # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
@@ -34,8 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engine(folder: Path) -> PipelineEngine:
-    made = PipelineEngine()
+def engine(folder: Path) -> DiffusersEngine:
+    made = DiffusersEngine()
     made.load(spec(folder))
     return made
 
@@ -70,7 +70,7 @@ def memory_of(module: Any, most: Callable[[Any], bool]) -> Generator[list[tuple[
         handle.remove()
 
 
-def events_of(engine: PipelineEngine, *frames: Any) -> list[EngineEvent]:
+def events_of(engine: DiffusersEngine, *frames: Any) -> list[EngineEvent]:
     events: list[EngineEvent] = []
     for frame in frames:
         engine.admit(frame)
@@ -80,7 +80,7 @@ def events_of(engine: PipelineEngine, *frames: Any) -> list[EngineEvent]:
 
 
 def test_a_picture_that_memory_does_not_hold_is_painted_in_tiles_and_says_so(
-    engine: PipelineEngine, image: Path
+    engine: DiffusersEngine, image: Path
 ) -> None:
     whole, _ = paint(engine, task(image))
     decoder = engine._pipe.vae.decoder
@@ -95,7 +95,7 @@ def test_a_picture_that_memory_does_not_hold_is_painted_in_tiles_and_says_so(
 
 
 def test_what_memory_did_not_hold_is_remembered_for_that_size_alone(
-    engine: PipelineEngine, image: Path, tmp_path: Path
+    engine: DiffusersEngine, image: Path, tmp_path: Path
 ) -> None:
     small = task(picture(tmp_path / "small.png", 32))
     plain, _ = paint(engine, small)
@@ -111,7 +111,7 @@ def test_what_memory_did_not_hold_is_remembered_for_that_size_alone(
 
 
 def test_a_model_that_is_loaded_anew_is_tried_whole(
-    engine: PipelineEngine, folder: Path, image: Path
+    engine: DiffusersEngine, folder: Path, image: Path
 ) -> None:
     with memory_of(engine._pipe.vae.decoder, lambda latents: latents.shape[-1] <= 16):
         events_of(engine, task(image))
@@ -122,7 +122,7 @@ def test_a_model_that_is_loaded_anew_is_tried_whole(
 
 
 def test_a_denoiser_that_runs_out_once_paints_the_same_frame_on_the_second_try(
-    engine: PipelineEngine, image: Path
+    engine: DiffusersEngine, image: Path
 ) -> None:
     calls: list[None] = []
 
@@ -136,7 +136,7 @@ def test_a_denoiser_that_runs_out_once_paints_the_same_frame_on_the_second_try(
 
 
 def test_a_frame_for_which_memory_never_suffices_is_refused_with_its_size_and_the_next_painted(
-    engine: PipelineEngine, image: Path, tmp_path: Path
+    engine: DiffusersEngine, image: Path, tmp_path: Path
 ) -> None:
     small = task(picture(tmp_path / "small.png", 32), index=1)
     with memory_of(engine._pipe.unet, lambda latents: latents.shape[-1] < 32) as asked:
@@ -152,7 +152,7 @@ def test_a_frame_for_which_memory_never_suffices_is_refused_with_its_size_and_th
 
 
 def test_nothing_of_a_try_that_failed_is_kept_by_what_the_log_says_of_it(
-    engine: PipelineEngine, image: Path, caplog: pytest.LogCaptureFixture
+    engine: DiffusersEngine, image: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     held: list[weakref.ref[torch.Tensor]] = []
 
@@ -174,7 +174,7 @@ def test_an_autoencoder_that_tells_no_size_is_spared_too(
         num_encoder_blocks=(1,) * 4, num_decoder_blocks=(1,) * 4,
     )  # fmt: skip
     tiny.save_pretrained(tmp_path / "tiny")
-    engine = PipelineEngine()
+    engine = DiffusersEngine()
     engine.load(replace(spec(folder), vae=str(tmp_path / "tiny")))
     tries: list[None] = []
 
@@ -189,7 +189,7 @@ def test_an_autoencoder_that_tells_no_size_is_spared_too(
 
 
 def test_a_model_that_cannot_be_spared_costs_the_frame_alone(
-    engine: PipelineEngine, image: Path, monkeypatch: pytest.MonkeyPatch
+    engine: DiffusersEngine, image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(*_: object) -> bool:
         raise AttributeError("no such thing as a tile")
@@ -204,7 +204,7 @@ def test_a_model_that_cannot_be_spared_costs_the_frame_alone(
 def test_attention_that_is_computed_as_written_is_sliced_meanwhile(
     folder: Path, image: Path, attention: str, sliced: bool
 ) -> None:
-    engine = PipelineEngine()
+    engine = DiffusersEngine()
     engine.load(spec(folder, attention=attention))
     before = kinds(engine)
     seen: list[set[str]] = []
@@ -221,5 +221,5 @@ def test_attention_that_is_computed_as_written_is_sliced_meanwhile(
     assert kinds(engine) == before
 
 
-def kinds(engine: PipelineEngine) -> set[str]:
+def kinds(engine: DiffusersEngine) -> set[str]:
     return {type(processor).__name__ for processor in engine._pipe.unet.attn_processors.values()}

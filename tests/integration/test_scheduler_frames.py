@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import save_tiny_model
 
-from img2imgd.engine.pipelines import PipelineEngine
+from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import (
     EngineEvent,
     FramePainted,
@@ -62,8 +62,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(folder: Path) -> PipelineEngine:
-    engine = PipelineEngine()
+def engine(folder: Path) -> DiffusersEngine:
+    engine = DiffusersEngine()
     engine.load(ModelSpec("tiny", str(folder)))
     return engine
 
@@ -80,7 +80,7 @@ def task(image: Path, scheduler: str | None, steps: int, strength: float) -> Fra
     return FrameTask("j1", 0, image, "a", "", 11, strength, 1.0, steps, effective, scheduler)
 
 
-def events_of(engine: PipelineEngine, one: FrameTask) -> list[EngineEvent]:
+def events_of(engine: DiffusersEngine, one: FrameTask) -> list[EngineEvent]:
     events: list[EngineEvent] = []
     engine.admit(one)
     while not engine.idle():
@@ -88,7 +88,7 @@ def events_of(engine: PipelineEngine, one: FrameTask) -> list[EngineEvent]:
     return events
 
 
-def pixels(engine: PipelineEngine, one: FrameTask) -> NDArray[np.uint8]:
+def pixels(engine: DiffusersEngine, one: FrameTask) -> NDArray[np.uint8]:
     painted = events_of(engine, one)[-1]
     assert isinstance(painted, FramePainted), painted
     return np.frombuffer(painted.pixels, np.uint8).reshape(16, 16, 3)
@@ -96,7 +96,7 @@ def pixels(engine: PipelineEngine, one: FrameTask) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("name", SCHEDULER_NAMES)
 def test_every_scheduler_paints_at_every_strength(
-    engine: PipelineEngine, image: Path, name: str
+    engine: DiffusersEngine, image: Path, name: str
 ) -> None:
     """numpy's warning of what is not a number is an error here, and the engine refuses it."""
     grid = [*itertools.product(FEW, STRENGTHS), (50, 0.1), (50, 0.5)]
@@ -114,7 +114,7 @@ def test_every_scheduler_paints_at_every_strength(
 
 @pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
 def test_a_seed_gives_its_picture_whatever_was_drawn_before(
-    engine: PipelineEngine, image: Path, base: Base
+    engine: DiffusersEngine, image: Path, base: Base
 ) -> None:
     one = task(image, base.name, 50, 1.0)
     torch.manual_seed(1)
@@ -126,7 +126,7 @@ def test_a_seed_gives_its_picture_whatever_was_drawn_before(
     assert np.abs(first.astype(int) - other).max() > 30
 
 
-def test_every_scheduler_paints_another_picture(engine: PipelineEngine, image: Path) -> None:
+def test_every_scheduler_paints_another_picture(engine: DiffusersEngine, image: Path) -> None:
     """But PLMS, which is PNDM, and DDPM, which is Euler's ancestral sampling in other words."""
     names = [base.name for base in BASES if base.name not in ("plms", "ddpm")]
     painted = {pixels(engine, task(image, name, 12, 1.0)).tobytes() for name in names}
@@ -134,7 +134,7 @@ def test_every_scheduler_paints_another_picture(engine: PipelineEngine, image: P
 
 
 def test_a_frame_without_a_scheduler_has_the_models(folder: Path, image: Path) -> None:
-    engine = PipelineEngine()
+    engine = DiffusersEngine()
     engine.load(ModelSpec("tiny", str(folder), scheduler="euler_a"))
     before = pixels(engine, task(image, None, 5, 1.0))
     assert np.array_equal(before, pixels(engine, task(image, "euler_a", 5, 1.0)))
@@ -157,7 +157,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("base", BASES, ids=lambda base: base.name)
 @pytest.mark.parametrize("strength", [0.4, 1.0])
 def test_a_frame_is_bit_for_bit_what_a_plain_call_paints_with_the_class(
-    engine: PipelineEngine, folder: Path, image: Path, base: Base, strength: float
+    engine: DiffusersEngine, folder: Path, image: Path, base: Base, strength: float
 ) -> None:
     """But for LMS and PNDM where they begin in the middle: diffusers leaves noise there."""
     pipe = StableDiffusionImg2ImgPipeline.from_pretrained(folder)
@@ -178,7 +178,7 @@ def test_a_frame_is_bit_for_bit_what_a_plain_call_paints_with_the_class(
     assert same == (strength == 1.0 or base.name not in ("lms", "pndm", "plms"))
 
 
-def reason(engine: PipelineEngine, one: FrameTask) -> str:
+def reason(engine: DiffusersEngine, one: FrameTask) -> str:
     refused = events_of(engine, one)[-1]
     assert isinstance(refused, FrameRefused)
     assert not refused.out_of_memory
@@ -188,18 +188,18 @@ def reason(engine: PipelineEngine, one: FrameTask) -> str:
 def test_a_scheduler_that_the_model_cannot_have_refuses_the_frame_and_the_next_is_painted(
     folder: Path, image: Path
 ) -> None:
-    engine = PipelineEngine()
+    engine = DiffusersEngine()
     engine.load(ModelSpec("tiny", str(folder)))
-    engine._schedulers = Schedulers(FlowMatchEulerDiscreteScheduler())
+    engine._painter._schedulers = Schedulers(FlowMatchEulerDiscreteScheduler())
     assert reason(engine, task(image, "heun", 5, 1.0)) == (
         "The model cannot be run with the scheduler heun. Ask for one of: own, euler."
     )
-    engine._schedulers = Schedulers(engine._pipe.scheduler)
+    engine._painter._schedulers = Schedulers(engine._pipe.scheduler)
     pixels(engine, task(image, "heun", 5, 1.0))
 
 
 def test_more_steps_than_a_distilled_schedule_has_are_refused(
-    engine: PipelineEngine, image: Path
+    engine: DiffusersEngine, image: Path
 ) -> None:
     assert reason(engine, task(image, "lcm", 60, 0.5)) == (
         "The scheduler lcm runs at most 50 steps, not 60. Ask for fewer."
@@ -207,7 +207,7 @@ def test_more_steps_than_a_distilled_schedule_has_are_refused(
 
 
 def test_what_is_not_a_number_is_refused_and_never_published_black(
-    engine: PipelineEngine, image: Path
+    engine: DiffusersEngine, image: Path
 ) -> None:
     """diffusers spaces a thousand steps with a gap of zero here, and divides by it."""
     told = reason(engine, task(image, "dpm++_2m_leading", 1000, 0.003))

@@ -150,6 +150,7 @@ class RunningJob:
             steps=frame.steps,
             effective_steps=frame.effective_steps,
             scheduler=self.made_from.origin.request.scheduler,
+            job_frames=len(self.equal_frames),
         )
 
     def files(self, index: int) -> tuple[FrameFile, ...]:

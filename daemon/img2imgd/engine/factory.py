@@ -28,9 +28,9 @@ def create_engine(backend: str, *, offline: bool = False) -> Engine:
         )
     if backend == "diffusers":
         _set_up_libraries(offline=offline)
-        from img2imgd.engine.pipelines import PipelineEngine
+        from img2imgd.engine.diffusers_engine import DiffusersEngine
 
-        return PipelineEngine()
+        return DiffusersEngine()
     raise UsageError(f"There is no engine {backend!r}.", f"It is one of: {', '.join(BACKENDS)}.")
 
 

@@ -1,40 +1,27 @@
-"""The plain engine: one call of a diffusers image-to-image pipeline for each frame."""
+"""Paints one frame after the other, each by one call of its diffusers pipeline."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import inspect
-import logging
-import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from img2imgd.engine.devices import (
-    causes,
-    fault_of,
-    first_line,
-    free_memory,
-    is_device_lost,
-    is_out_of_memory,
-)
-from img2imgd.engine.loading import load_pipeline
+from img2imgd.engine.devices import free_memory
+from img2imgd.engine.frame_faults import explain, flagged
 from img2imgd.engine.opening import Pipeline
 from img2imgd.engine.picture import open_picture
 from img2imgd.engine.protocol import (
     EngineEvent,
-    FrameGivenBack,
     FramePainted,
     FrameRefused,
     FrameTask,
-    ModelInfo,
-    ModelSpec,
-    ModelUnavailable,
     StepDone,
 )
 from img2imgd.engine.schedulers import (
@@ -43,9 +30,7 @@ from img2imgd.engine.schedulers import (
     step_arguments,
     timesteps_from,
 )
-from img2imgd.engine.sparing import sparing
-
-log = logging.getLogger(__name__)
+from img2imgd.engine.sparingly import Sparingly
 
 Report = Callable[[EngineEvent], None]
 
@@ -54,37 +39,20 @@ class _Cancelled(Exception):
     """Raised within a pipeline call to leave it at the end of a denoising step."""
 
 
-class PipelineEngine:
+class PipelineCalls:
     """Serves any family that ``AutoPipelineForImage2Image`` knows, one frame at a time.
 
     A frame's picture is what the pipeline itself makes with a CPU generator of the frame's seed,
     bit for bit.
     """
 
-    def __init__(self) -> None:
-        self._pipe: Pipeline = None
-        self._device = torch.device("cpu")
-        self._schedulers = Schedulers(None)
+    def __init__(self, pipe: Pipeline, device: torch.device) -> None:
+        self._pipe = pipe
+        self._device = device
+        self._schedulers = Schedulers(pipe.scheduler)
         self._frames: deque[FrameTask] = deque()
         self._cancelled: set[str] = set()
-        self._spared: set[tuple[int, int]] = set()  # sizes that memory did not hold at once
-
-    def load(self, model: ModelSpec) -> ModelInfo:
-        """Free the model before, then load this one: both together may not fit."""
-        self._pipe = None
-        self._spared.clear()
-        free_memory()
-        try:
-            self._pipe, info = load_pipeline(model)
-        except ModelUnavailable as error:
-            error.engine_lost = any(map(is_device_lost, causes(error)))
-            for cause in causes(error):
-                traceback.clear_frames(cause.__traceback__)  # they hold what was loaded so far
-            free_memory()
-            raise
-        self._device = torch.device(info.device)
-        self._schedulers = Schedulers(self._pipe.scheduler)
-        return info
+        self._sparingly = Sparingly(pipe)
 
     def admit(self, task: FrameTask) -> None:
         """Take a frame; frames are painted in order of admission."""
@@ -118,28 +86,25 @@ class PipelineEngine:
         picture = open_picture(task)
         if not isinstance(picture, Image.Image):
             return picture
-        if picture.size not in self._spared:
-            event = self._attempt(task, picture, report)
-            if not isinstance(event, FrameRefused) or not event.out_of_memory:
-                return event
-            self._spared.add(picture.size)
-        return self._attempt(task, picture, report, spare=True)
+        spared = picture.size in self._sparingly
+        event = self._attempt(task, picture, report)
+        if spared or not isinstance(event, FrameRefused) or not event.out_of_memory:
+            return event
+        self._sparingly.add(picture.size)
+        return self._attempt(task, picture, report)
 
-    def _attempt(
-        self, task: FrameTask, picture: Image.Image, report: Report, *, spare: bool = False
-    ) -> EngineEvent:
+    def _attempt(self, task: FrameTask, picture: Image.Image, report: Report) -> EngineEvent:
         size = picture.size
-        less_memory = sparing(self._pipe, max(size)) if spare else contextlib.nullcontext(())
         try:
-            with torch.inference_mode(), less_memory as otherwise:
+            with torch.inference_mode(), self._sparingly.painting(size):
                 event = self._call(task, picture, report)
-            if isinstance(event, FramePainted) and otherwise:
-                return dataclasses.replace(event, note=_painted_with(otherwise, size))
+            if isinstance(event, FramePainted):
+                return dataclasses.replace(event, note=self._sparingly.note(size))
             return event
         except _Cancelled:
             raise
-        except Exception as error:  # noqa: BLE001 - one frame's edge; _explain logs it
-            event = self._explain(task, size, error)
+        except Exception as error:  # noqa: BLE001 - one frame's edge; explain logs it
+            event = explain(task, size, error, self._device)
         if isinstance(event, FrameRefused) and event.out_of_memory:
             # Only here, out of the except clause, has its frame let go of tensors.
             self._pipe.maybe_free_model_hooks()
@@ -155,12 +120,7 @@ class PipelineEngine:
         with np.errstate(invalid="raise"), _beginning_at(self._pipe, task):
             output = self._pipe(**self._arguments(task, picture, report))
         if any(getattr(output, "nsfw_content_detected", None) or ()):
-            return FrameRefused(
-                task.job,
-                task.index,
-                "The model's safety checker flagged the result, so it is not published. "
-                "Another seed, prompt or strength may pass.",
-            )
+            return flagged(task)
         pixels = np.asarray(output.images[0].convert("RGB"))
         height, width = pixels.shape[:2]
         return FramePainted(task.job, task.index, width, height, pixels.tobytes())
@@ -193,44 +153,6 @@ class PipelineEngine:
             **step_arguments(self._pipe.scheduler),
         }
         return {name: value for name, value in arguments.items() if name in known}
-
-    def _explain(self, task: FrameTask, size: tuple[int, int], error: Exception) -> EngineEvent:
-        lost = error if is_device_lost(error) else fault_of(self._device)
-        if lost is not None:
-            log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
-            reason = f"The device has failed: {first_line(lost)}"
-            return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
-        if is_out_of_memory(error):
-            log.warning(  # in words: whoever keeps an error keeps what its frames hold on the GPU
-                "out of memory job=%s frame=%d size=%dx%d: %s",
-                task.job, task.index, *size, first_line(error),
-            )  # fmt: skip
-            return FrameRefused(task.job, task.index, _too_large(size), out_of_memory=True)
-        if isinstance(error, FloatingPointError):
-            log.warning("not a number job=%s frame=%d: %s", task.job, task.index, error)
-            reason = (
-                "The picture would be black: the model's numbers went out of range. Set "
-                "`engine.dtype` to fp32, or ask for other steps or another scheduler."
-            )
-            return FrameRefused(task.job, task.index, reason)
-        log.error("frame not painted job=%s frame=%d", task.job, task.index, exc_info=error)
-        reason = f"The model could not paint it ({type(error).__name__}: {first_line(error)})."
-        return FrameRefused(task.job, task.index, reason)
-
-
-def _painted_with(otherwise: Sequence[str], size: tuple[int, int]) -> str:
-    return (
-        f"Memory did not hold {size[0]}×{size[1]} at once, so it was painted with "
-        f"{' and '.join(otherwise)}: the picture may differ a little from one painted whole."
-    )
-
-
-def _too_large(size: tuple[int, int]) -> str:
-    smaller = max(max(size) * 3 // 4 // 64 * 64, 64)
-    return (
-        f"The device's memory ran out at {size[0]}×{size[1]}. Ask for a smaller size, such as "
-        f"`size: {smaller}`, or set `engine.offload` to model or sequential."
-    )
 
 
 @contextlib.contextmanager

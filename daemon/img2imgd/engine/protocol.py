@@ -123,7 +123,8 @@ class FrameTask:
     ``negative_prompt`` has no effect where ``guidance_scale`` is 1 or less. Denoising
     starts at index ``steps - effective_steps`` of the scheduler's timesteps.
     The engine draws noise from a CPU generator with ``seed``, so that a seed means the same on
-    every device. ``scheduler`` None is the model's.
+    every device. ``scheduler`` None is the model's. ``job_frames`` counts the frames of its job, so
+    that a picture alone can come before the many of a sweep.
     """
 
     job: str
@@ -137,6 +138,7 @@ class FrameTask:
     steps: int
     effective_steps: int
     scheduler: str | None = None
+    job_frames: int = 1
 
 
 @dataclass(frozen=True)

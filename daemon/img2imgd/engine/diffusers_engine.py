@@ -1,0 +1,84 @@
+"""The engine of diffusers' pipelines: loads a model and chooses what paints with it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+
+from img2imgd.engine.devices import causes, free_memory, is_device_lost
+from img2imgd.engine.loading import load_pipeline
+from img2imgd.engine.opening import Pipeline
+from img2imgd.engine.pipelines import PipelineCalls
+from img2imgd.engine.protocol import (
+    EngineEvent,
+    FrameTask,
+    ModelInfo,
+    ModelSpec,
+    ModelUnavailable,
+)
+from img2imgd.engine.stepping.stepper import Stepper
+
+STEPPED = frozenset({"StableDiffusionImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"})
+"""The pipelines whose steps are known here. A subclass may do other things between them."""
+
+
+class Painter(Protocol):
+    """What paints with one loaded pipeline; the verbs are those of ``Engine``."""
+
+    def admit(self, task: FrameTask) -> None: ...
+
+    def step(self, report: Callable[[EngineEvent], None]) -> None: ...
+
+    def cancel(self, job: str) -> None: ...
+
+    def idle(self) -> bool: ...
+
+
+class DiffusersEngine:
+    """Frames of Stable Diffusion 1, 2 and XL share UNet calls; other families paint one by one."""
+
+    def __init__(self) -> None:
+        self._pipe: Pipeline = None
+        self._painter: Painter | None = None
+
+    def load(self, model: ModelSpec) -> ModelInfo:
+        """Free the model before, then load this one: both together may not fit."""
+        self._pipe = self._painter = None
+        free_memory()
+        try:
+            self._pipe, info = load_pipeline(model)
+        except ModelUnavailable as error:
+            error.engine_lost = any(map(is_device_lost, causes(error)))
+            for cause in causes(error):
+                traceback.clear_frames(cause.__traceback__)  # they hold what was loaded so far
+            free_memory()
+            raise
+        device = torch.device(info.device)
+        if type(self._pipe).__name__ in STEPPED:
+            self._painter = Stepper(self._pipe, device, phased=model.offload == "model")
+        else:
+            self._painter = PipelineCalls(self._pipe, device)
+        return info
+
+    def admit(self, task: FrameTask) -> None:
+        """Take a frame of the loaded model."""
+        if self._painter is None:
+            raise RuntimeError("no model is loaded")
+        self._painter.admit(task)
+
+    def step(self, report: Callable[[EngineEvent], None]) -> None:
+        """Do the smallest unit of work there is."""
+        if self._painter is not None:
+            self._painter.step(report)
+
+    def cancel(self, job: str) -> None:
+        """Forget the job's frames."""
+        if self._painter is not None:
+            self._painter.cancel(job)
+
+    def idle(self) -> bool:
+        """True when no frame is left."""
+        return self._painter is None or self._painter.idle()
