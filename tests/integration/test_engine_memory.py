@@ -94,6 +94,18 @@ def test_a_picture_that_memory_does_not_hold_is_painted_in_tiles_and_says_so(
     assert 0 < difference(pixels, whole) < 100
 
 
+def test_tiles_fit_together_where_half_a_side_is_no_multiple_of_four_latents(
+    engine: PipelineEngine, tmp_path: Path
+) -> None:
+    one = task(picture(tmp_path / "in.png", 40))
+    whole, _ = paint(engine, one)
+    with memory_of(engine._pipe.vae.decoder, lambda latents: latents.shape[-1] <= 10):
+        *_, painted = events_of(engine, one)
+    assert isinstance(painted, FramePainted), painted
+    pixels = np.frombuffer(painted.pixels, np.uint8).reshape(40, 40, 3).astype(np.int16)
+    assert 0 < difference(pixels, whole) < 100
+
+
 def test_what_memory_did_not_hold_is_remembered_for_that_size_alone(
     engine: DiffusersEngine, image: Path, tmp_path: Path
 ) -> None:

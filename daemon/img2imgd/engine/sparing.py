@@ -47,7 +47,8 @@ def _tile(vae: Any, longest_side: int, undo: contextlib.ExitStack) -> bool:
         factor = 2 ** (len(vae.config.block_out_channels) - 1)
         side: int = trained if isinstance(trained, int) else trained[0]
         latents = min(side, longest_side // 2) // factor
-        vae.tile_latent_min_size = max(latents, 1)
+        # Tiles overlap by a quarter; where that is no whole number, diffusers' do not fit together.
+        vae.tile_latent_min_size = max(latents // 4 * 4, 4)
         vae.tile_sample_min_size = vae.tile_latent_min_size * factor
     return True
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from forms import Forms, save_forms
 from PIL import Image
-from tiny_families import BUILDERS, Forms, save_forms
+from tiny_unets import BUILDERS
 
 
 @pytest.fixture

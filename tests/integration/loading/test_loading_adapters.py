@@ -12,9 +12,10 @@ import pytest
 import torch
 from diffusers.utils import convert_state_dict_to_kohya
 from engines import difference, pixels, refusal, spec
+from forms import Forms
 from safetensors.torch import load_file, save_file
-from tiny_families import END, LARGE, SMALL, Forms
 from tiny_model import save_lora
+from tiny_unets import END, LARGE, SMALL
 
 from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.protocol import EmbeddingSpec, LoraSpec

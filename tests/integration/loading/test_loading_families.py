@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from engines import difference, paint, pixels, refusal, spec, task
+from forms import Forms, save_forms
 from original_format import original_autoencoder
 from safetensors.torch import load_file, save_file
-from tiny_families import BUILDERS, Forms, save_forms
+from tiny_unets import BUILDERS
 
 from img2imgd.engine.clip import clip_tokenizer
 from img2imgd.engine.factory import create_engine

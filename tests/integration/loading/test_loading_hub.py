@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tiny_families import Forms
+from forms import Forms
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

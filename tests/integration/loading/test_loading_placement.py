@@ -12,7 +12,7 @@ import diffusers
 import pytest
 import torch
 from engines import difference, paint, pixels, refusal, spec, task
-from tiny_families import Forms
+from forms import Forms
 
 from img2imgd.engine.devices import choose_device, choose_dtype
 from img2imgd.engine.diffusers_engine import DiffusersEngine

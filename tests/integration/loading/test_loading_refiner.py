@@ -11,8 +11,8 @@ import pytest
 import torch
 from diffusers import EulerDiscreteScheduler, StableDiffusionXLImg2ImgPipeline
 from engines import Pixels, difference, paint, pixels, refusal, spec, task
+from forms import Forms
 from PIL import Image
-from tiny_families import Forms
 
 from img2imgd.engine.factory import create_engine
 from img2imgd.engine.identity import WeightHashes

@@ -1,13 +1,10 @@
-"""A pipeline of each family with a few random weights, as a diffusers folder and as one file."""
+"""Pipelines of the families with a UNet, a few thousand random weights each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
@@ -19,7 +16,6 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from original_format import save_original_file
 from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
@@ -52,26 +48,7 @@ def small_tokenizer(pad: str) -> CLIPTokenizer:
     )
 
 
-@dataclass(frozen=True)
-class Forms:
-    """One model in both forms."""
-
-    family: str
-    folder: Path
-    file: Path
-
-
-def save_forms(family: str, into: Path, tokenizers: Tokenizers = small_tokenizer) -> Forms:
-    """Build the family's tiny model and save it both ways."""
-    torch.manual_seed(len(family))
-    pipe = BUILDERS[family](tokenizers)
-    folder, file = into / family, into / f"{family}.safetensors"
-    pipe.save_pretrained(folder)
-    save_original_file(pipe, family, file)
-    return Forms(family, folder, file)
-
-
-def _autoencoder(**changes: Any) -> AutoencoderKL:
+def autoencoder(**changes: Any) -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(8, 16),
         down_block_types=("DownEncoderBlock2D",) * 2,
@@ -96,7 +73,7 @@ def _unet(context: int, **changes: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(**{**form, "cross_attention_dim": context, **changes})
 
 
-def _text(width: int, act: str, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+def text_config(width: int, act: str, tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer), hidden_size=width, intermediate_size=32, num_hidden_layers=2,
         num_attention_heads=2, hidden_act=act, projection_dim=width,
@@ -115,8 +92,8 @@ _NOISE: Mapping[str, Any] = {
 
 def _sd1(tokenizers: Tokenizers) -> Any:
     return StableDiffusionPipeline(
-        vae=_autoencoder(),
-        text_encoder=CLIPTextModel(_text(SMALL, "quick_gelu", tokenizers(clip.END))),
+        vae=autoencoder(),
+        text_encoder=CLIPTextModel(text_config(SMALL, "quick_gelu", tokenizers(clip.END))),
         tokenizer=tokenizers(clip.END),
         unet=_unet(SMALL),
         scheduler=PNDMScheduler(**_NOISE, skip_prk_steps=True),
@@ -128,8 +105,8 @@ def _sd1(tokenizers: Tokenizers) -> Any:
 
 def _sd2(tokenizers: Tokenizers) -> Any:
     return StableDiffusionImg2ImgPipeline(
-        vae=_autoencoder(),
-        text_encoder=CLIPTextModel(_text(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
+        vae=autoencoder(),
+        text_encoder=CLIPTextModel(text_config(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
         tokenizer=tokenizers(OPEN_CLIP_PAD),
         unet=_unet(LARGE, attention_head_dim=(2, 4), use_linear_projection=True),
         scheduler=DDIMScheduler(**_NOISE, clip_sample=False, prediction_type="v_prediction"),
@@ -155,9 +132,11 @@ def _of_xl(context: int, ids: int, **changes: Any) -> UNet2DConditionModel:
 
 def _sdxl(tokenizers: Tokenizers) -> Any:
     return StableDiffusionXLPipeline(
-        vae=_autoencoder(scaling_factor=0.13025, force_upcast=True),
-        text_encoder=CLIPTextModel(_text(SMALL, "quick_gelu", tokenizers(clip.END))),
-        text_encoder_2=CLIPTextModelWithProjection(_text(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
+        vae=autoencoder(scaling_factor=0.13025, force_upcast=True),
+        text_encoder=CLIPTextModel(text_config(SMALL, "quick_gelu", tokenizers(clip.END))),
+        text_encoder_2=CLIPTextModelWithProjection(
+            text_config(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))
+        ),
         tokenizer=tokenizers(clip.END),
         tokenizer_2=tokenizers(OPEN_CLIP_PAD),
         unet=_of_xl(SMALL + LARGE, ids=6),
@@ -167,9 +146,11 @@ def _sdxl(tokenizers: Tokenizers) -> Any:
 
 def _sdxl_refiner(tokenizers: Tokenizers) -> Any:
     return StableDiffusionXLImg2ImgPipeline(
-        vae=_autoencoder(scaling_factor=0.13025, force_upcast=True),
+        vae=autoencoder(scaling_factor=0.13025, force_upcast=True),
         text_encoder=None,
-        text_encoder_2=CLIPTextModelWithProjection(_text(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))),
+        text_encoder_2=CLIPTextModelWithProjection(
+            text_config(LARGE, "gelu", tokenizers(OPEN_CLIP_PAD))
+        ),
         tokenizer=None,
         tokenizer_2=tokenizers(OPEN_CLIP_PAD),
         unet=_of_xl(LARGE, ids=5),
