@@ -95,7 +95,7 @@ def test_a_picture_that_memory_does_not_hold_is_painted_in_tiles_and_says_so(
 
 
 def test_tiles_fit_together_where_half_a_side_is_no_multiple_of_four_latents(
-    engine: PipelineEngine, tmp_path: Path
+    engine: DiffusersEngine, tmp_path: Path
 ) -> None:
     one = task(picture(tmp_path / "in.png", 40))
     whole, _ = paint(engine, one)

@@ -16,7 +16,7 @@ def predict(unet: Any, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
     All have latents and conditions of one shape. Gives back a row for each of a frame's conditions.
     """
     rows = [frame.rows for frame in frames]
-    # Not views of one row: the latents would lose their layout in memory, and with it exact equality.
+    # Not views of one row: latents would lose their layout in memory, and with it exact equality.
     inputs = torch.cat([row for frame in frames for row in [frame.model_input()] * frame.rows])
     # One format: some schedulers have whole numbers, some fractions. The UNet embeds them as fp32.
     steps = [float(frame.timestep) for frame in frames for _ in range(frame.rows)]
