@@ -1,16 +1,23 @@
-"""Which frames make the next UNet call. Pure: no tensors, no clock."""
+"""Which frames make the next UNet call. Plain values only: no tensors, no clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-FrameId = tuple[str, int]
+FrameId = tuple[str, int]  # job, index
+OLDEST_SHARE = 0.25  # of the calls, where shorter jobs want all of them
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A frame that could take part in the next call."""
+    """A frame that is ready for its next denoising step.
+
+    ``key`` is what frames of one call must have in common (latent size, token length, added
+    conditions), ``rows`` what the frame takes of a call: 2 when guided, else 1. ``passes`` counts
+    the UNet calls that it still needs, ``job_frames`` the frames that its job has in all.
+    """
 
     frame: FrameId
     key: Hashable
@@ -18,19 +25,86 @@ class Candidate:
     passes: int
     job_frames: int
 
+    @property
+    def job(self) -> str:
+        """The job's id."""
+        return self.frame[0]
+
 
 class BatchPolicy:
-    """Chooses batches."""
+    """Chooses the frames of each UNet call.
+
+    - Short jobs come first, among equals the one that was admitted first. The first of them leads:
+      its next frame is in the call, and the call is of that frame's key.
+    - The oldest job has a quarter of the work, whatever comes: of each call of its key, or else
+      every fourth call. So it ends, another is the oldest, and every job's turn comes.
+    - A call is full, or holds all that is ready of its key. Frames without slack go before others:
+      those with as many passes as their key needs calls, for they would prolong the work at its
+      end. So without further arrivals a key is painted in the fewest calls there can be,
+      ``max(ceil(all passes / frames a call), most passes)``.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: list[str] = []  # those with frames here, by first admission
+        self._owed = 0.0  # calls that the oldest job has a right to, at most one
 
     def choose(self, ready: Sequence[Candidate], cap: Callable[[Hashable], int]) -> list[FrameId]:
-        """The frames of the next call."""
+        """The frames of the next call, of those ``ready`` in order of admission.
+
+        ``cap`` is the most rows of a call with that key; one frame may always be alone.
+        """
         if not ready:
+            self._jobs.clear()
             return []
-        ordered = sorted(ready, key=lambda one: (one.job_frames, -one.passes))
-        key, left = ordered[0].key, cap(ordered[0].key)
-        chosen: list[FrameId] = []
-        for one in ordered:
-            if one.key == key and (one.rows <= left or not chosen):
-                chosen.append(one.frame)
-                left -= one.rows
-        return chosen
+        here = dict.fromkeys(candidate.job for candidate in ready)
+        self._jobs = list(dict.fromkeys([job for job in self._jobs if job in here] + list(here)))
+        age = {job: place for place, job in enumerate(self._jobs)}
+        oldest = self._jobs[0]
+        self._owed = min(1.0, self._owed + OLDEST_SHARE)
+
+        by_turn = sorted(ready, key=lambda one: (one.job_frames, age[one.job]))
+        leads = by_turn[0].job if self._owed < 1 else oldest
+        leader = next(one for one in by_turn if one.job == leads)
+        mates = [one for one in by_turn if one.key == leader.key]
+        call = _Call(max(cap(leader.key), leader.rows))
+        call.fill([leader])
+        call.fill(_without_slack(mates, call.most))
+        share = self._owed * call.most - call.rows_of(oldest)
+        call.fill([one for one in mates if one.job == oldest], share)
+        call.fill(mates)
+        self._owed = max(0.0, self._owed - call.rows_of(oldest) / call.rows)
+        return list(call.frames)
+
+
+def _without_slack(mates: Sequence[Candidate], most: int) -> list[Candidate]:
+    """Those that must be in each call from now on, or the last call is put off; longest first.
+
+    They never fill a call while there are others: together they would need more calls.
+    """
+    needed = max(
+        math.ceil(sum(one.rows * one.passes for one in mates) / most),
+        max(one.passes for one in mates),
+    )
+    urgent = [one for one in mates if one.passes >= needed]
+    return sorted(urgent, key=lambda one: -one.passes)
+
+
+class _Call:
+    """A UNet call that is being put together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rows = 0
+        self.frames: dict[FrameId, Candidate] = {}
+
+    def fill(self, candidates: Iterable[Candidate], share: float = math.inf) -> None:
+        """Add those that fit, in that order, up to ``share`` rows more."""
+        most = min(self.most, self.rows + share)
+        for one in candidates:
+            if one.frame not in self.frames and self.rows + one.rows <= most:
+                self.frames[one.frame] = one
+                self.rows += one.rows
+
+    def rows_of(self, job: str) -> int:
+        """How many rows that job has."""
+        return sum(one.rows for one in self.frames.values() if one.job == job)
