@@ -37,7 +37,7 @@ class Starting:
         """Start a job with the loaded model; None if a newer save took its place just now.
 
         Raises:
-            PictureError: its picture cannot be read.
+            PictureError: its picture cannot be read, or the model cannot do what is asked.
             InboxAway: its inbox is not there.
             EnvironmentFault: the disk or a folder does not allow it now.
         """
@@ -50,6 +50,7 @@ class Starting:
         self._check_room()
         picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
         request = self._in_full(row, model)
+        _check_keys(request, model)
         prepared = self._prepare(row, request, model, picture)
         _check_sides(request, prepared)
         painting = Painting(
@@ -105,6 +106,20 @@ class Starting:
             )
 
 
+def _check_keys(request: Request, model: ModelInfo) -> None:
+    """Refuse what a sidecar asks for and the model cannot follow; defaults have no effect there.
+
+    Raises:
+        PictureError: a key of the sidecar would change nothing.
+    """
+    ignored = [key for key in request.asked_of_model if key in model.ignores]
+    if ignored:
+        raise PictureError(
+            f"The model {model.name} (family {model.family}) knows no {' and no '.join(ignored)}.",
+            f"Leave {' and '.join(ignored)} out of the sidecar, or name another model.",
+        )
+
+
 def _check_sides(request: Request, prepared: Prepared) -> None:
     """Refuse a picture that the format has no room for.
 
@@ -142,4 +157,5 @@ def _origin(row: JobRow, request: Request, model: ModelInfo, prepared: Prepared)
         painted_size=(prepared.width, prepared.height),
         scheduler=model.scheduler if request.scheduler in (None, OWN) else request.scheduler,
         libraries=model.libraries,
+        ignored=model.ignores,
     )

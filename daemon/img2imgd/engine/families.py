@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from img2imgd.engine.clip import END
+from img2imgd.request import GUIDANCE_SCALE, NEGATIVE_PROMPT
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -81,6 +83,24 @@ def size_multiple(pipe: Any) -> int:
     own = _vae_factor(pipe) * (2 ** (len(blocks) - 1) if blocks else 2)
     refiner = getattr(pipe, "refiner", None)
     return own if refiner is None else max(own, size_multiple(refiner))
+
+
+def ignored_keys(pipe: Any) -> frozenset[str]:
+    """The keys of a request that change nothing with a loaded pipeline.
+
+    A model distilled with guidance takes its scale as a number, and has no pass without the prompt
+    that a negative one could take the place of. One distilled without takes neither.
+    """
+    takes = inspect.signature(pipe.__call__).parameters
+    config = denoiser(pipe).config
+    ignored = {key for key in (NEGATIVE_PROMPT, GUIDANCE_SCALE) if key not in takes}
+    if "guidance_embeds" in config:
+        ignored.add(NEGATIVE_PROMPT)
+        if not config["guidance_embeds"]:
+            ignored.add(GUIDANCE_SCALE)
+    if config.get("time_cond_proj_dim"):  # LCM
+        ignored.add(NEGATIVE_PROMPT)
+    return frozenset(ignored)
 
 
 def denoiser(pipe: Any) -> Any:

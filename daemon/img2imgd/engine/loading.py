@@ -14,7 +14,14 @@ from transformers.utils import logging as transformers_logging
 from img2imgd.engine.adapters import load_embeddings, load_loras
 from img2imgd.engine.devices import choose_device
 from img2imgd.engine.downloading import with_local_files
-from img2imgd.engine.families import SDXL, SDXL_REFINER, family_of, native_size, size_multiple
+from img2imgd.engine.families import (
+    SDXL,
+    SDXL_REFINER,
+    family_of,
+    ignored_keys,
+    native_size,
+    size_multiple,
+)
 from img2imgd.engine.identity import WeightHashes, library_versions
 from img2imgd.engine.model_faults import model_unavailable
 from img2imgd.engine.opening import Pipeline, open_pipeline
@@ -86,6 +93,7 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
         loras=tuple((lora.name, lora.weight, hashes.of_file(lora.file)) for lora in loras),
         embeddings=tuple((one.name, hashes.of_file(one.file)) for one in embeddings),
         scheduler=_scheduler_name(model, pipe),
+        ignores=ignored_keys(pipe),
         libraries=library_versions(),
     )
     log.info(

@@ -95,8 +95,9 @@ class ModelInfo:
     of a diffusers folder over one line ``PATH SHA256`` for each weight file, sorted. ``loras`` are
     (name, weight, SHA-256), ``embeddings`` (token, SHA-256); ``vae`` and ``refiner`` are hashes
     like ``weights``, empty where the model's own autoencoder is used or no refiner.
-    ``scheduler`` is the name that frames are painted with unless they name another; ``libraries``
-    holds the versions of what painted.
+    ``scheduler`` is the name that frames are painted with unless they name another; ``ignores``
+    are the keys of a request that change nothing with this model; ``libraries`` holds the versions
+    of what painted.
     """
 
     name: str
@@ -113,6 +114,7 @@ class ModelInfo:
     loras: tuple[tuple[str, float, str], ...] = ()
     embeddings: tuple[tuple[str, str], ...] = ()
     scheduler: str = ""
+    ignores: frozenset[str] = frozenset()
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

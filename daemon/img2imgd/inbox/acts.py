@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
@@ -28,7 +30,7 @@ from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
-from img2imgd.request import RequestKeys, sidecar_text
+from img2imgd.request import RequestKeys, asked_of_model, sidecar_text
 
 log = logging.getLogger(__name__)
 
@@ -189,6 +191,9 @@ class Acts:
         try:
             label = shown(sidecar.file.name if sidecar else name)
             request = self._drops.request(label, layers, defaults)
+            if sidecar is not None:
+                asked = asked_of_model(layers[0])
+                request = structs.replace(request, asked_of_model=asked)
             return replace(drop, request=request, notes=_notes(label, layers))
         except DocumentError as error:
             return replace(drop, error=str(error))

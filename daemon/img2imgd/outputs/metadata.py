@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from img2imgd.job import Frame
 from img2imgd.outputs.infotext import infotext
 from img2imgd.outputs.orders import Tags
 from img2imgd.outputs.recipe import ModelOrigin, PictureOrigin, Recipe
 from img2imgd.outputs.xmp import PROGRAM, xmp_packet
-from img2imgd.request import Request, a1111_name, canonical_keys, frame_keys
+from img2imgd.request import (
+    GUIDANCE_SCALE,
+    NEGATIVE_PROMPT,
+    Request,
+    RequestKeys,
+    a1111_name,
+    canonical_keys,
+    frame_keys,
+)
 
 MAX_RECIPE = 50_000
 """Bytes of a recipe; one that is longer leaves the rest of its job out. A JPEG has room for as
@@ -26,7 +36,7 @@ class Origin:
 
     ``request`` has its ``size`` and ``scheduler`` set to what is used; ``scheduler`` is that name,
     or what a model's own one is. ``painted_size`` is (width, height) in pixels of what the model
-    paints.
+    paints. ``ignored`` are keys that the model does not know: no output claims them.
     """
 
     request: Request
@@ -35,6 +45,7 @@ class Origin:
     painted_size: tuple[int, int]
     scheduler: str
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
+    ignored: frozenset[str] = frozenset()
 
     def frame_tags(self, frame: Frame) -> Tags:
         """The tags of one frame."""
@@ -58,8 +69,8 @@ class Origin:
             picture=self.picture,
             model=self.model,
             index=index,
-            frame=frame_keys(self.request, frame),
-            job=canonical_keys(self.request),
+            frame=self._in_effect(frame_keys(self.request, frame)),
+            job=self._in_effect(canonical_keys(self.request)),
             libraries=self.libraries,
         )
         text = recipe.to_json()
@@ -67,14 +78,18 @@ class Origin:
             text = replace(recipe, job=None).to_json()
         return Tags(self._infotext(frame), xmp_packet(text), alone)
 
+    def _in_effect(self, keys: RequestKeys) -> RequestKeys:
+        return structs.replace(keys, **dict.fromkeys(self.ignored))
+
     def _infotext(self, frame: Frame) -> str:
+        negative = "" if NEGATIVE_PROMPT in self.ignored else frame.negative_prompt
         sampler, schedule = a1111_name(self.scheduler) or (self.scheduler, None)
         width, height = self.painted_size
         parameters = {
             "Steps": frame.steps,
             "Sampler": sampler,
             "Schedule type": schedule,
-            "CFG scale": frame.guidance_scale,
+            "CFG scale": None if GUIDANCE_SCALE in self.ignored else frame.guidance_scale,
             "Seed": frame.seed,
             "Size": f"{width}x{height}",
             "Model hash": self.model.sha256[:_MODEL_HASH],
@@ -87,8 +102,8 @@ class Origin:
             "TI hashes": ", ".join(
                 f"{one.token}: {one.sha256[:_LORA_HASH]}"
                 for one in self.model.embeddings
-                if one.token.casefold() in f"{frame.prompt} {frame.negative_prompt}".casefold()
+                if one.token.casefold() in f"{frame.prompt} {negative}".casefold()
             ),
             "Version": PROGRAM,
         }
-        return infotext(frame.prompt, frame.negative_prompt, parameters)
+        return infotext(frame.prompt, negative, parameters)

@@ -1,6 +1,7 @@
 """What a picture is to become: the keys people write, merged and settled into a request."""
 
 from img2imgd.request.drawing import draw, has_choices, literal
+from img2imgd.request.effects import GUIDANCE_SCALE, NEGATIVE_PROMPT, asked_of_model
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import parse_infotext
 from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
@@ -34,7 +35,9 @@ from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
     "BUILT_IN",
+    "GUIDANCE_SCALE",
     "MAX_LIST_BYTES",
+    "NEGATIVE_PROMPT",
     "OWN",
     "SCHEDULER_NAMES",
     "DefaultKeys",
@@ -53,6 +56,7 @@ __all__ = [
     "StyleKeys",
     "StyleTexts",
     "a1111_name",
+    "asked_of_model",
     "canonical_keys",
     "chooses_from_lists",
     "describe_list",

@@ -31,7 +31,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     ``gif`` is None when switched off, else the timing
     to use if one is made; ``gif_asked`` says that one was asked for, whatever the frames are.
     ``sheet`` is None when switched off; ``quality`` is that of JPEG and WebP. ``seed_drawn`` tells
-    a drawn seed from a given one.
+    a drawn seed from a given one. ``asked_of_model`` names the keys that the sidecar itself has, of
+    those that not every model can follow.
     """
 
     prompt: str
@@ -57,6 +58,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Metadata = "full"
     restore_size: bool = False
     seed_drawn: bool = False
+    asked_of_model: tuple[str, ...] = ()
 
     @property
     def prompts(self) -> tuple[str, ...]:

@@ -55,6 +55,20 @@ def keys_of(sidecar: str) -> RequestKeys:
     return read_sidecar("cat.yaml", sidecar.encode())
 
 
+def test_what_a_model_ignores_is_claimed_by_no_output() -> None:
+    request = request_of()
+    ignored = frozenset({"negative_prompt", "guidance_scale"})
+    tags = origin_of(request, ignored=ignored).frame_tags(plan_frames(request)[1])
+    assert tags.infotext.startswith("a red lake by carl rungius\nSteps: 20, ")
+    assert "CFG" not in tags.infotext
+    recipe = recipe_of(tags.xmp)
+    for keys in (recipe.frame, recipe.job):
+        assert keys is not None
+        assert (keys.negative_prompt, keys.guidance_scale) == (None, None)
+    again = request_of(recipe.sidecar(whole_job=True))
+    assert again.sweep == request.sweep
+
+
 def test_the_infotext_is_what_a1111_would_have_written() -> None:
     request = request_of()
     tags = origin_of(request).frame_tags(plan_frames(request)[1])
