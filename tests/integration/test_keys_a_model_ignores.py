@@ -146,6 +146,7 @@ IGNORED = {
     "sdxl": set(),
     "sdxl_refiner": set(),
     "sd3": set(),
+    "qwenimage": set(),
     "zimage": set(),
     "flux": {"negative_prompt"},
     "flux_schnell": {"negative_prompt", "guidance_scale"},
