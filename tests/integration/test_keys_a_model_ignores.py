@@ -145,6 +145,7 @@ IGNORED = {
     "sd2": set(),
     "sdxl": set(),
     "sdxl_refiner": set(),
+    "lcm": {"negative_prompt"},
     "sd3": set(),
     "qwenimage": set(),
     "zimage": set(),
