@@ -16,6 +16,7 @@ BUILDERS: Mapping[str, Callable[[], Any]] = {
         family: partial(build, tiny_unets.small_tokenizer)
         for family, build in tiny_unets.BUILDERS.items()
     },
+    "lcm": tiny_unets.lcm,
     **tiny_transformers.BUILDERS,
 }
 

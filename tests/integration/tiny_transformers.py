@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from diffusers import (
+    AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    QwenImagePipeline,
+    QwenImageTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     ZImagePipeline,
@@ -19,6 +22,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen2Tokenizer,
     Qwen3Config,
     Qwen3Model,
@@ -120,9 +125,42 @@ def _z_image() -> Any:
     )  # fmt: skip
 
 
+def _qwen_image() -> Any:
+    tokenizer = qwen_tokenizer()
+    text = {
+        "vocab_size": len(tokenizer), "bos_token_id": tokenizer.eos_token_id,
+        "eos_token_id": tokenizer.eos_token_id, "hidden_size": 16, "intermediate_size": 32,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+        "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]},
+    }  # fmt: skip
+    vision = {
+        "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2,
+        "out_hidden_size": 16,
+    }  # fmt: skip
+    transformer = QwenImageTransformer2DModel(
+        in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16,
+        num_attention_heads=1, joint_attention_dim=16, axes_dims_rope=(4, 4, 8),
+    )  # fmt: skip
+    for weights in transformer.parameters():  # else prompts would hardly be seen
+        weights.data *= 2
+    return QwenImagePipeline(
+        transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=AutoencoderKLQwenImage(
+            base_dim=8, z_dim=4, dim_mult=[1, 2], num_res_blocks=1, temperal_downsample=[False],
+            latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+        ),
+        text_encoder=Qwen2_5_VLForConditionalGeneration(
+            Qwen2_5_VLConfig(text_config=text, vision_config=vision)
+        ),
+        tokenizer=tokenizer,
+    )  # fmt: skip
+
+
 BUILDERS: Mapping[str, Callable[[], Any]] = {
     "sd3": _sd3,
     "flux": lambda: _flux(guidance_embeds=True),
     "flux_schnell": lambda: _flux(guidance_embeds=False),
+    "qwenimage": _qwen_image,
     "zimage": _z_image,
 }

@@ -9,6 +9,8 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     EulerDiscreteScheduler,
+    LatentConsistencyModelPipeline,
+    LCMScheduler,
     PNDMScheduler,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionPipeline,
@@ -110,6 +112,21 @@ def _sd2(tokenizers: Tokenizers) -> Any:
         tokenizer=tokenizers(OPEN_CLIP_PAD),
         unet=_unet(LARGE, attention_head_dim=(2, 4), use_linear_projection=True),
         scheduler=DDIMScheduler(**_NOISE, clip_sample=False, prediction_type="v_prediction"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def lcm() -> Any:
+    """A latent consistency model: its UNet takes the guidance scale as a number."""
+    tokenizer = small_tokenizer(clip.END)
+    return LatentConsistencyModelPipeline(
+        vae=autoencoder(),
+        text_encoder=CLIPTextModel(text_config(SMALL, "quick_gelu", tokenizer)),
+        tokenizer=tokenizer,
+        unet=_unet(SMALL, time_cond_proj_dim=8),
+        scheduler=LCMScheduler(**_NOISE),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -47,6 +47,7 @@ SDXL_REFINER = Family("sdxl_refiner", "the refiner of Stable Diffusion XL",
 SINGLE_FILE_FAMILIES = (SD1, SD2, SDXL, SDXL_REFINER)
 
 _SHORT = {"StableDiffusion3": "sd3"}
+_UNTOLD_SIDES = {"zimage": 1024}
 
 
 def family_of(pipe: Any) -> str:
@@ -62,11 +63,11 @@ def family_of(pipe: Any) -> str:
 
 
 def native_size(pipe: Any) -> int:
-    """The side in pixels that the model was trained at; 512 where it does not say."""
+    """The side in pixels that the model was trained at; 512 where nobody says."""
     unit = denoiser(pipe)
     sample: Any = getattr(pipe, "default_sample_size", None) or unit.config.get("sample_size")
     if not sample:
-        return 512
+        return _UNTOLD_SIDES.get(family_of(pipe), 512)
     side: int = sample if isinstance(sample, int) else max(sample)
     return side * _vae_factor(pipe)
 
@@ -94,13 +95,27 @@ def ignored_keys(pipe: Any) -> frozenset[str]:
     takes = inspect.signature(pipe.__call__).parameters
     config = denoiser(pipe).config
     ignored = {key for key in (NEGATIVE_PROMPT, GUIDANCE_SCALE) if key not in takes}
-    if "guidance_embeds" in config:
+    if "guidance_embeds" in config and not _is_guided_twice(pipe):
         ignored.add(NEGATIVE_PROMPT)
         if not config["guidance_embeds"]:
             ignored.add(GUIDANCE_SCALE)
     if config.get("time_cond_proj_dim"):  # LCM
         ignored.add(NEGATIVE_PROMPT)
     return frozenset(ignored)
+
+
+def guidance_arguments(pipe: Any, scale: float, negative_prompt: str) -> dict[str, Any]:
+    """What a pipeline's call is told of guidance; up to a scale of 1, no negative prompt.
+
+    Qwen-Image has the scale of true guidance, which runs the model twice a step, in a word of its
+    own. Flux knows the word as well, but is trained for its other, distilled one alone.
+    """
+    name = "true_cfg_scale" if _is_guided_twice(pipe) else "guidance_scale"
+    return {name: scale, "negative_prompt": negative_prompt if scale > 1 else None}
+
+
+def _is_guided_twice(pipe: Any) -> bool:
+    return family_of(pipe) == "qwenimage" and not denoiser(pipe).config["guidance_embeds"]
 
 
 def denoiser(pipe: Any) -> Any:

@@ -78,13 +78,21 @@ def _open_repository(
     left_out: dict[str, Any] = {}
     if not model.safety_checker and index.get("safety_checker", [None])[0] is not None:
         left_out = {"safety_checker": None, "requires_safety_checker": False}
-    return _diffusers.AutoPipelineForImage2Image.from_pretrained(
+    pipe = _diffusers.AutoPipelineForImage2Image.from_pretrained(
         source,
         dtype=dtype,
         variant=model.variant,
         local_files_only=True,
         **{**left_out, **parts},
     )
+    if type(pipe).__name__ == "LatentConsistencyModelImg2ImgPipeline":
+        # Its own pipeline runs every step at every strength, and takes no other scheduler. That of
+        # Stable Diffusion has the same parts, and knows models with a guidance distilled in.
+        checked = pipe.safety_checker is not None
+        return _diffusers.StableDiffusionImg2ImgPipeline(
+            **pipe.components, requires_safety_checker=checked
+        )
+    return pipe
 
 
 def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> Any:
@@ -105,13 +113,24 @@ def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> 
 
 
 def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:
-    """Refuse pipelines that take a picture as a reference to edit instead of one to repaint."""
+    """Refuse pipelines that want something else than a picture to repaint and a prompt."""
     parameters = inspect.signature(pipe.__call__).parameters
     missing = {"image", "strength", "callback_on_step_end"} - set(parameters)
     if missing:
         raise ModelUnavailable(
             f"Model {model.name}: {type(pipe).__name__} knows no {', '.join(sorted(missing))}.",
             "Models that edit by instruction are not served yet; use an image-to-image one.",
+        )
+    kind = type(pipe).__name__
+    if "control_image" in parameters:
+        raise ModelUnavailable(
+            f"Model {model.name}: {kind} wants a control picture beside the one to repaint.",
+            "Models with a ControlNet are not served; use the plain one.",
+        )
+    if getattr(pipe, "vae", None) is None:
+        raise ModelUnavailable(
+            f"Model {model.name}: {kind} has no autoencoder by the name of vae.",
+            "Its family is not served; docs/models.md names those that are.",
         )
     if model.safety_checker and getattr(pipe, "safety_checker", None) is None:
         raise ModelUnavailable(

@@ -15,6 +15,7 @@ from PIL import Image
 
 from img2imgd.engine.devices import free_memory
 from img2imgd.engine.frame_faults import explain, flagged
+from img2imgd.engine.families import guidance_arguments
 from img2imgd.engine.opening import Pipeline
 from img2imgd.engine.picture import open_picture
 from img2imgd.engine.protocol import (
@@ -138,16 +139,14 @@ class PipelineCalls:
             return tensors
 
         known = inspect.signature(self._pipe.__call__).parameters
-        guided = task.guidance_scale > 1
         arguments = {
             "prompt": task.prompt,
-            "negative_prompt": task.negative_prompt if guided else None,
             "image": picture,
             "width": picture.width,
             "height": picture.height,
             "strength": task.strength,
             "num_inference_steps": task.steps,
-            "guidance_scale": task.guidance_scale,
+            **guidance_arguments(self._pipe, task.guidance_scale, task.negative_prompt),
             "generator": torch.Generator("cpu").manual_seed(task.seed),
             "callback_on_step_end": after_step,
             **step_arguments(self._pipe.scheduler),

@@ -1,0 +1,142 @@
+"""How many rows a UNet call should have at most, found by timing the first calls."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, cast
+
+log = logging.getLogger(__name__)
+
+FIRST = 4  # rows of the first size that is tried; each next one is twice as large
+LARGEST = 128  # rows of the last one
+CALLS = 15  # that are timed for a size, after one to warm up
+GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
+KEPT = 500  # keys that are remembered
+
+
+@dataclass
+class _Profile:
+    """What is known of one key: the size that is tried, or that was found."""
+
+    rows: int = FIRST
+    limit: int = LARGEST  # memory ran out above it
+    settled: bool = False
+    seconds: list[float] = field(default_factory=list[float])  # of calls with ``rows`` rows
+    per_row: dict[int, float] = field(default_factory=dict[int, float])  # seconds, by size
+
+    def settle(self) -> None:
+        """Take the smallest size that is nearly as fast as the fastest."""
+        if self.per_row:
+            enough = min(self.per_row.values()) / GAIN
+            self.rows = min(rows for rows, each in self.per_row.items() if each <= enough)
+        self.rows = min(self.rows, self.limit)
+        self.settled = True
+
+
+class BatchCaps:
+    """Most rows of a UNet call for each key, learned from the seconds that calls took.
+
+    A key stands for a model and the size of its call. Sizes are tried from small to large while
+    the seconds per row fall; calls that fill less than the size that is tried teach nothing.
+
+    ``ceiling`` is the most rows that the config allows. ``fits`` says whether there is memory now
+    for a call of that key with so many rows.
+    """
+
+    def __init__(
+        self, ceiling: int | None = None, fits: Callable[[str, int], bool] | None = None
+    ) -> None:
+        self._most = min(ceiling or LARGEST, LARGEST)
+        self._fits = fits
+        self._profiles: dict[str, _Profile] = {}
+
+    def cap(self, key: str) -> int:
+        """The most rows of the next call; a frame that takes more goes alone."""
+        rows = self._tried(self._profile(key))
+        while rows > 1 and self._fits and not self._fits(key, rows):
+            rows = _half(rows)
+        return rows
+
+    def observe(self, key: str, rows: int, seconds: float) -> None:
+        """Learn from a call. The first of each size does not count: libraries prepare in it."""
+        profile = self._profile(key)
+        if not self.wants(key, rows) or not 0 < seconds < math.inf:
+            return
+        profile.seconds.append(seconds)
+        if len(profile.seconds) <= CALLS:
+            return
+        best = min(profile.per_row.values(), default=math.inf)
+        profile.per_row[rows] = median(profile.seconds[1:]) / rows
+        profile.seconds.clear()
+        if profile.per_row[rows] <= best * GAIN and rows < self._most:
+            profile.rows = 2 * rows
+        else:
+            profile.settle()
+            log.info("batch cap found key=%s rows=%d", key, profile.rows)
+
+    def wants(self, key: str, rows: int) -> bool:
+        """True if the seconds of a call with so many rows would teach something."""
+        profile = self._profile(key)
+        return not profile.settled and rows == self._tried(profile)
+
+    def out_of_memory(self, key: str, rows: int) -> None:
+        """A call failed for memory: from now on at most half of it, however much is free later."""
+        profile = self._profile(key)
+        profile.limit = min(profile.limit, _half(rows))
+        profile.settle()
+
+    def settled(self, key: str) -> bool:
+        """True when the cap is found: calls need not be timed any more."""
+        return self._profile(key).settled
+
+    def _profile(self, key: str) -> _Profile:
+        return self._profiles.setdefault(key, _Profile())
+
+    def _tried(self, profile: _Profile) -> int:
+        return min(profile.rows, profile.limit, self._most)
+
+    # Between starts
+
+    def to_json(self) -> str:
+        """What was found, without what the ceiling alone decided."""
+        found = {
+            key: {"rows": profile.rows, "limit": profile.limit}
+            for key, profile in self._profiles.items()
+            if profile.settled and not profile.rows == self._most < profile.limit
+        }
+        return json.dumps(dict(list(found.items())[-KEPT:]), indent=1)
+
+    def from_json(self, text: str | bytes) -> None:
+        """Go on from what an earlier process found; what has not its form is ignored."""
+        try:
+            read = json.loads(text)
+        except (ValueError, RecursionError):
+            read = None
+        if not isinstance(read, dict):
+            log.warning("the remembered batch caps cannot be read; they are found anew")
+            return
+        for key, entry in cast("dict[str, Any]", read).items():
+            if (remembered := _remembered(entry)) is None:
+                log.warning("the remembered batch cap of %.80r is none; it is found anew", key)
+            else:
+                self._profiles[key] = remembered
+
+
+def _remembered(entry: Any) -> _Profile | None:
+    """The profile that an entry describes, None where it has not that form."""
+    match entry:
+        case {"rows": int(rows), "limit": int(limit)} if 1 <= rows <= limit <= LARGEST:
+            return None if isinstance(rows, bool) else _Profile(rows, limit, settled=True)
+        case _:
+            return None
+
+
+def _half(rows: int) -> int:
+    """Half of them, even where that is possible: most frames take two."""
+    half = rows // 2
+    return max(half - half % 2, 1)

@@ -1,0 +1,248 @@
+"""The batch cap is found where a simulated device is fastest, whatever noise it makes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from img2imgd.engine.caps import CALLS, FIRST, LARGEST, BatchCaps
+
+Seconds = Callable[[int], float]  # of a call with so many rows
+SIZES = [FIRST * 2**n for n in range(6)]
+
+
+def knee(rows: int) -> Seconds:
+    """Rows cost nothing up to the knee, and all the same from there on."""
+    return lambda call: 0.01 * max(call, rows)
+
+
+def rising(rows: int) -> Seconds:
+    """Larger calls help up to there, and then take more than their rows do by themselves."""
+    return lambda call: 0.05 + 0.01 * call * max(1, call / rows)
+
+
+def paint(caps: BatchCaps, seconds: Seconds, noise: Random | None = None, most: int = 999) -> None:
+    """Make more calls than it takes to find the cap, full ones where ``most`` allows."""
+    for _ in range(CALLS * 20):
+        rows = min(caps.cap("k"), most)
+        if rows >= 24 and seconds is MEMORY_ENDS:
+            caps.out_of_memory("k", rows)
+        else:
+            caps.observe("k", rows, seconds(rows) * (noise.uniform(0.8, 1.2) if noise else 1))
+
+
+MEMORY_ENDS = knee(64)  # this device has no room for 24 rows
+
+
+def found(seconds: Seconds, noise: Random | None = None) -> int:
+    caps = BatchCaps()
+    paint(caps, seconds, noise)
+    assert caps.settled("k")
+    return caps.cap("k")
+
+
+@pytest.mark.parametrize("rows", [2, 8, 16, 64])
+def test_a_quiet_device_has_the_cap_at_its_knee(rows: int) -> None:
+    assert found(knee(rows)) == max(rows, FIRST)
+
+
+@pytest.mark.parametrize("rows", [4, 8, 16])
+def test_a_device_that_large_calls_slow_down_has_a_small_cap(rows: int) -> None:
+    assert found(rising(rows)) == rows
+
+
+@pytest.mark.parametrize("rows", [2, 8, 16, 64])
+def test_noise_moves_the_cap_by_one_doubling_at_most(rows: int) -> None:
+    """With calls 20 % longer or shorter; among a hundred devices two or three may be unlucky."""
+    caps = [found(knee(rows), Random(seed)) for seed in range(100)]  # noqa: S311
+    assert sum(max(rows, FIRST) <= cap <= 2 * max(rows, FIRST) for cap in caps) >= 97
+
+
+@pytest.mark.parametrize(
+    "seconds", [*map(knee, (2, 8, 16, 64)), *map(rising, (4, 8, 16))], ids=lambda _: ""
+)
+def test_calls_of_the_found_size_are_nearly_as_fast_as_the_fastest(seconds: Seconds) -> None:
+    best = min(seconds(rows) / rows for rows in SIZES)
+    caps = [found(seconds, Random(seed)) for seed in range(100)]  # noqa: S311
+    assert sum(best >= 0.95 * seconds(cap) / cap for cap in caps) >= 97
+
+
+# What counts
+
+
+def test_the_first_call_of_each_size_does_not_count() -> None:
+    """Nor do seven of the fifteen others, as long as they may be."""
+    caps, calls = BatchCaps(), Counter[int]()
+    while not caps.settled("k"):
+        rows = caps.cap("k")
+        calls[rows] += 1
+        caps.observe("k", rows, 60.0 if calls[rows] <= 1 + CALLS // 2 else knee(16)(rows))
+    assert caps.cap("k") == 16
+
+
+def test_single_long_calls_do_not_count() -> None:
+    caps, draw = BatchCaps(), Random(1)  # noqa: S311
+    while not caps.settled("k"):
+        rows = caps.cap("k")
+        caps.observe("k", rows, knee(16)(rows) * draw.choice((1, 1, 1, 5)))
+    assert caps.cap("k") == 16
+
+
+def test_few_frames_teach_nothing_and_more_can_come() -> None:
+    caps = BatchCaps()
+    paint(caps, knee(16), most=6)
+    assert caps.cap("k") == 8
+    assert not caps.wants("k", 6)
+    assert caps.wants("k", 8)
+    paint(caps, knee(16))
+    assert caps.cap("k") == 16
+    assert not caps.wants("k", 16)
+
+
+def test_keys_are_learned_apart() -> None:
+    caps = BatchCaps()
+    paint(caps, knee(16))
+    assert caps.cap("other") == FIRST
+    assert not caps.settled("other")
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
+def test_seconds_that_cannot_be_teach_nothing(seconds: float) -> None:
+    caps = BatchCaps()
+    for _ in range(CALLS):
+        caps.observe("k", FIRST, seconds)
+    paint(caps, knee(16))
+    assert caps.cap("k") == 16
+
+
+# Limits
+
+
+def test_memory_that_runs_out_halves_the_cap_for_good() -> None:
+    assert found(MEMORY_ENDS) == 16
+    assert found(MEMORY_ENDS, Random(2)) == 16  # noqa: S311
+
+
+@pytest.mark.parametrize(
+    ("rows", "cap"), [(64, 32), (24, 12), (14, 6), (6, 2), (4, 2), (3, 1), (2, 1), (1, 1)]
+)
+def test_half_of_what_was_too_much_is_even_or_one(rows: int, cap: int) -> None:
+    caps = BatchCaps()
+    paint(caps, knee(64))
+    caps.out_of_memory("k", rows)
+    assert caps.cap("k") == cap
+    caps.out_of_memory("k", 64)
+    assert caps.cap("k") == cap
+
+
+def test_memory_that_runs_out_at_once_leaves_no_size_to_try() -> None:
+    caps = BatchCaps()
+    caps.out_of_memory("k", FIRST)
+    paint(caps, knee(64))
+    assert caps.cap("k") == FIRST // 2
+
+
+def test_the_ceiling_of_the_config_holds() -> None:
+    caps = BatchCaps(ceiling=10)
+    paint(caps, knee(64))
+    assert (caps.cap("k"), caps.settled("k")) == (10, True)
+    assert BatchCaps(ceiling=2).cap("k") == 2
+
+
+def test_a_size_that_does_not_fit_now_is_tried_when_it_does() -> None:
+    free = 8
+    caps = BatchCaps(fits=lambda _, rows: rows <= free)
+    paint(caps, knee(64))
+    assert (caps.cap("k"), caps.settled("k")) == (8, False)
+    free = 200
+    paint(caps, knee(64))
+    assert (caps.cap("k"), caps.settled("k")) == (64, True)
+    free = 1
+    assert caps.cap("k") == 1
+
+
+# Between starts
+
+
+def test_what_was_found_is_remembered_with_its_limit() -> None:
+    caps = BatchCaps()
+    paint(caps, knee(16))
+    caps.observe("unsettled", FIRST, 1)
+    again = BatchCaps()
+    again.from_json(caps.to_json())
+    assert (again.cap("k"), again.settled("k")) == (16, True)
+    assert (again.cap("unsettled"), again.settled("unsettled")) == (FIRST, False)
+    again.out_of_memory("k", 8)
+    third = BatchCaps()
+    third.from_json(again.to_json())
+    assert third.cap("k") == 4
+    third.out_of_memory("k", 64)
+    assert third.cap("k") == 4
+
+
+def test_what_the_ceiling_decided_is_found_anew_under_another() -> None:
+    low = BatchCaps(ceiling=8)
+    paint(low, knee(64))
+    high = BatchCaps()
+    high.from_json(low.to_json())
+    paint(high, knee(64))
+    assert high.cap("k") == 64
+
+
+def test_a_lower_ceiling_holds_for_what_is_remembered() -> None:
+    caps = BatchCaps()
+    paint(caps, knee(64))
+    low = BatchCaps(ceiling=8)
+    low.from_json(caps.to_json())
+    assert low.cap("k") == 8
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '"x"', "null", "[" * 100_000, b"\xff\xfe\x00"]
+)
+def test_a_damaged_memory_is_ignored_in_words(
+    text: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caps = BatchCaps()
+    caps.from_json(text)
+    assert caps.cap("k") == FIRST
+    assert "cannot be read" in caplog.text
+
+
+ODD = [
+    None,
+    8,
+    "8",
+    [],
+    {},
+    *({"rows": odd, "limit": 64} for odd in (-2, 0, "8", 1.5, None, True, [])),
+]
+ODD += [{"rows": math.nan, "limit": 8}, {"rows": 8}, {"rows": 8, "limit": 10**30}]
+ODD += [{"rows": 10**9, "limit": 10**9}, {"rows": 16, "limit": 8}]
+
+
+@pytest.mark.parametrize("entry", ODD, ids=repr)
+def test_an_odd_entry_is_ignored_in_words_and_others_are_used(
+    entry: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    caps = BatchCaps()
+    with caplog.at_level(logging.WARNING):
+        caps.from_json(json.dumps({"k": entry, "good": {"rows": 16, "limit": LARGEST}}))
+    assert (caps.cap("k"), caps.settled("k")) == (FIRST, False)
+    assert caps.cap("good") == 16
+    assert "'k'" in caplog.text
+
+
+def test_the_memory_does_not_grow_without_end() -> None:
+    caps = BatchCaps()
+    for number in range(2000):
+        caps.out_of_memory(f"k{number}", 8)
+    kept = json.loads(caps.to_json())
+    assert 100 <= len(kept) <= 1000
+    assert "k1999" in kept
