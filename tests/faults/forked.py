@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from embryos import fork_ahead
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
@@ -36,11 +36,12 @@ from img2imgd.app import loops
 from img2imgd.app.daemon import Daemon
 from img2imgd.dispatch import faults
 from img2imgd.errors import Img2imgdError
-from img2imgd.pool import assembling
+from img2imgd.pool import assembling, staging
 
-ROLES = ("start", "inbox", "dispatch", "worker", "assembling", "reader")
-Role = Literal["start", "inbox", "dispatch", "worker", "assembling", "reader"]
+ROLES = ("start", "inbox", "dispatch", "staging", "assembling", "reader")
+Role = Literal["start", "inbox", "dispatch", "staging", "assembling", "reader"]
 
+T = TypeVar("T")
 _HUNG = 40.0  # seconds
 
 
@@ -208,23 +209,25 @@ def _gated(original: Callable[[Any], None], role: Any, gate: Callable[[Role], No
 def _become(gate: Callable[[Role], None], module: str) -> None:
     """What a forked child does before it is the worker or the reader."""
     if module == "img2imgd.pool.process":
-        gate("worker")
-        _gate_assembling(gate)
+        staging._MOST_THREADS = 1  # so that all of their calls are one thread's
+        staging.write_frame = _gated_at_first(staging.write_frame, "staging", gate)
+        assembling._write = _gated_at_first(assembling._write, "assembling", gate)
     else:
         gate("reader")
 
 
-def _gate_assembling(gate: Callable[[Role], None]) -> None:
-    """The worker's thread for animations and sheets is traced from its first one on."""
-    original = assembling._write
+def _gated_at_first(
+    original: Callable[..., T], role: Role, gate: Callable[[Role], None]
+) -> Callable[..., T]:
+    """A thread that writes is traced from its first file on."""
     first = iter([True])
 
-    def write(assembly: Any) -> str:
+    def write(*what: Any) -> T:
         if next(first, False):
-            gate("assembling")
-        return original(assembly)
+            gate(role)
+        return original(*what)
 
-    assembling._write = write
+    return write
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from typing import cast
 
 from img2imgd.pool.messages import Cancel, Order, PoolEvent, WorkerEvent
@@ -48,6 +49,7 @@ class LocalPool(WorkerPool):
             worker._obey()
             if worker._engine is not None:
                 worker._engine.step(worker._report)
+            wait([writing for _, writing in worker._stager._writers._begun])
         while self._sink.said:  # an animation is made, and told of, by a thread
             self._take([self._sink.said.pop(0)])
         events, self._unread = self._unread, []
@@ -56,7 +58,7 @@ class LocalPool(WorkerPool):
     def stop(self, grace: float) -> None:  # noqa: ARG002
         """Forget the worker."""
         if self._worker is not None:
-            self._worker._assembler.stop()
+            self._worker._finish()
         self._worker = None
         self._forget_orders()
 

@@ -78,7 +78,7 @@ def test_a_call_that_fails_loses_nothing_and_burns_no_attempt(
     ("point", "forever"),
     [
         (Point("inbox", "renameat2", 1), "+"),  # once never gave up
-        (Point("worker", "fsync", 1), "+"),  # nor here
+        (Point("staging", "fsync", 1), "+"),  # nor here
         (Point("dispatch", "pwrite64", 20), "+"),  # the log was full of tracebacks
         (Point("assembling", "rename", 1), ""),  # and here
         (Point("dispatch", "unlinkat", 1), ""),  # the spool's folder was left over

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from img2imgd.durable import is_environment
@@ -17,9 +18,9 @@ from img2imgd.pool.messages import (
     Assembly,
     AssemblyFailed,
     AssemblyStaged,
-    JobGivenUp,
     WorkerEvent,
 )
+from img2imgd.pool.writing import Writers
 
 log = logging.getLogger(__name__)
 
@@ -29,27 +30,20 @@ class Assembler:
 
     def __init__(self, send: Callable[[WorkerEvent], None]) -> None:
         self._send = send
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="assembling")
-        self._begun: list[tuple[str, Future[None]]] = []
+        self._writers = Writers(1, "assembling")
         self._lasting = Lasting(log)
 
     def start(self, order: Assemble) -> None:
         """Make it after those that wait; AssemblyStaged or AssemblyFailed follows."""
-        self._begun = [(job, future) for job, future in self._begun if not future.done()]
-        self._begun.append((order.job, self._thread.submit(self._assemble, order)))
+        self._writers.start(order.job, partial(self._assemble, order))
 
-    def cancel(self, job: str) -> None:
-        """Drop what waits for the job; once what is being made of it is done, say JobGivenUp."""
-        futures = [future for begun, future in self._begun if begun == job]
-        running = [future for future in futures if not future.cancel()]
-        if running:
-            running[-1].add_done_callback(lambda _: self._send(JobGivenUp(job)))
-        else:
-            self._send(JobGivenUp(job))
+    def cancel(self, job: str) -> list[Future[None]]:
+        """Drop what waits for a job; what is being made, and tells of it when it is done."""
+        return self._writers.drop(job)
 
     def stop(self) -> None:
         """Drop what waits; the process ends after the one that is being made."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._writers.stop()
 
     def _assemble(self, order: Assemble) -> None:
         target = order.assembly.target

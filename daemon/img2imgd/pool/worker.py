@@ -1,7 +1,8 @@
-"""The worker process: holds the engine, stages the frames it paints, obeys the supervisor's pipe.
+"""The worker process: holds the engine, has its frames staged, obeys the supervisor's pipe.
 
 A thread reads the pipe, so that the worker dies at once when the supervisor is gone, even in the
-middle of a long step. The main thread paints; between steps it looks at what was read.
+middle of a long step. The main thread paints; between steps it looks at what was read. What is to
+be written, other threads write.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from img2imgd.engine.protocol import (
     StepDone,
 )
 from img2imgd.errors import Img2imgdError
-from img2imgd.outputs.encode import write_frame
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.assembling import Assembler
 from img2imgd.pool.messages import (
@@ -39,7 +39,7 @@ from img2imgd.pool.messages import (
     Assemble,
     Cancel,
     EngineLost,
-    FrameStaged,
+    JobGivenUp,
     Load,
     ModelFailed,
     ModelLoaded,
@@ -48,6 +48,8 @@ from img2imgd.pool.messages import (
     WorkerEvent,
     WorkerFault,
 )
+from img2imgd.pool.staging import Stager
+from img2imgd.pool.writing import when_done
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,7 @@ class Worker:
         self._read: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._orders: deque[Load | Admit] = deque()
         self._files: dict[tuple[str, int], tuple[FrameFile, ...]] = {}
+        self._stager = Stager(self._send)
         self._assembler = Assembler(self._send)
         self._lasting = package_log.Lasting(log)
 
@@ -117,7 +120,7 @@ class Worker:
             wait = False
             match order:
                 case Stop():
-                    self._assembler.stop()
+                    self._finish()
                     sys.exit(0)
                 case Cancel():
                     self._give_up(order.job)
@@ -181,7 +184,8 @@ class Worker:
             del self._files[frame]
         if self._engine is not None:
             self._engine.cancel(job)
-        self._assembler.cancel(job)
+        running = self._stager.cancel(job) + self._assembler.cancel(job)
+        when_done(running, lambda: self._send(JobGivenUp(job)))
 
     def _report(self, event: EngineEvent) -> None:
         """Pass on what the engine says; called from within its step."""
@@ -190,7 +194,8 @@ class Worker:
                 self._send(event)
                 self._take(wait=False)
             case FramePainted():
-                self._stage(event)
+                if (files := self._files.pop(event.key, None)) is not None:  # not given up
+                    self._stager.stage(event, files)
             case FrameRefused():
                 self._files.pop((event.job, event.index), None)
                 self._send(event)
@@ -200,35 +205,14 @@ class Worker:
                 self._files.pop((event.job, event.index), None)
                 self._send(WorkerFault(event.job, event.index, event.reason))
 
-    def _stage(self, painted: FramePainted) -> None:
-        files = self._files.pop(painted.key, None)
-        if files is None:
-            return  # given up
-        for file in files:
-            try:
-                write_frame(file, (painted.width, painted.height), painted.pixels)
-            except Exception as error:  # noqa: BLE001 - one frame's edge
-                job, frame = painted.key
-                self._lasting.say("staging", f"frame not staged job={job} frame={frame}: {error}")
-                self._send(_not_written(file, painted, error))
-                return
-        self._lasting.over("staging", "frames are staged again")
-        self._send(FrameStaged(*painted.key, painted.note))
+    def _finish(self) -> None:
+        """Before the end: what is painted is staged, what waits to be assembled is dropped."""
+        self._assembler.stop()
+        self._stager.finish()
 
     def _end_without_engine(self, reason: str) -> NoReturn:
         """End: the next process may find the device in order."""
         log.error("engine lost: %s", reason)
-        self._assembler.stop()
+        self._finish()
         self._send(EngineLost(reason))
         sys.exit(EXIT_ENGINE_LOST)
-
-
-def _not_written(
-    file: FrameFile, painted: FramePainted, error: Exception
-) -> WorkerFault | FrameRefused:
-    """The disk's fault gives the frame back; a picture that the format cannot hold is refused."""
-    if isinstance(error, OSError) and error.errno is not None:
-        reason = f"{file.path} could not be written: {error.strerror}"
-        return WorkerFault(*painted.key, reason)
-    what = f"{painted.width}×{painted.height} pixels as {file.encoding.format}"
-    return FrameRefused(*painted.key, f"It could not be written, {what}: {error}")
