@@ -22,7 +22,6 @@ import copy
 import gc
 import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ import img2imgd
 from measuring.pairs import Runs, paired, ratio, seconds, timed
 from measuring.remote import Remote
 from measuring.report import Options, save, table
+from measuring.unet import Parts, Unet, inputs, threads
 
 PACKAGE = Path(img2imgd.__file__).parent
 ROWS = (2, 4, 8, 16, 32)
@@ -45,7 +45,6 @@ ENVIRONMENTS: dict[str, dict[str, str | None]] = {
     "threads spin 10,000 times": {"GOMP_SPINCOUNT": "10000"},
     "threads spin 1,000 times": {"GOMP_SPINCOUNT": "1000"},
 }
-Unet = Any
 
 
 @dataclass(frozen=True)
@@ -56,41 +55,6 @@ class Setting:
     change: Callable[[Unet], Unet] = lambda unet: unet
     around: Callable[[], contextlib.AbstractContextManager[object]] = torch.inference_mode
     own_copy: bool = False
-
-
-@contextlib.contextmanager
-def threads(number: int) -> Iterator[None]:
-    """So many threads for the time being."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class Parts:
-    """Each core computes its part of the rows with one thread."""
-
-    def __init__(self, unet: Unet) -> None:
-        self._unet = unet
-        self.config, self.dtype = unet.config, unet.dtype
-        self._cores = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(
-            self._cores, initializer=torch.set_num_threads, initargs=(1,)
-        )
-
-    def __call__(self, *inputs: torch.Tensor, **options: bool) -> tuple[torch.Tensor]:
-        """As the UNet."""
-        parts = zip(*(each.chunk(self._cores) for each in inputs), strict=True)
-        with threads(1):  # MKL's number is one for the whole process
-            outputs = self._pool.map(lambda part: self._call(part, **options), parts)
-            return (torch.cat(list(outputs)),)
-
-    def _call(self, part: tuple[torch.Tensor, ...], **options: bool) -> torch.Tensor:
-        with torch.inference_mode():
-            return self._unet(*part, **options)[0]
 
 
 @contextlib.contextmanager
@@ -195,14 +159,9 @@ class Calls:
 
     def output(self, rows: int) -> torch.Tensor:
         """Of the same inputs whatever the setting."""
-        unet, draw = self._unet, torch.Generator().manual_seed(rows)
-        config = unet.config
-        shape = (rows, config.in_channels, self._side, self._side)
-        latents = torch.randn(shape, generator=draw).to(unet.dtype)
-        words = torch.randn((rows, 77, config.cross_attention_dim), generator=draw).to(unet.dtype)
-        timesteps = torch.linspace(1, 999, rows)
+        ready = inputs(self._unet, rows, self._side)
         with self._setting.around():
-            return unet(latents, timesteps, words, return_dict=False)[0].float().clone()
+            return self._unet(*ready, return_dict=False)[0].float().clone()
 
     def seconds(self, rows: int) -> float:
         """A call's."""
@@ -294,7 +253,7 @@ def load(model: str) -> Unet:
     """The embedded model's UNet, or one of Stable Diffusion 2.1's shape with random weights."""
     folder = FOLDERS[model] / "unet"
     if model == "demo":
-        return UNet2DConditionModel.from_pretrained(folder, torch_dtype=torch.float32).eval()
+        return UNet2DConditionModel.from_pretrained(folder, dtype=torch.float32).eval()
     torch.manual_seed(0)
     config = UNet2DConditionModel.load_config(folder)
     return UNet2DConditionModel.from_config(config).eval()

@@ -7,11 +7,11 @@ import importlib.metadata
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cases import CACHE, CASES, Case, quick
 from .pairs import Spread
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -20,32 +20,40 @@ _PACKAGES = ("img2imgd", "torch", "diffusers", "transformers", "pillow")
 
 @dataclass(frozen=True)
 class Options:
-    """What every script can be told."""
+    """What every script can be told; ``repetitions`` None is what suits each."""
 
     quick: bool
-    repetitions: int
+    repetitions: int | None
+    cases: tuple[Case, ...] = ()
 
     @property
     def results(self) -> Path:
-        """Where results go; those of a smoke run, which mean nothing, beside no others."""
-        if not self.quick:
-            return RESULTS
-        folder = Path(tempfile.gettempdir()) / "img2imgd-bench"
+        """Where results go; those of a smoke run mean nothing and go elsewhere."""
+        folder = CACHE if self.quick else RESULTS
         folder.mkdir(exist_ok=True)
         return folder
 
+    def pairs(self, usual: int) -> int:
+        """How many repetitions to run."""
+        return self.repetitions or (1 if self.quick else usual)
 
-def options(description: str | None, repetitions: int) -> Options:
+
+def options(description: str | None) -> Options:
     """From the command line."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--quick", action="store_true", help="a smoke run: small, figures mean nothing"
+        "--quick", action="store_true", help="a smoke run: its figures mean nothing"
     )
-    parser.add_argument("--repetitions", type=int, help=f"pairs; {repetitions}, or 1 if quick")
+    parser.add_argument("--repetitions", type=int)
+    parser.add_argument(
+        "--case", action="append", choices=CASES, help="several are possible; all if none"
+    )
     told = parser.parse_args()
-    return Options(told.quick, told.repetitions or (1 if told.quick else repetitions))
+    names: list[str] = told.case or (["demo-64"] if told.quick else list(CASES))
+    cases = tuple(quick(CASES[name]) if told.quick else CASES[name] for name in names)
+    return Options(told.quick, told.repetitions, cases)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
