@@ -8,6 +8,7 @@ that all frames need, as many rows at once as is fastest, from inputs that lie r
 from __future__ import annotations
 
 import math
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ class Bare:
     def __init__(self, source: Path) -> None:
         from img2imgd.engine.factory import create_engine
 
+        os.environ["TRANSFORMERS_VERBOSITY"] = "error"
         create_engine("diffusers", offline=True)  # sets the environment, then imports torch
         import torch
         from diffusers import EulerDiscreteScheduler, StableDiffusionImg2ImgPipeline
@@ -38,7 +40,6 @@ class Bare:
 
         diffusers_logging.disable_progress_bar()
         transformers_logging.disable_progress_bar()
-        transformers_logging.set_verbosity_error()
         self._torch = torch
         scheduler = EulerDiscreteScheduler.from_pretrained(source, subfolder="scheduler")
         self._pipe: Any = StableDiffusionImg2ImgPipeline.from_pretrained(
@@ -49,8 +50,6 @@ class Bare:
 
     def environment(self) -> str:
         """How its threads wait, and how many there are."""
-        import os
-
         waits = os.environ.get("OMP_WAIT_POLICY", "as libgomp says")
         return f"{self._torch.get_num_threads()} threads, OMP_WAIT_POLICY {waits}"
 
