@@ -77,10 +77,14 @@ class Root:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def moments(self, name: str) -> tuple[float, float, float]:
-        """When a drop was claimed, started and ended, by the ledger (seconds since 1970)."""
+        """When a drop was claimed, started and ended, by the ledger (seconds since 1970).
+
+        Its outputs are there a little before the ledger says so.
+        """
         ledger = open_ledger(self.folder / "state" / "ledger.sqlite")
         asked = "SELECT claimed_at, started_at, ended_at FROM jobs WHERE stem = ?"
-        row = ledger.sql.execute(asked, (name.encode(),)).fetchone()
+        while (row := ledger.sql.execute(asked, (name.encode(),)).fetchone())[2] is None:
+            time.sleep(_LOOK)
         ledger.close()
         return row
 
