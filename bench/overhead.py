@@ -1,8 +1,10 @@
 """What does one picture cost beyond the pipeline's call, when everything is warm?
 
 - ``bare``: diffusers' pipeline with its model loaded: the picture opened, one call, a PNG saved
-- ``daemon``: ``img2imgd run`` whose model is loaded, from the drop to the output in the outbox;
-  files settle at once here, so what a user waits is longer by the inbox's ``settle``
+- ``daemon``: ``img2imgd run`` whose model is loaded and that has rested for a second, from the drop
+  to the output in the outbox; files settle at once here, so what a user waits is longer by the
+  inbox's ``settle``
+- ``daemon, next``: a picture that is dropped as soon as the one before is in the outbox
 
 The parts of the daemon's time are the ledger's: found and claimed, waiting for its start, and from
 there (prepared, painted, written, published) to the end. A picture takes three steps, so that the
@@ -39,6 +41,10 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
         frame = case.pictures[0]
         with Remote(Bare, source) as bare, Daemon(root, case, picture) as daemon:
 
+            def rested() -> float:
+                time.sleep(1)
+                return served()
+
             def served() -> float:
                 offset = time.time() - time.perf_counter()
                 dropped = daemon.drop([("picture", case.sidecar(frame))])
@@ -49,9 +55,16 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
                 parts.append(dict(zip(PARTS, times, strict=True)))
                 return took
 
+            def following() -> float:
+                daemon.serve([("before", case.sidecar(frame))])
+                took = served()
+                parts.pop()
+                return took
+
             contenders = {
                 "bare": lambda: bare.call("singles", case, [frame], picture, folder),
-                "daemon": served,
+                "daemon": rested,
+                "daemon, next": following,
             }
             paired(contenders, 2)  # both warm
             parts.clear()
