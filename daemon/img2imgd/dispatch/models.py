@@ -30,6 +30,7 @@ def model_spec(config: Config, name: str) -> ModelSpec:
         device=config.engine.device,
         dtype=config.engine.dtype,
         offload=config.engine.offload,
+        max_batch=None if config.engine.max_batch == "auto" else config.engine.max_batch,
         attention=config.engine.attention,
         vae_slicing=config.engine.vae_slicing,
         vae_tiling=config.engine.vae_tiling,

@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 FIRST = 4  # rows of the first size that is tried; each next one is twice as large
 LARGEST = 128  # rows of the last one
 CALLS = 15  # that are timed for a size, after one to warm up
+FEW = 7  # that do for the first size, and where the gain is beyond doubt
 GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
+DOUBTLESS = 0.8
 KEPT = 500  # keys that are remembered
 
 
@@ -68,10 +70,13 @@ class BatchCaps:
         if not self.wants(key, rows) or not 0 < seconds < math.inf:
             return
         profile.seconds.append(seconds)
-        if len(profile.seconds) <= CALLS:
+        timed = profile.seconds[1:]
+        if len(timed) < FEW:
             return
-        best = min(profile.per_row.values(), default=math.inf)
-        profile.per_row[rows] = median(profile.seconds[1:]) / rows
+        best, each = min(profile.per_row.values(), default=math.inf), median(timed) / rows
+        if len(timed) < CALLS and each > best * DOUBTLESS:
+            return
+        profile.per_row[rows] = each
         profile.seconds.clear()
         if profile.per_row[rows] <= best * GAIN and rows < self._most:
             profile.rows = 2 * rows
@@ -103,11 +108,17 @@ class BatchCaps:
     # Between starts
 
     def to_json(self) -> str:
-        """What was found, without what the ceiling alone decided."""
+        """What was found, and how far the search came where it is not over."""
         found = {
-            key: {"rows": profile.rows, "limit": profile.limit}
+            key: {
+                "rows": profile.rows,
+                "limit": profile.limit,
+                "settled": profile.settled,
+                "seconds_per_row": {str(rows): each for rows, each in profile.per_row.items()},
+            }
             for key, profile in self._profiles.items()
-            if profile.settled and not profile.rows == self._most < profile.limit
+            # What the ceiling alone decided does not hold under another.
+            if not (profile.settled and profile.rows == self._most < profile.limit)
         }
         return json.dumps(dict(list(found.items())[-KEPT:]), indent=1)
 
@@ -130,10 +141,25 @@ class BatchCaps:
 def _remembered(entry: Any) -> _Profile | None:
     """The profile that an entry describes, None where it has not that form."""
     match entry:
-        case {"rows": int(rows), "limit": int(limit)} if 1 <= rows <= limit <= LARGEST:
-            return None if isinstance(rows, bool) else _Profile(rows, limit, settled=True)
+        case {
+            "rows": int(rows), "limit": int(limit), "settled": bool(settled),
+            "seconds_per_row": dict(),
+        } if not isinstance(rows, bool) and 1 <= limit <= LARGEST:  # fmt: skip
+            per_row = _per_row(entry["seconds_per_row"])
+            possible = 1 <= rows <= (limit if settled else 2 * LARGEST)
+            return _Profile(rows, limit, settled, per_row=per_row) if possible else None
         case _:
             return None
+
+
+def _per_row(timed: dict[str, Any]) -> dict[int, float]:
+    """The seconds that were found, or none of them: they can be found again."""
+    try:
+        per_row = {int(rows): float(each) for rows, each in timed.items()}
+    except (TypeError, ValueError, OverflowError):
+        return {}
+    possible = all(0 < each < math.inf for each in per_row.values())
+    return per_row if possible and all(1 <= rows <= LARGEST for rows in per_row) else {}
 
 
 def _half(rows: int) -> int:

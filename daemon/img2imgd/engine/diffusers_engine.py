@@ -19,6 +19,7 @@ from img2imgd.engine.protocol import (
     ModelSpec,
     ModelUnavailable,
 )
+from img2imgd.engine.stepping.capping import Capping
 from img2imgd.engine.stepping.stepper import Stepper
 
 STEPPED = frozenset({"StableDiffusionImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"})
@@ -58,7 +59,9 @@ class DiffusersEngine:
             raise
         device = torch.device(info.device)
         if type(self._pipe).__name__ in STEPPED:
-            self._painter = Stepper(self._pipe, device, phased=model.offload == "model")
+            capping = Capping(device, _how_it_runs(model, info), _most_rows(model), model.cache)
+            phased = model.offload == "model" and device.type != "cpu"
+            self._painter = Stepper(self._pipe, device, capping, phased=phased)
         else:
             self._painter = PipelineCalls(self._pipe, device)
         return info
@@ -82,3 +85,13 @@ class DiffusersEngine:
     def idle(self) -> bool:
         """True when no frame is left."""
         return self._painter is None or self._painter.idle()
+
+
+def _how_it_runs(model: ModelSpec, info: ModelInfo) -> str:
+    """What the speed of a model's UNet depends on."""
+    return f"{info.weights[:10]} {info.dtype} {model.attention} {model.offload}"
+
+
+def _most_rows(model: ModelSpec) -> int | None:
+    """A frame with guidance takes two rows."""
+    return None if model.max_batch is None else 2 * model.max_batch

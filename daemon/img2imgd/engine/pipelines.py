@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from img2imgd.engine.devices import free_memory
-from img2imgd.engine.frame_faults import explain, flagged
 from img2imgd.engine.families import guidance_arguments
+from img2imgd.engine.frame_faults import explain, flagged
 from img2imgd.engine.opening import Pipeline
 from img2imgd.engine.picture import open_picture
 from img2imgd.engine.protocol import (

@@ -60,8 +60,9 @@ class ModelSpec:
     folder or hub id with the configs of a single file, where the shipped ones do not fit.
     ``prediction`` overrides what the model's scheduler says that the weights predict. With
     ``safety_checker`` the model's own is kept; a frame that it flags is refused, never published
-    black. ``vae_tiling`` is True, False or ``auto``. ``cache`` is a folder where hashes of weights
-    are kept between starts.
+    black. ``vae_tiling`` is True, False or ``auto``. ``max_batch`` is how many frames may share a
+    call of the model at most, None for as many as pay. ``cache`` is a folder where hashes of
+    weights and sizes of batches are kept between starts.
     """
 
     name: str
@@ -79,6 +80,7 @@ class ModelSpec:
     device: str = "auto"
     dtype: str = "auto"
     offload: str = "none"
+    max_batch: int | None = None
     attention: str = "auto"
     vae_slicing: bool = False
     vae_tiling: bool | str = "auto"

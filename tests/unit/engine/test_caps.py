@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from img2imgd.engine.caps import CALLS, FIRST, LARGEST, BatchCaps
+from img2imgd.engine.caps import CALLS, FEW, FIRST, LARGEST, BatchCaps
 
 Seconds = Callable[[int], float]  # of a call with so many rows
 SIZES = [FIRST * 2**n for n in range(6)]
@@ -59,9 +59,9 @@ def test_a_device_that_large_calls_slow_down_has_a_small_cap(rows: int) -> None:
 
 @pytest.mark.parametrize("rows", [2, 8, 16, 64])
 def test_noise_moves_the_cap_by_one_doubling_at_most(rows: int) -> None:
-    """With calls 20 % longer or shorter; among a hundred devices two or three may be unlucky."""
+    """With calls 20 % longer or shorter; among a hundred devices a few may be unlucky."""
     caps = [found(knee(rows), Random(seed)) for seed in range(100)]  # noqa: S311
-    assert sum(max(rows, FIRST) <= cap <= 2 * max(rows, FIRST) for cap in caps) >= 97
+    assert sum(max(rows, FIRST) <= cap <= 2 * max(rows, FIRST) for cap in caps) >= 90
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_calls_of_the_found_size_are_nearly_as_fast_as_the_fastest(seconds: Seco
 
 
 def test_the_first_call_of_each_size_does_not_count() -> None:
-    """Nor do seven of the fifteen others, as long as they may be."""
+    """Nor do a few of the others, as long as they may be."""
     caps, calls = BatchCaps(), Counter[int]()
     while not caps.settled("k"):
         rows = caps.cap("k")
         calls[rows] += 1
-        caps.observe("k", rows, 60.0 if calls[rows] <= 1 + CALLS // 2 else knee(16)(rows))
+        caps.observe("k", rows, 60.0 if calls[rows] <= 1 + FEW // 2 else knee(16)(rows))
     assert caps.cap("k") == 16
 
 
@@ -215,16 +215,14 @@ def test_a_damaged_memory_is_ignored_in_words(
     assert "cannot be read" in caplog.text
 
 
+GOOD = {"rows": 16, "limit": LARGEST, "settled": True, "seconds_per_row": {"16": 0.1}}
 ODD = [
-    None,
-    8,
-    "8",
-    [],
-    {},
-    *({"rows": odd, "limit": 64} for odd in (-2, 0, "8", 1.5, None, True, [])),
-]
-ODD += [{"rows": math.nan, "limit": 8}, {"rows": 8}, {"rows": 8, "limit": 10**30}]
-ODD += [{"rows": 10**9, "limit": 10**9}, {"rows": 16, "limit": 8}]
+    None, 8, "8", [], {}, {"rows": 8},
+    *(GOOD | {"rows": odd} for odd in (-2, 0, "8", 1.5, None, True, [], math.nan, 10**9)),
+    *(GOOD | {"limit": odd} for odd in (-2, 0, "8", None, 8, 10**30)),
+    *(GOOD | {"settled": odd} for odd in (1, "yes", None)),
+    *(GOOD | {"seconds_per_row": odd} for odd in (None, [], 3)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("entry", ODD, ids=repr)
@@ -233,10 +231,30 @@ def test_an_odd_entry_is_ignored_in_words_and_others_are_used(
 ) -> None:
     caps = BatchCaps()
     with caplog.at_level(logging.WARNING):
-        caps.from_json(json.dumps({"k": entry, "good": {"rows": 16, "limit": LARGEST}}))
+        caps.from_json(json.dumps({"k": entry, "good": GOOD}))
     assert (caps.cap("k"), caps.settled("k")) == (FIRST, False)
     assert caps.cap("good") == 16
     assert "'k'" in caplog.text
+
+
+@pytest.mark.parametrize("odd", [{"x": 1}, {"16": "fast"}, {"16": -1}, {"0": 1}, {"16": math.inf}])
+def test_odd_seconds_are_found_again(odd: dict[str, object]) -> None:
+    caps = BatchCaps()
+    caps.from_json(json.dumps({"k": GOOD | {"settled": False, "seconds_per_row": odd}}))
+    assert caps.cap("k") == 16
+    paint(caps, knee(32))
+    assert caps.cap("k") == 32
+
+
+def test_a_search_that_was_cut_short_goes_on_after_a_start() -> None:
+    first = BatchCaps()
+    while first.cap("k") < 32:
+        first.observe("k", first.cap("k"), knee(16)(first.cap("k")))
+    second = BatchCaps()
+    second.from_json(first.to_json())
+    assert (second.cap("k"), second.settled("k")) == (32, False)
+    paint(second, knee(16))
+    assert second.cap("k") == 16, "what was found before is compared with"
 
 
 def test_the_memory_does_not_grow_without_end() -> None:

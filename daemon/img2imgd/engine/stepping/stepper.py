@@ -36,6 +36,7 @@ from img2imgd.engine.protocol import (
 from img2imgd.engine.schedulers import Schedulers, UnfitScheduler
 from img2imgd.engine.sparingly import Sparingly
 from img2imgd.engine.stepping.batch import predict
+from img2imgd.engine.stepping.capping import Capping, Size
 from img2imgd.engine.stepping.conditions import Conditions, conditions_of, is_guided
 from img2imgd.engine.stepping.decoding import Flagged, decode
 from img2imgd.engine.stepping.frame import SteppedFrame
@@ -95,9 +96,17 @@ class Stepper:
     frames that come while others are painted wait until those are decoded.
     """
 
-    def __init__(self, pipe: Any, device: torch.device, *, phased: bool = False) -> None:
+    def __init__(
+        self,
+        pipe: Any,
+        device: torch.device,
+        capping: Capping | None = None,
+        *,
+        phased: bool = False,
+    ) -> None:
         self._pipe = pipe
         self._device = device
+        self._capping = capping or Capping(device)
         self._phased = phased
         self._schedulers = Schedulers(pipe.scheduler)
         self._scale = LatentScale(pipe, device)
@@ -166,7 +175,7 @@ class Stepper:
         return [by_id[frame] for frame in self._policy.choose(candidates, self._most_rows)]
 
     def _most_rows(self, key: Hashable) -> int:
-        return 1 if key in self._sparingly else 16
+        return 1 if key in self._sparingly else self._capping.most_rows(cast("Size", key))
 
     def _start_ahead(self, report: Report) -> None:
         """Start the next frame already: a GPU is still busy with the call that it was given."""
@@ -207,9 +216,15 @@ class Stepper:
     def _run(self, batch: Sequence[_Admitted], report: Report) -> None:
         """One UNet call, and the step of each frame that it leads to."""
         frames = [one.started for one in batch]
-        predicted = self._attempt(batch, lambda: predict(self._pipe.unet, frames), report)
+        predicted = self._attempt(
+            batch, lambda: self._predict(batch[0].picture.size, frames), report
+        )
         for one, frame, prediction in zip(batch, frames, predicted or (), strict=False):
             self._advance(one, frame, prediction, report)
+
+    def _predict(self, size: Size, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
+        with self._capping.watching(size, sum(frame.rows for frame in frames)):
+            return predict(self._pipe.unet, frames)
 
     def _advance(
         self, one: _Admitted, frame: SteppedFrame, predicted: torch.Tensor, report: Report
@@ -276,6 +291,8 @@ class Stepper:
             )  # fmt: skip
             if len(batch) == 1:
                 self._sparingly.add(size)
+            else:
+                self._capping.out_of_memory(size, sum(one.started.rows for one in batch))
             return _Again.LATER
         return _Again.APART if len(batch) > 1 else explain(task, size, error, self._device)
 

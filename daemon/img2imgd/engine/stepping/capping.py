@@ -1,0 +1,90 @@
+"""How many rows the UNet calls of a loaded model have, remembered between starts."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Generator
+from pathlib import Path
+
+import torch
+
+from img2imgd.durable import write_file
+from img2imgd.engine.caps import BatchCaps
+from img2imgd.engine.stepping.gauge import Gauge
+
+log = logging.getLogger(__name__)
+
+FILE = "batches.json"
+_MOST_OF_MEMORY = {"cuda": 0.9, "cpu": 0.5}  # the CPU's belongs to others too, and is not refused
+
+Size = tuple[int, int]
+
+
+class Capping:
+    """Finds how many rows pay, and fit, for each size of picture (width, height).
+
+    ``model`` says which model runs how, so that what was found for it holds again. ``folder`` is
+    where that is kept, None for nowhere.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        model: str = "",
+        ceiling: int | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self._model = f"{model} on {_machine(device)}"
+        self._gauge = Gauge(device)
+        self._share = _MOST_OF_MEMORY.get(device.type, 1.0)
+        self._bytes_of_row: dict[str, float] = {}
+        self._caps = BatchCaps(ceiling, self._fits)
+        self._file = None if folder is None else folder / FILE
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._caps.from_json(self._file.read_bytes())
+
+    def most_rows(self, size: Size) -> int:
+        """The most rows of the next call."""
+        return self._caps.cap(self._key(size))
+
+    @contextlib.contextmanager
+    def watching(self, size: Size, rows: int) -> Generator[None]:
+        """Learn from the call that is made meanwhile, as long as there is something to learn."""
+        key = self._key(size)
+        if not self._caps.wants(key, rows):
+            yield
+            return
+        with self._gauge.reading() as taken:
+            yield
+        self._bytes_of_row[key] = max(self._bytes_of_row.get(key, 0.0), taken.bytes / rows)
+        self._caps.observe(key, rows, taken.seconds)
+        if self._caps.settled(key) or not self._caps.wants(key, rows):
+            self._keep()
+
+    def out_of_memory(self, size: Size, rows: int) -> None:
+        """A call with so many rows did not fit."""
+        self._caps.out_of_memory(self._key(size), rows)
+        self._keep()
+
+    def _key(self, size: Size) -> str:
+        return f"{self._model} {size[0]}x{size[1]}"
+
+    def _fits(self, key: str, rows: int) -> bool:
+        needed, free = self._bytes_of_row.get(key, 0.0) * rows, self._gauge.free()
+        return free is None or needed <= free * self._share
+
+    def _keep(self) -> None:
+        if self._file is None:
+            return
+        try:
+            write_file(self._file, self._caps.to_json().encode())
+        except OSError as error:
+            log.debug("batch caps not kept path=%s: %s", self._file, error)
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
