@@ -167,3 +167,25 @@ def test_what_a_family_is_said_to_ignore_changes_no_pixel_and_all_else_does(
     for key, other in (("negative_prompt", "zz zz, qq"), ("guidance_scale", 9.0)):
         painted, _ = paint(engine, task(image, **{key: other}))
         assert (difference(painted, own) == 0) == (key in ignored), key
+
+
+ROWS = {
+    "SD 1.x, SD 2.x, SDXL and its refiner": ("sd1", "sd2", "sdxl", "sdxl_refiner"),
+    "latent consistency models (LCM)": ("lcm",),
+    "Stable Diffusion 3 and 3.5": ("sd3",),
+    "Flux.1 dev and its finetunes": ("flux",),
+    "Flux.1 schnell": ("flux_schnell",),
+    "Qwen-Image": ("qwenimage",),
+    "Z-Image": ("zimage",),
+}
+
+
+def test_the_page_on_models_says_the_same() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    table = page.partition("| family | `negative_prompt` |")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == list(ROWS)
+    for name, negative, guidance, *_ in rows:
+        said = {"negative_prompt": negative, "guidance_scale": guidance}
+        for family in ROWS[name]:
+            assert {key for key, word in said.items() if word == "no"} == IGNORED[family], name

@@ -94,7 +94,7 @@ def _sheet(job: RunningJob, target: Path) -> Sheet:
     }
     plan = plan_sheet(
         made.origin.request, job.frames, paths, made.origin.picture.name,
-        made.picture if settings.input else None,
+        made.picture if settings.input else None, made.origin.ignored,
     )  # fmt: skip
     text = made.origin.job_tags(job.frames[0]).by_keyword
     return Sheet(plan, target, settings.max_side, text)

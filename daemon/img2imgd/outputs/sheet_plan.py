@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -78,10 +78,12 @@ def plan_sheet(
     paths: Mapping[int, Path],
     picture: str,
     input_path: Path | None = None,
+    ignored: Collection[str] = (),
 ) -> SheetPlan:
     """The sheet of a job's ``frames``, whose files ``paths`` has by their index.
 
     ``picture`` is the input's name; ``input_path``, its prepared pixels, if it shall be a tile.
+    ``ignored`` are settings that had no effect: they are not told.
 
     Raises:
         ValueError: no frames.
@@ -91,7 +93,7 @@ def plan_sheet(
     prompt = _prompts(frames)
     *outer, columns = _axes(request, frames, prompt)
     rows = outer.pop() if outer else None
-    settings = _constants(request, frames)
+    settings = _constants(request, frames, ignored)
     several_prompts = len(prompt.labels) > 1
     plan = SheetPlan(
         title=picture if several_prompts else _title(frames),
@@ -180,12 +182,12 @@ def _flat(axes: Sequence[_Varying], frames: Sequence[Frame]) -> _Varying:
     )
 
 
-def _constants(request: Request, frames: Sequence[Frame]) -> list[str]:
-    """The settings that all frames share, as people say them."""
+def _constants(request: Request, frames: Sequence[Frame], ignored: Collection[str]) -> list[str]:
+    """The settings that all frames share and that took effect, as people say them."""
     shared = {
         name: str(*axis.labels)
         for name in NUMBERS
-        if len((axis := _varying(name, frames)).labels) == 1
+        if name not in ignored and len((axis := _varying(name, frames)).labels) == 1
     }
     if len({frame.seed for frame in frames}) > 1:
         shared.pop("seed", None)  # of the first variation only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,17 @@ def test_a_sheet_shows_the_input_and_is_as_large_as_asked(tmp_path: Path) -> Non
     assert sheet.plan.input_first
     assert sheet.plan.tables[0].tiles[0][0] == Path("/in/prepared.png")
     assert sheet.max_side == 900
+
+
+def test_a_sheet_tells_nothing_that_the_model_ignores(tmp_path: Path) -> None:
+    job = job_of(tmp_path, n=2)
+    origin = replace(job.made_from.origin, ignored=frozenset({"guidance_scale"}))
+    (told,) = sheets(job)
+    assert "guidance scale 7.5" in told.plan.settings
+    told.target.unlink()
+    job.painting = replace(job.made_from, origin=origin)
+    (sheet,) = sheets(job)
+    assert "guidance" not in sheet.plan.settings
 
 
 @pytest.mark.parametrize("changes", [{}, {"n": 2, "sheet": None}])

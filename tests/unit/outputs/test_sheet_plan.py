@@ -56,6 +56,11 @@ def test_one_frame_is_a_tile_without_a_label() -> None:
     assert shown(plan) == [0]
 
 
+def test_settings_that_had_no_effect_are_not_told() -> None:
+    plan = planned(request(), ignored={"guidance_scale", "negative_prompt"})
+    assert plan.settings == "strength 0.75 · 50 steps · seed 187 · model sd21 · cat.png"
+
+
 def test_a_sweep_is_one_row_with_its_values_and_not_among_the_settings() -> None:
     plan = planned(request(sweep={"strength": STRENGTHS}))
     assert (plan.columns.name, plan.columns.labels) == ("strength", ("0.05", "0.10", "0.50"))
