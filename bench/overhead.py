@@ -1,7 +1,7 @@
 """What does one picture cost beyond the pipeline's call, when everything is warm?
 
 - ``bare``: diffusers' pipeline with its model loaded: the picture opened, one call, a PNG saved
-- ``daemon``: ``img2imgd run`` whose model is loaded and that has rested for a second, from the drop
+- ``daemon``: ``img2imgd run`` whose model is loaded and that rests, from the drop
   to the output in the outbox; files settle at once here, so what a user waits is longer by the
   inbox's ``settle``
 - ``daemon, next``: a picture that is dropped as soon as the one before is in the outbox
@@ -42,7 +42,7 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
         with Remote(Bare, source) as bare, Daemon(root, case, picture) as daemon:
 
             def rested() -> float:
-                time.sleep(1)
+                daemon.rest()
                 return served()
 
             def served() -> float:
@@ -56,7 +56,7 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
                 return took
 
             def following() -> float:
-                daemon.serve([("before", case.sidecar(frame))])
+                daemon.collect(daemon.drop([("before", case.sidecar(frame))]))
                 took = served()
                 parts.pop()
                 return took

@@ -21,6 +21,7 @@ from .cases import Case
 PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
 _LOOK = 0.004  # seconds between two looks at the outbox
 _PATIENCE = 3600.0
+_HELD_BACK = 0.6  # seconds: watchdog tells late of a drop that follows a file's leaving the inbox
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,23 @@ class Root:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def moments(self, name: str) -> tuple[float, float, float]:
-        """When a drop was claimed, started and ended, by the ledger (seconds since 1970).
+        """When a drop was claimed, started and ended, by the ledger (seconds since 1970)."""
+        self.wait_archived()
+        return self._asked(
+            "SELECT claimed_at, started_at, ended_at FROM jobs WHERE stem = ?", name.encode()
+        )
 
-        Its outputs are there a little before the ledger says so.
-        """
-        ledger = open_ledger(self.folder / "state" / "ledger.sqlite")
-        asked = "SELECT claimed_at, started_at, ended_at FROM jobs WHERE stem = ?"
-        while (row := ledger.sql.execute(asked, (name.encode(),)).fetchone())[2] is None:
+    def wait_archived(self) -> None:
+        """Until nothing is left to do for any job."""
+        while self._asked("SELECT count(*) FROM jobs WHERE archived = 0")[0]:
             time.sleep(_LOOK)
-        ledger.close()
-        return row
+
+    def _asked(self, question: str, *values: object) -> tuple[float, ...]:
+        ledger = open_ledger(self.folder / "state" / "ledger.sqlite")
+        try:
+            return ledger.sql.execute(question, values).fetchone()
+        finally:
+            ledger.close()
 
 
 class Program:
@@ -167,9 +175,18 @@ class Daemon:
         self.serve([("warm", case.sidecar(case.pictures[0]))])
 
     def serve(self, sidecars: Collection[tuple[str, str]]) -> dict[str, float]:
-        """Drop the picture once with each sidecar; seconds from each drop to its outputs."""
-        names = self.drop(sidecars)
-        return self.collect(names)
+        """Drop the picture once with each sidecar; seconds from each drop to its outputs.
+
+        Then wait: neither what is measured next nor the next drop is to meet the end of this one.
+        """
+        took = self.collect(self.drop(sidecars))
+        self.rest()
+        return took
+
+    def rest(self) -> None:
+        """Wait until the daemon has nothing to do."""
+        self.root.wait_archived()
+        time.sleep(_HELD_BACK)
 
     def drop(self, sidecars: Collection[tuple[str, str]]) -> dict[str, float]:
         """Drop only; the moments by the names that the drops got."""
