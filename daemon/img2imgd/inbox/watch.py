@@ -23,6 +23,7 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 from watchdog.observers.polling import PollingObserver
 
 from img2imgd import filesystems
@@ -38,6 +39,11 @@ _WAKING: list[type[FileSystemEvent]] = [
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileClosedEvent, FileDeletedEvent,
     DirCreatedEvent, DirMovedEvent,
 ]  # fmt: skip
+
+
+# A file that is renamed out of the inbox, as every claim does, would hold back all events behind it
+# for half a second, in wait for the other half of a move. A scan needs no halves joined.
+InotifyMoveEventGrouper.delay = 0
 
 
 class Watch(FileSystemEventHandler):
