@@ -20,6 +20,7 @@ from img2imgd.engine.factory import create_engine
 from img2imgd.engine.protocol import (
     Engine,
     EngineEvent,
+    FrameGivenBack,
     FramePainted,
     FrameRefused,
     FrameTask,
@@ -235,6 +236,17 @@ def test_memory_that_never_suffices_refuses_the_frame_and_the_next_is_painted(
     assert refused.out_of_memory
     assert "ran out at 24×24" in refused.reason
     assert isinstance(painted, FramePainted)
+
+
+def test_a_lost_device_gives_the_frame_back_and_asks_for_a_new_process(
+    served: Served, image: Path, failing: Callable[[Mapping[int, Exception]], list[int]]
+) -> None:
+    failing({1: torch.AcceleratorError("CUDA error: unspecified launch failure\nmore about it")})
+    assert events_of(served.engine, task(image)) == [
+        FrameGivenBack(
+            "j1", 0, "The device has failed: CUDA error: unspecified launch failure", True
+        )
+    ]
 
 
 def test_any_other_fault_of_one_frame_is_told_and_the_next_is_painted(

@@ -86,7 +86,7 @@ def size_multiple(pipe: Any) -> int:
     return own if refiner is None else max(own, size_multiple(refiner))
 
 
-def ignored_keys(pipe: Any) -> frozenset[str]:
+def ignored_keys(pipe: Any) -> tuple[str, ...]:
     """The keys of a request that change nothing with a loaded pipeline.
 
     A model distilled with guidance takes its scale as a number, and has no pass without the prompt
@@ -101,7 +101,7 @@ def ignored_keys(pipe: Any) -> frozenset[str]:
             ignored.add(GUIDANCE_SCALE)
     if config.get("time_cond_proj_dim"):  # LCM
         ignored.add(NEGATIVE_PROMPT)
-    return frozenset(ignored)
+    return tuple(sorted(ignored))
 
 
 def guidance_arguments(pipe: Any, scale: float, negative_prompt: str) -> dict[str, Any]:

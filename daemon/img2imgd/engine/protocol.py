@@ -116,7 +116,7 @@ class ModelInfo:
     loras: tuple[tuple[str, float, str], ...] = ()
     embeddings: tuple[tuple[str, str], ...] = ()
     scheduler: str = ""
-    ignores: frozenset[str] = frozenset()
+    ignores: tuple[str, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

@@ -45,7 +45,7 @@ class Origin:
     painted_size: tuple[int, int]
     scheduler: str
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
-    ignored: frozenset[str] = frozenset()
+    ignored: tuple[str, ...] = ()
 
     def frame_tags(self, frame: Frame) -> Tags:
         """The tags of one frame."""

@@ -121,7 +121,7 @@ def test_a_sheet_shows_the_input_and_is_as_large_as_asked(tmp_path: Path) -> Non
 
 def test_a_sheet_tells_nothing_that_the_model_ignores(tmp_path: Path) -> None:
     job = job_of(tmp_path, n=2)
-    origin = replace(job.made_from.origin, ignored=frozenset({"guidance_scale"}))
+    origin = replace(job.made_from.origin, ignored=("guidance_scale",))
     (told,) = sheets(job)
     assert "guidance scale 7.5" in told.plan.settings
     told.target.unlink()

@@ -57,7 +57,7 @@ def keys_of(sidecar: str) -> RequestKeys:
 
 def test_what_a_model_ignores_is_claimed_by_no_output() -> None:
     request = request_of()
-    ignored = frozenset({"negative_prompt", "guidance_scale"})
+    ignored = ("negative_prompt", "guidance_scale")
     tags = origin_of(request, ignored=ignored).frame_tags(plan_frames(request)[1])
     assert tags.infotext.startswith("a red lake by carl rungius\nSteps: 20, ")
     assert "CFG" not in tags.infotext
