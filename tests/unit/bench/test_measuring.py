@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-
 from bench.measuring.cases import CASES, Frame
 from bench.measuring.pairs import paired, ratio, seconds, share_of_limit, verdict
 
