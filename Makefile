@@ -9,8 +9,12 @@ DEMO ?= demo
 TESTERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
+# What `make bench` runs: make bench BENCH=bench/sweep.py
+BENCH ?= $(wildcard bench/*.py)
+PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead where_time_goes cpu_settings)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench evaluate format clean
+.PHONY: help demo test faults check bench smoke evaluate format clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -39,8 +43,11 @@ check: $(READY)  ## formatting, lint, types, import layers, version
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_version.py
 
-bench: $(READY)  ## measure; tables on the terminal, JSON in bench/results
-	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(READY)  ## measure, for about three hours; tables on the terminal, JSON and plots in bench/results
+	for script in $(BENCH); do $(BIN)/python $$script || exit 1; done
+
+smoke: $(READY)  ## start each measurement of the painting once, for minutes; its figures mean nothing
+	for script in $(PAINTING); do $(BIN)/python $$script --quick || exit 1; done
 
 evaluate: $(READY)  ## measure the embedded model; figures and picture sheets in evaluation/
 	$(BIN)/python -m tools.demo_model.evaluate --out evaluation

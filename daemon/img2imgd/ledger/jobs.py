@@ -174,9 +174,9 @@ class Jobs(Transactions):
     ) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
         marks = ",".join("?" * len(_ENDED))
-        # The plus signs keep SQLite to the index of jobs that are not archived, which are few.
+        # The plus sign keeps SQLite to the index of jobs to archive: a queue may be long.
         return self._jobs(
-            f"archived=0 AND +state IN ({marks})"
+            f"archived=0 AND state IN ({marks})"
             f" AND {_HOME} NOT IN {_LISTED} AND +id NOT IN {_LISTED}",
             [*_ENDED, *(json.dumps(list(names)) for names in (without_homes, without_jobs))],
             order="+rowid",
@@ -186,7 +186,12 @@ class Jobs(Transactions):
     def placing(self, folder: str) -> list[JobRow]:
         """Those of them whose inputs have names in this folder of done or failed already."""
         part = f'"folder": {json.dumps(folder)}, '  # a folder's name may be no text for SQLite
-        return self._jobs("archived=0 AND instr(+archive, ?)>0", (part,), order="+rowid")
+        marks = ",".join("?" * len(_ENDED))
+        return self._jobs(
+            f"archived=0 AND state IN ({marks}) AND instr(+archive, ?)>0",
+            (*_ENDED, part),
+            order="+rowid",
+        )
 
     def last_ended(self, limit: int, states: Collection[JobState] = ENDED) -> list[JobRow]:
         """The jobs that ended last in one of these states, newest first."""

@@ -87,5 +87,6 @@ CREATE TABLE IF NOT EXISTS placed(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS placed_by_job ON placed(job);
 CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs(aging_from, id);
+CREATE INDEX IF NOT EXISTS jobs_to_archive ON jobs(state, archived) WHERE archived=0;
 CREATE INDEX IF NOT EXISTS jobs_by_bundle ON jobs(bundle) WHERE bundle IS NOT NULL;
 """

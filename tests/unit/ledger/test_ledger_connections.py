@@ -155,6 +155,33 @@ def test_the_queries_of_every_step_use_an_index(
         assert "USING INDEX" in plan, (query, plan)
 
 
+def test_what_is_asked_for_every_job_does_not_grow_with_the_queue(
+    ledger: Ledger, many: Callable[[int], None]
+) -> None:
+    def work() -> int:
+        """SQLite's own count of its instructions, in tens."""
+        tens = 0
+
+        def count() -> int:
+            nonlocal tens
+            tens += 1
+            return 0
+
+        ledger.sql.set_progress_handler(count, 10)
+        ledger.unarchived(64)
+        ledger.placing("/done")
+        ledger.queued(16)
+        ledger.sql.set_progress_handler(None, 0)
+        return tens
+
+    many(100)
+    before = work()
+    with ledger.transaction():
+        for number in range(100, 2000):
+            add(ledger, job=f"J{number}", rel=f"{number}.png")
+    assert work() <= before + 2
+
+
 def test_a_known_ledger_is_opened_without_a_write(ledger: Ledger, path: Path) -> None:
     """A full disk has no room for one."""
     log = path.with_name("ledger.sqlite-wal")

@@ -1,0 +1,52 @@
+"""The benchmarks' arithmetic: a verdict is only worth what its pairs are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from bench.measuring.cases import CASES, Frame
+from bench.measuring.pairs import paired, ratio, seconds, share_of_limit, verdict
+
+RUNS = [{"ours": 1.0, "plain": 2.0}, {"ours": 4.0, "plain": 12.0}, {"ours": 2.0, "plain": 5.0}]
+
+
+def test_contenders_run_in_one_order_and_then_the_other() -> None:
+    ran: list[str] = []
+
+    def contender(name: str) -> Callable[[], float]:
+        def run() -> float:
+            ran.append(name)
+            return float(len(ran))
+
+        return run
+
+    runs = paired({name: contender(name) for name in "abc"}, 2)
+    assert "".join(ran) == "abccba"
+    assert runs == [{"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 6.0, "b": 5.0, "c": 4.0}]
+
+
+def test_a_ratio_is_taken_within_each_pair() -> None:
+    assert ratio(RUNS, "ours", "plain") == (2.5, 2.0, 3.0, 3)
+    assert seconds(RUNS, "plain") == (5.0, 2.0, 12.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "words"),
+    [
+        ("ours", "plain", "ours / plain: 2.50× faster (2.00–3.00, 3 pairs)"),
+        ("plain", "ours", "plain / ours: 2.50× slower (2.00–3.00, 3 pairs)"),
+    ],
+)
+def test_a_verdict_says_who_won(name: str, other: str, words: str) -> None:
+    assert verdict(RUNS, name, other) == words
+
+
+def test_the_share_of_the_limit_is_whole_at_the_limit() -> None:
+    assert share_of_limit(RUNS, "plain", "ours") == "plain: share of the limit 40 % (33–50)"
+    assert share_of_limit(RUNS, "ours", "ours") == "ours: share of the limit 100 % (100–100)"
+
+
+def test_the_limit_counts_the_rows_that_really_run() -> None:
+    case = CASES["demo-128"]
+    assert case.rows([Frame("a", 0.05), Frame("a", 0.29)]) == 2 * (2 + 14)
