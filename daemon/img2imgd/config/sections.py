@@ -146,6 +146,7 @@ def _tiling(value: Any) -> Any:
 
 Device = Annotated[str, Check(_device)]
 Tiling = Annotated[bool | Literal["auto"], Check(_tiling)]
+Threads = Annotated[int, Meta(ge=1, le=1024)]
 MaxBatch = Annotated[int | Literal["auto"], Check(_max_batch)]
 
 
@@ -167,6 +168,18 @@ class EngineConfig(Settings, frozen=True):
         Literal["auto", "sdpa", "eager", "sliced", "xformers"],
         Meta(description="How attention is computed; auto: by torch's fused kernels."),
     ] = "auto"
+    channels_last: Annotated[
+        bool, Meta(description="Weights of convolutions in the order that tensor cores like.")
+    ] = False
+    compile: Annotated[
+        bool, Meta(description="torch.compile of the blocks that repeat; the first call waits.")
+    ] = False
+    tf32: Annotated[
+        bool, Meta(description="fp32 on NVIDIA GPUs with 10 bits of mantissa instead of 23.")
+    ] = False
+    threads: Annotated[
+        Threads | None, Meta(description="Of the processor, for one operation; null: torch's own.")
+    ] = None
     vae_slicing: Annotated[
         bool, Meta(description="Pictures of a batch pass the autoencoder one by one.")
     ] = False

@@ -89,7 +89,11 @@ class DiffusersEngine:
 
 def _how_it_runs(model: ModelSpec, info: ModelInfo) -> str:
     """What the speed of a model's UNet depends on."""
-    return f"{info.weights[:10]} {info.dtype} {model.attention} {model.offload}"
+    switches = ("channels_last", "compile", "tf32")
+    on = [switch for switch in switches if getattr(model, switch)]
+    torch_version = info.libraries.get("torch", "")
+    said = (info.weights[:10], info.dtype, model.attention, model.offload, *on, torch_version)
+    return " ".join(said)
 
 
 def _most_rows(model: ModelSpec) -> int | None:

@@ -29,6 +29,7 @@ from img2imgd.engine.placement import place, set_attention, set_autoencoder
 from img2imgd.engine.protocol import ModelInfo, ModelSpec, ModelUnavailable, RefinerSpec
 from img2imgd.engine.schedulers import make_scheduler
 from img2imgd.engine.sources import locate
+from img2imgd.engine.speed import set_speed, set_threads
 from img2imgd.request import OWN, scheduler_named
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def load_pipeline(model: ModelSpec) -> tuple[Pipeline, ModelInfo]:
 
 def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
     device = choose_device(model)
+    set_threads(model)
     pipe, dtype = open_pipeline(model, source, device.value)
     pipe.scheduler = make_scheduler(model, pipe.scheduler)
     hashes = WeightHashes(model.cache)
@@ -78,6 +80,7 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
     embeddings = load_embeddings(model, pipe)
     attention = set_attention(model, pipe)
     offload = place(model, pipe, device.value)
+    speed = set_speed(model, pipe, device.value)
     info = ModelInfo(
         name=model.name,
         native_size=native_size(pipe),
@@ -98,9 +101,9 @@ def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
     )
     log.info(
         "model loaded model=%s family=%s source=%s weights=%s refiner=%s pipeline=%s device=%s "
-        "dtype=%s attention=%s vae=%s offload=%s loras=%d embeddings=%d",
+        "dtype=%s attention=%s vae=%s offload=%s speed=%s loras=%d embeddings=%d",
         info.name, info.family, source, info.weights[:10], refiner[:10] or "none", info.pipeline,
-        device, dtype, attention, vae, offload, len(loras), len(embeddings),
+        device, dtype, attention, vae, offload, speed, len(loras), len(embeddings),
     )  # fmt: skip
     return pipe, info
 

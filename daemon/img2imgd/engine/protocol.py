@@ -61,7 +61,8 @@ class ModelSpec:
     ``prediction`` overrides what the model's scheduler says that the weights predict. With
     ``safety_checker`` the model's own is kept; a frame that it flags is refused, never published
     black. ``vae_tiling`` is True, False or ``auto``. ``max_batch`` is how many frames may share a
-    call of the model at most, None for as many as pay. ``cache`` is a folder where hashes of
+    call of the model at most, None for as many as pay; ``threads`` how many of the processor's
+    threads one operation uses, None for torch's choice. ``cache`` is a folder where hashes of
     weights and sizes of batches are kept between starts.
     """
 
@@ -82,6 +83,10 @@ class ModelSpec:
     offload: str = "none"
     max_batch: int | None = None
     attention: str = "auto"
+    channels_last: bool = False
+    compile: bool = False
+    tf32: bool = False
+    threads: int | None = None
     vae_slicing: bool = False
     vae_tiling: bool | str = "auto"
     safety_checker: bool = False

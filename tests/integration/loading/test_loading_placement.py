@@ -136,7 +136,7 @@ def test_one_line_tells_what_was_chosen_and_why(
         "device=cpu (auto: torch finds no GPU) "
         "dtype=float32 (auto: half precision is slower on a CPU) attention=eager "
         "vae=float32 tiled above 1536 px (auto) offload=none (model is for GPUs) "
-        "loras=0 embeddings=0"
+        "speed=plain loras=0 embeddings=0"
     )
 
 
