@@ -1,9 +1,10 @@
-"""The worker without its process: every poll is one turn of its loop, so a test is repeatable."""
+"""The worker without its process, what threads do without them: so a test is repeatable."""
 
 from __future__ import annotations
 
-from concurrent.futures import wait
-from typing import cast
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, wait
+from typing import Any, cast
 
 from img2imgd.pool.messages import Cancel, Order, PoolEvent, WorkerEvent
 from img2imgd.pool.supervision import WorkerPool
@@ -21,7 +22,10 @@ class _Sink:
 
 
 class LocalPool(WorkerPool):
-    """A pool whose worker, with the fake engine, lives and dies with the test's process."""
+    """A pool whose worker, with the fake engine, lives and dies with the test's process.
+
+    Every poll is one turn of its loop.
+    """
 
     def __init__(self) -> None:
         super().__init__("fake")
@@ -66,3 +70,16 @@ class LocalPool(WorkerPool):
         if self._worker is None:
             self._worker = Worker(cast("Pipe", self._sink), "fake", offline=True)
         self._worker._read.put(order)
+
+
+class AtOnce(Executor):
+    """A thread that is none: what is submitted is done when that returns."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do it now."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - for whoever asks for the result
+            done.set_exception(error)
+        return done

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from local_pool import LocalPool
+from local_pool import AtOnce, LocalPool
 from PIL import Image
 from rig import Rig
 
@@ -51,6 +51,11 @@ class People:
 
 class World(Rig):
     """The daemon's parts with its worker in this process, and its people."""
+
+    def start(self) -> None:
+        """A new process, which reads pictures when it asks for them."""
+        super().start()
+        self.dispatch._starting._preparing._thread = AtOnce()  # type: ignore[assignment]
 
     def new_pool(self) -> WorkerPool:
         """A pool that ends with the process that is simulated."""

@@ -89,7 +89,9 @@ class Rig:
         return self._pools[-1]
 
     def close(self) -> None:
-        """End the workers and close the ledger's connections."""
+        """End the workers and what is being read; close the ledger's connections."""
+        self.dispatch._starting.stop()
+        self.dispatch._starting._preparing._thread.shutdown()
         for pool in self._pools:
             pool.stop(2)
             pool._free()  # its descriptors; hundreds of rigs have more than a process may open

@@ -238,14 +238,14 @@ def test_an_outbox_that_is_gone_is_waited_for_and_nothing_counts_as_published(
 
 def test_a_fault_in_one_job_fails_that_job_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_jobs(rig, a="one", b="two")
-    prepare = rig.reader.prepare
+    preparing = rig.reader.preparing
 
     def fail_on_a(source: Path, *rest: object) -> object:
         if source.name == "a.png":
             raise OSError(errno.ENAMETOOLONG, "File name too long")
-        return prepare(source, *rest)  # type: ignore[arg-type]
+        return preparing(source, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rig.reader, "prepare", fail_on_a)
+    monkeypatch.setattr(rig.reader, "preparing", fail_on_a)
     states = {job.spec.rel: job.state for job in rig.serve()}
     assert states == {"a.png": JobState.FAILED, "b.png": JobState.DONE}
 

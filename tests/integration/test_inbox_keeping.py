@@ -105,13 +105,13 @@ def test_a_job_replaced_while_its_start_is_prepared_does_not_run(
     rig.picture("cat.png")
     rig.look(1.1)
     (job,) = rig.jobs()
-    prepare = rig.reader.prepare
+    preparing = rig.reader.preparing
 
     def replace_meanwhile(*arguments: object) -> object:
         rig.ledger.set_state(job.id, JobState.REPLACED)
-        return prepare(*arguments)  # type: ignore[arg-type]
+        return preparing(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rig.reader, "prepare", replace_meanwhile)
+    monkeypatch.setattr(rig.reader, "preparing", replace_meanwhile)
     rig.serve()
     assert rig.outputs() == []
     assert rig.jobs()[0].state is JobState.REPLACED

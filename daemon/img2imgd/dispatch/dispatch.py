@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 WINDOW = 16  # frames admitted to the worker at a time, over all jobs
-PATIENCE = 1.0  # seconds of a step that go into reading pictures, and starting their jobs
 
 
 class Dispatch:
@@ -47,7 +46,7 @@ class Dispatch:
         self._pool = pool
         self._reader = reader
         self._archive = Archive(config, ledger)
-        self._starting = Starting(config, ledger, reader)
+        self._starting = Starting(config, ledger, reader, pool.wake)
         self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
         self._running: dict[str, RunningJob] = {}
         self._faults = Faults(ledger)
@@ -106,6 +105,7 @@ class Dispatch:
 
     def stop(self, grace: float) -> None:
         """Stop the worker; running jobs go on from their staged frames at the next start."""
+        self._starting.stop()
         self._pool.stop(grace)
         for job in self._running.values():
             if job.in_worker:  # else it may be in the outbox already, which is found out at start
@@ -115,12 +115,18 @@ class Dispatch:
     # Jobs
 
     def _start_jobs(self, now: float) -> None:
-        """Start queued jobs, oldest first, while the window has room for their frames."""
+        """Start queued jobs, oldest first, while the window has room for their frames.
+
+        Their pictures are read meanwhile: a job is started in the step after that.
+        """
+        self._starting.collect()
         if self._pool.loading is not None:
             return
-        faults, began = self._faults, time.monotonic()
+        faults = self._faults
         held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
-        for row in self._ledger.queued(WINDOW, *held):
+        queued = self._ledger.queued(WINDOW, *held)
+        self._starting.keep({row.id for row in queued}, self._pool.loaded)
+        for row in queued:
             if faults.holding(now) or self._frames_open() >= WINDOW:
                 return
             if row.spec.home in faults.held_inboxes(now):
@@ -130,8 +136,6 @@ class Dispatch:
                 return
             if self._guarded(row, now, lambda row=row: self._start(row)) is False:
                 return
-            if time.monotonic() - began > PATIENCE:
-                return  # what was painted meanwhile is published before another picture is read
 
     def _guarded(self, row: JobRow, now: float, act: Callable[[], T]) -> T | None:
         """The edge around one job: what goes wrong inside it pauses or fails it, and no other."""
@@ -161,11 +165,13 @@ class Dispatch:
             return True
         loaded = self._pool.loaded
         if loaded is None or loaded.name != request.model:
-            if not self._in_worker():
+            if not self._in_worker() and not self._starting.under_way:
                 self._pool.load(model_spec(self._config, request.model))
             return False
         try:
-            job = self._starting.begin(row, loaded)
+            if not self._starting.prepare(row, loaded):
+                return True
+            job = self._starting.begin(row)
         except PictureError as error:
             self._fail(row, str(error))
             return True
@@ -273,7 +279,8 @@ class Dispatch:
 
     def _rest(self, now: float) -> None:
         """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
-        if self._in_worker() or self._pool.loading or not self._pool.running:
+        works = self._in_worker() or self._starting.under_way or self._pool.loading
+        if works or not self._pool.running:
             self._idle_since = None
             return
         if self._idle_since is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import structs
@@ -19,43 +21,82 @@ from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, Restoration
 from img2imgd.outputs.recipe import EmbeddingOrigin, LoraOrigin, ModelOrigin, PictureOrigin
 from img2imgd.outputs.staging import STAGING, Staging
+from img2imgd.pool.preparing import Preparation, Preparing
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
 from img2imgd.request import OWN, Request
 from img2imgd.request.outputs import LONGEST_SIDES
 
+_AHEAD = 2  # pictures at the reader: the one that it reads, and the next
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A job whose picture is read: to be painted with this model, and in full as asked here."""
+
+    model: ModelInfo
+    request: Request
+    picture: Path
+    preparation: Preparation
+
 
 class Starting:
-    """Turns queued jobs into running ones."""
+    """Turns queued jobs into running ones, whose pictures are read before; :meth:`stop` ends it.
 
-    def __init__(self, config: Config, ledger: Ledger, reader: ReaderProcess) -> None:
+    ``read`` is called, from another thread, when a picture was read.
+    """
+
+    def __init__(
+        self, config: Config, ledger: Ledger, reader: ReaderProcess, read: Callable[[], None]
+    ) -> None:
         self._config = config
         self._ledger = ledger
-        self._reader = reader
+        self._preparing = Preparing(reader, read)
+        self._readings: dict[str, _Reading] = {}  # by job
 
-    def begin(self, row: JobRow, model: ModelInfo) -> RunningJob | None:
-        """Start a job with the loaded model; None if a newer save took its place just now.
+    @property
+    def under_way(self) -> bool:
+        """True while a picture is being read."""
+        return not all(reading.preparation.collected for reading in self._readings.values())
+
+    def collect(self) -> None:
+        """Take over what the reader has done."""
+        for reading in self._readings.values():
+            reading.preparation.collect()
+
+    def keep(self, jobs: Container[str], model: ModelInfo | None) -> None:
+        """Forget what was read, but for these jobs, to be painted with this model."""
+        self._readings = {
+            job: reading
+            for job, reading in self._readings.items()
+            if not reading.preparation.collected or (job in jobs and reading.model == model)
+        }
+
+    def prepare(self, row: JobRow, model: ModelInfo) -> bool:
+        """Have a job's picture read, if there is room for it; True once that was done.
 
         Raises:
             PictureError: its picture cannot be read, or the model cannot do what is asked.
             InboxAway: its inbox is not there.
             EnvironmentFault: the disk or a folder does not allow it now.
         """
-        if not has_files(row):
-            raise PictureError(
-                f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
-                "Drop the picture once more.",
-            )
-        check_outbox(Staging(self._config.outbox, row.id))
-        self._check_room()
-        picture = Path(row.spec.inbox) / STAGING / row.id / "prepared.png"
-        request = self._in_full(row, model)
-        _check_keys(request, model)
-        prepared = self._prepare(row, request, model, picture)
+        reading = self._readings.get(row.id)
+        if reading is None and len(self._readings) < _AHEAD:
+            reading = self._readings[row.id] = self._read(row, model)
+        return reading is not None and reading.model == model and reading.preparation.collect()
+
+    def begin(self, row: JobRow) -> RunningJob | None:
+        """Start a job whose picture was read; None if a newer save took its place meanwhile.
+
+        Raises:
+            PictureError, EnvironmentFault: as :meth:`prepare`.
+        """
+        reading = self._readings.pop(row.id)
+        self._check_room(row)
+        model, request, prepared = reading.model, reading.request, reading.preparation.result()
         _check_sides(request, prepared)
-        painting = Painting(
-            picture, _encoding(request, prepared), _origin(row, request, model, prepared)
-        )
+        encoding, origin = _encoding(request, prepared), _origin(row, request, model, prepared)
+        painting = Painting(reading.picture, encoding, origin)
         job = RunningJob.begin(row, self._config.outbox, painting)
         job.notes.extend(prepared.notes)
         with self._ledger.transaction():
@@ -67,6 +108,30 @@ class Starting:
                 if frame.painted_by == frame.index and frame.index not in job.to_paint:
                     self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
         return job
+
+    def stop(self) -> None:
+        """Forget every picture; nothing waits for the reader."""
+        self._preparing.stop()
+        for reading in self._readings.values():
+            reading.preparation.drop()
+        self._readings.clear()
+
+    def _read(self, row: JobRow, model: ModelInfo) -> _Reading:
+        """Have the reader make the plain RGB picture of the output's size."""
+        if not has_files(row):
+            raise PictureError(
+                f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
+                "Drop the picture once more.",
+            )
+        self._check_room(row)
+        request = self._in_full(row, model)
+        _check_keys(request, model)
+        rule = SizeRule(
+            request.size or model.native_size, request.fit, model.multiple, request.restore_size
+        )
+        spool = Path(row.spec.inbox) / STAGING / row.id
+        source, target = spool / "in" / row.spec.subject.name, spool / "prepared.png"
+        return _Reading(model, request, target, self._preparing.begin(source, target, rule))
 
     def _in_full(self, row: JobRow, model: ModelInfo) -> Request:
         """The request with the size and the scheduler that are used where it names none.
@@ -88,15 +153,8 @@ class Starting:
         durable.write_file(kept, full.to_json().encode())
         return full
 
-    def _prepare(self, row: JobRow, request: Request, model: ModelInfo, target: Path) -> Prepared:
-        """Have the reader make the plain RGB picture of the output's size."""
-        source = target.parent / "in" / row.spec.subject.name
-        rule = SizeRule(
-            request.size or model.native_size, request.fit, model.multiple, request.restore_size
-        )
-        return self._reader.prepare(source, target, rule)
-
-    def _check_room(self) -> None:
+    def _check_room(self, row: JobRow) -> None:
+        check_outbox(Staging(self._config.outbox, row.id))
         needed = self._config.limits.min_free_gb * 1e9
         free = filesystems.free_bytes(self._config.outbox)
         if free < needed:

@@ -74,10 +74,20 @@ class ReaderProcess:
 
     def prepare(self, path: Path, target: Path, rule: SizeRule) -> Prepared:
         """Write a plain RGB PNG of a picture at ``target``; errors as :meth:`inspect`."""
+        with self.preparing(path, target, rule) as ask:
+            return ask()
+
+    @contextmanager
+    def preparing(
+        self, path: Path, target: Path, rule: SizeRule
+    ) -> Generator[Callable[[], Prepared]]:
+        """Open the files for :meth:`prepare`, and give what asks the child, in any thread.
+
+        What was written is at ``target`` when the context ends.
+        """
+        question = {"do": "prepare", **asdict(rule)}
         with open_picture(path, self._limits) as picture, _writing(target) as prepared:
-            return self._ask(
-                path, {"do": "prepare", **asdict(rule)}, prepared_report, picture, prepared
-            )
+            yield lambda: self._ask(path, question, prepared_report, picture, prepared)
 
     def close(self) -> None:
         """End the child process, if there is one, once it has answered."""

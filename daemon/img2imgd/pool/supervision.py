@@ -121,7 +121,10 @@ class WorkerPool:
         self._order(Assemble(job, assembly))
 
     def cancel(self, job: str) -> None:
-        """Have a job given up; JobGivenUp follows, always, when nothing more of it is written."""
+        """Have a job given up; JobGivenUp follows, always, when nothing more of it is written.
+
+        Before that, none of its frames may be admitted again.
+        """
         self._outstanding.give_up(job)
         if self._child is None:
             self._give_up_rest()
