@@ -37,7 +37,7 @@ def next_job(running: Sequence[Standing], window: int) -> str | None:
     if giving[0].in_engine < _quarter(window):
         return giving[0].job
     for one in sorted(giving, key=lambda one: one.frames):
-        room = free - _quarter(window) if _is_long(one.frames, window) else free
+        room = free - _quarter(window) if is_long(one.frames, window) else free
         if one.in_engine < 3 * room:
             return one.job
     return None
@@ -51,13 +51,14 @@ def may_start(frames: int, running: Sequence[Standing], window: int) -> bool:
     and a few long ones, or as many as it takes to fill it.
     """
     unpainted = [one for one in running if one.open]
-    alike = [one for one in unpainted if _is_long(one.frames, window) == _is_long(frames, window)]
-    if _is_long(frames, window) and len(alike) < LONG_AT_ONCE:
+    alike = [one for one in unpainted if is_long(one.frames, window) == is_long(frames, window)]
+    if is_long(frames, window) and len(alike) < LONG_AT_ONCE:
         return True
     return sum(one.open for one in alike) < window
 
 
-def _is_long(frames: int, window: int) -> bool:
+def is_long(frames: int, window: int) -> bool:
+    """True of jobs that would fill a good part of the window."""
     return frames > _quarter(window)
 
 

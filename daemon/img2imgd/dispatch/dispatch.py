@@ -23,6 +23,7 @@ from img2imgd.dispatch.publishing import Publishing, check_outbox
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting
+from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
@@ -32,7 +33,6 @@ from img2imgd.pool.supervision import WorkerPool
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-WINDOW = 16  # frames admitted to the worker at a time, over all jobs
 
 
 class Dispatch:
@@ -55,6 +55,7 @@ class Dispatch:
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._events = Events(ledger, self._faults, self._crashes, self._running)
+        self._turns = Turns(ledger, self._running, config.models.keys())
         self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
@@ -115,7 +116,7 @@ class Dispatch:
     # Jobs
 
     def _start_jobs(self, now: float) -> None:
-        """Start queued jobs, oldest first, while the window has room for their frames.
+        """Start queued jobs whose turn it is, while there is room for their frames.
 
         Their pictures are read meanwhile: a job is started in the step after that.
         """
@@ -124,17 +125,20 @@ class Dispatch:
             return
         faults = self._faults
         held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
-        queued = self._ledger.queued(WINDOW, *held)
+        queued = self._turns.queued(held, faults.has_met)
         self._starting.keep({row.id for row in queued}, self._pool.loaded)
+        model = self._turns.model(queued, self._pool.loaded, now)
         for row in queued:
-            if faults.holding(now) or self._frames_open() >= WINDOW:
+            if faults.holding(now):
                 return
             if row.spec.home in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
             inside = self._in_worker()
             if inside and (row.suspect or any(job.row.suspect for job in inside)):
                 return
-            if self._guarded(row, now, lambda row=row: self._start(row)) is False:
+            if self._turns.may_start(row, faults.has_met):
+                self._guarded(row, now, lambda row=row: self._start(row, model, now))
+            if self._pool.loading is not None:
                 return
 
     def _guarded(self, row: JobRow, now: float, act: Callable[[], T]) -> T | None:
@@ -153,46 +157,47 @@ class Dispatch:
                 self._fail(row, f"img2imgd itself failed on it: {error!r}")
         return None
 
-    def _start(self, row: JobRow) -> bool:
-        """Start one job; False when no further one may be started before something happens."""
+    def _start(self, row: JobRow, model: str | None, now: float) -> None:
+        """Start one job, or have its picture read, or its ``model`` loaded, if that is its own."""
         if self._publishing.was_begun(row):
             self._resume(row)
-            return True
-        request = row.spec.asked
-        if request.model not in self._config.models:
-            reason = f"The config has no model {request.model} any more."
+            return
+        wanted = row.spec.asked.model
+        if wanted not in self._config.models:
+            reason = f"The config has no model {wanted} any more."
             self._fail(row, f"{reason}\nName another in the sidecar.")
-            return True
+            return
+        if wanted != model:
+            return  # its turn comes
         loaded = self._pool.loaded
-        if loaded is None or loaded.name != request.model:
+        if loaded is None or loaded.name != wanted:
             if not self._in_worker() and not self._starting.under_way:
-                self._pool.load(model_spec(self._config, request.model))
-            return False
+                self._turns.loading(now)
+                self._pool.load(model_spec(self._config, wanted))
+            return
         try:
             if not self._starting.prepare(row, loaded):
-                return True
+                return
             job = self._starting.begin(row)
         except PictureError as error:
             self._fail(row, str(error))
-            return True
+            return
         self._faults.clear_inbox(row.spec.home)
         self._faults.clear_job(row.id)
         if job is None:
-            return True
+            return
         self._running[row.id] = job
         log.info("job %s started, frames to paint: %d", row.id, len(job.to_paint))
-        return True
 
     def _admit(self, now: float) -> None:
-        """Give the worker frames of the running jobs, oldest job first."""
-        if self._faults.holding(now):
-            return
-        room = WINDOW - len(self._pool.admitted)
-        for job in list(self._running.values()):
-            while room > 0 and job.to_paint and not self._faults.holds_job(job.id, now):
-                if not self._guarded(job.row, now, lambda job=job: self._admit_first(job)):
-                    break
-                room -= 1
+        """Give the worker frames of the running jobs, in their turns."""
+        stuck: set[str] = set()
+        while not self._faults.holding(now):
+            job = self._turns.next(lambda job: job in stuck or self._faults.holds_job(job, now))
+            if job is None:
+                return
+            if not self._guarded(job.row, now, lambda job=job: self._admit_first(job)):
+                stuck.add(job.id)
 
     def _admit_first(self, job: RunningJob) -> bool:
         check_outbox(job.staging)
@@ -272,10 +277,6 @@ class Dispatch:
 
     def _in_worker(self) -> list[RunningJob]:
         return [job for job in self._running.values() if job.in_worker]
-
-    def _frames_open(self) -> int:
-        able = [job for job in self._running.values() if not self._faults.has_met(job.id)]
-        return sum(len(job.to_paint) + len(job.in_engine) for job in able)
 
     def _rest(self, now: float) -> None:
         """Let the worker go after ``idle_unload``: that frees the device's memory whole."""

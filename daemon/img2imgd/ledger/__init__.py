@@ -1,7 +1,7 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
 from img2imgd.ledger.damage import set_aside_damaged
-from img2imgd.ledger.jobs import Mark
+from img2imgd.ledger.jobs import SHORT_JOB, Mark
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
 from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
 from img2imgd.ledger.rows import (
@@ -21,6 +21,7 @@ from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
 __all__ = [
     "ENDED_FILE",
     "JOB_FILE",
+    "SHORT_JOB",
     "ArchivePlan",
     "BundleRow",
     "EndedJob",

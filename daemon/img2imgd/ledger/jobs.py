@@ -17,6 +17,8 @@ from img2imgd.ledger.rows import ArchivePlan, EndedJob, JobRow, JobSpec, as_text
 _ENDED = tuple(state.value for state in ENDED)
 _LISTED = "(SELECT value FROM json_each(?))"  # there may be more than SQLite takes as values
 _HOME = "coalesce(nullif(json_extract(spec, '$.spool'), ''), inbox)"  # JobSpec.home
+SHORT_JOB = 16  # frames; the index jobs_short says it too
+_SHORT = f"json_array_length(spec, '$.outputs.frames') <= {SHORT_JOB}"
 _UNDER_WAY = "ended_at IS NULL OR archived=0"
 
 
@@ -155,11 +157,17 @@ class Jobs(Transactions):
         without_models: Collection[str] = (),
         without_homes: Collection[str] = (),
         without_jobs: Collection[str] = (),
+        *,
+        short: bool = False,
     ) -> list[JobRow]:
-        """Jobs that may start, oldest claim first; some models, spools and jobs are left out."""
+        """Jobs that may start, oldest claim first; some models, spools and jobs are left out.
+
+        With ``short``, only those of at most SHORT_JOB frames.
+        """
         without = without_models, without_homes, without_jobs
+        of_length = f" AND {_SHORT}" if short else ""
         return self._jobs(
-            f"state='queued' AND json_extract(spec, '$.request.model') NOT IN {_LISTED}"
+            f"state='queued'{of_length} AND json_extract(spec, '$.request.model') NOT IN {_LISTED}"
             f" AND {_HOME} NOT IN {_LISTED}"
             f" AND id NOT IN {_LISTED}",
             [json.dumps(list(names)) for names in without],

@@ -1,0 +1,92 @@
+"""Whose turn it is: queued jobs that may start, the model they need, who gives the next frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from img2imgd.dispatch.admission import Standing, is_long, may_start, next_job
+from img2imgd.dispatch.model_choice import Demand, ModelChoice
+from img2imgd.dispatch.running import RunningJob
+from img2imgd.engine.protocol import ModelInfo
+from img2imgd.ledger import SHORT_JOB, JobRow, Ledger
+
+WINDOW = 4 * SHORT_JOB  # frames in the worker at a time, over all jobs
+_LOOKED_AT = 32  # queued jobs
+
+Held = tuple[Collection[str], Collection[str], Collection[str]]  # models, inboxes, jobs
+
+
+class Turns:
+    """Applies the rules of ``admission`` and ``model_choice`` to the ledger and to what runs."""
+
+    def __init__(
+        self, ledger: Ledger, running: Mapping[str, RunningJob], models: Collection[str]
+    ) -> None:
+        self._ledger = ledger
+        self._running = running
+        self._models = models
+        self._choice = ModelChoice()
+        self._loading_since: float | None = None
+
+    def queued(self, held: Held, left_out: Callable[[str], bool]) -> list[JobRow]:
+        """Queued jobs, the oldest first, of which some may start; none if no room is left.
+
+        Short jobs are found however many long ones wait before them. Running jobs that are
+        ``left_out`` keep no place from others.
+        """
+        running = self._standings(left_out)
+        short, long = may_start(1, running, WINDOW), may_start(WINDOW, running, WINDOW)
+        if not short and not long:
+            return []
+        found = self._ledger.queued(_LOOKED_AT, *held)
+        if short and len(found) == _LOOKED_AT and all(_is_long(row) for row in found):
+            found += self._ledger.queued(_LOOKED_AT, *held, short=True)
+        return found
+
+    def may_start(self, row: JobRow, left_out: Callable[[str], bool]) -> bool:
+        """True if the job may run beside those that do."""
+        return may_start(len(row.spec.reserved.frames), self._standings(left_out), WINDOW)
+
+    def model(self, queued: Sequence[JobRow], loaded: ModelInfo | None, now: float) -> str | None:
+        """The model to have for these jobs and those that run; ``now`` is monotonic time."""
+        if loaded is not None and self._loading_since is not None:
+            self._choice.loaded(loaded.name, now - self._loading_since, now)
+            self._loading_since = None
+        waits: dict[str, float] = {}
+        for row in queued:
+            if (model := row.spec.asked.model) in self._models:
+                waits[model] = max(waits.get(model, 0.0), time.time() - row.claimed_at)
+        if loaded is not None and any(job.in_worker for job in self._running.values()):
+            waits.setdefault(loaded.name, 0.0)
+        demands = [Demand(model, age) for model, age in waits.items()]
+        return self._choice.choose(demands, None if loaded is None else loaded.name, now)
+
+    def loading(self, now: float) -> None:
+        """Note that a model is being loaded from now on."""
+        self._loading_since = now
+
+    def next(self, left_out: Callable[[str], bool]) -> RunningJob | None:
+        """The running job whose next frame goes to the worker; None while its window is full."""
+        standings = [
+            Standing(
+                job.id,
+                0 if left_out(job.id) else len(job.to_paint),
+                len(job.in_engine),
+                len(job.equal_frames),
+            )
+            for job in self._running.values()
+        ]
+        job = next_job(standings, WINDOW)
+        return None if job is None else self._running[job]
+
+    def _standings(self, left_out: Callable[[str], bool]) -> list[Standing]:
+        return [
+            Standing(job.id, len(job.to_paint), len(job.in_engine), len(job.equal_frames))
+            for job in self._running.values()
+            if not left_out(job.id)
+        ]
+
+
+def _is_long(row: JobRow) -> bool:
+    return is_long(len(row.spec.reserved.frames), WINDOW)
