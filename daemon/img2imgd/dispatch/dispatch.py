@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,7 +33,7 @@ from img2imgd.pool.supervision import WorkerPool
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-WINDOW = 16  # frames admitted to the worker at a time, over all jobs
+WINDOW = 16  # frames that the worker has to paint at a time, over all jobs
 
 
 class Dispatch:
@@ -187,7 +188,7 @@ class Dispatch:
         """Give the worker frames of the running jobs, oldest job first."""
         if self._faults.holding(now):
             return
-        room = WINDOW - len(self._pool.admitted)
+        room = WINDOW - len(self._pool.unpainted)
         for job in list(self._running.values()):
             while room > 0 and job.to_paint and not self._faults.holds_job(job.id, now):
                 if not self._guarded(job.row, now, lambda job=job: self._admit_first(job)):
@@ -275,7 +276,8 @@ class Dispatch:
 
     def _frames_open(self) -> int:
         able = [job for job in self._running.values() if not self._faults.has_met(job.id)]
-        return sum(len(job.to_paint) + len(job.in_engine) for job in able)
+        unpainted = Counter(job for job, _ in self._pool.unpainted)
+        return sum(len(job.to_paint) + unpainted[job.id] for job in able)
 
     def _rest(self, now: float) -> None:
         """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
