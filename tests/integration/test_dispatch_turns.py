@@ -122,10 +122,10 @@ def test_a_model_gives_way_once_another_has_waited_for_as_long_as_is_right(
 ) -> None:
     monkeypatch.setattr(model_choice, "SHORTEST_STAY", 0.3)
     monkeypatch.setattr(model_choice, "STAY_PER_LOAD", 0)
-    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.02")
+    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.005")
     pool = use(two_models)
-    alternating(two_models, 24)
+    alternating(two_models, 200)
     two_models.claim()
     two_models.serve()
-    assert len(ended(two_models)) == 24
+    assert len(ended(two_models)) == 200
     assert len(pool.loads) > 2

@@ -55,7 +55,7 @@ class Dispatch:
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._events = Events(ledger, self._faults, self._crashes, self._running)
-        self._turns = Turns(ledger, self._running, config.models.keys())
+        self._turns = Turns(ledger, self._running, pool, config.models.keys())
         self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from img2imgd.dispatch.admission import Standing, is_long, may_start, next_job
@@ -10,6 +11,7 @@ from img2imgd.dispatch.model_choice import Demand, ModelChoice
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.engine.protocol import ModelInfo
 from img2imgd.ledger import SHORT_JOB, JobRow, Ledger
+from img2imgd.pool.supervision import WorkerPool
 
 WINDOW = 4 * SHORT_JOB  # frames in the worker at a time, over all jobs
 _LOOKED_AT = 32  # queued jobs
@@ -21,10 +23,15 @@ class Turns:
     """Applies the rules of ``admission`` and ``model_choice`` to the ledger and to what runs."""
 
     def __init__(
-        self, ledger: Ledger, running: Mapping[str, RunningJob], models: Collection[str]
+        self,
+        ledger: Ledger,
+        running: Mapping[str, RunningJob],
+        pool: WorkerPool,
+        models: Collection[str],
     ) -> None:
         self._ledger = ledger
         self._running = running
+        self._pool = pool
         self._models = models
         self._choice = ModelChoice()
         self._loading_since: float | None = None
@@ -68,24 +75,20 @@ class Turns:
 
     def next(self, left_out: Callable[[str], bool]) -> RunningJob | None:
         """The running job whose next frame goes to the worker; None while its window is full."""
-        standings = [
-            Standing(
-                job.id,
-                0 if left_out(job.id) else len(job.to_paint),
-                len(job.in_engine),
-                len(job.equal_frames),
-            )
-            for job in self._running.values()
-        ]
-        job = next_job(standings, WINDOW)
+        job = next_job(self._standings(left_out, given=True), WINDOW)
         return None if job is None else self._running[job]
 
-    def _standings(self, left_out: Callable[[str], bool]) -> list[Standing]:
-        return [
-            Standing(job.id, len(job.to_paint), len(job.in_engine), len(job.equal_frames))
-            for job in self._running.values()
-            if not left_out(job.id)
-        ]
+    def _standings(self, left_out: Callable[[str], bool], *, given: bool = False) -> list[Standing]:
+        """Where the running jobs stand; with ``given``, the left out by what the worker has."""
+        unpainted = Counter(job for job, _ in self._pool.unpainted)
+        standings: list[Standing] = []
+        for job in self._running.values():
+            out = left_out(job.id)
+            if given or not out:
+                to_paint = 0 if out else len(job.to_paint)
+                frames = len(job.equal_frames)
+                standings.append(Standing(job.id, to_paint, unpainted[job.id], frames))
+        return standings
 
 
 def _is_long(row: JobRow) -> bool:

@@ -97,6 +97,11 @@ class WorkerPool:
         """(job, index) of the frames that the worker has and has not answered for."""
         return frozenset(self._outstanding.frames)
 
+    @property
+    def unpainted(self) -> frozenset[tuple[str, int]]:
+        """(job, index) of the admitted frames that have steps to run; the others are written."""
+        return frozenset(self._outstanding.unpainted)
+
     def load(self, model: ModelSpec) -> None:
         """Load a model, starting the worker if need be; ModelLoaded or ModelFailed follows."""
         self._loaded = None
