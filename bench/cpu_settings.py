@@ -21,6 +21,7 @@ import contextlib
 import copy
 import gc
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ from measuring.report import Options, save, table
 from measuring.unet import Parts, Unet, inputs, threads
 
 PACKAGE = Path(img2imgd.__file__).parent
-ROWS = (2, 4, 8, 16, 32)
+ROWS = {"demo": (2, 4, 8, 16, 32), "sd21": (2, 8, 16)}
+PAIRS = {"demo": 15, "sd21": 2}
 FOLDERS = {"demo": PACKAGE / "demo_model", "sd21": PACKAGE / "engine" / "configs" / "sd21"}
 FACTORS = {"demo": 16, "sd21": 8}  # pixels of a latent's side
 ENVIRONMENTS: dict[str, dict[str, str | None]] = {
@@ -200,8 +202,10 @@ class Measured:
 def measure(plain: Calls, other: Calls, name: str, rows: int, pairs: int) -> Measured:
     """Both in turn."""
     expected = plain.output(rows)
-    first = timed(lambda: other.output(rows))
-    differs = (other.output(rows) - expected).abs().max() / expected.std()
+    began = time.perf_counter()
+    given = other.output(rows)
+    first = time.perf_counter() - began
+    differs = (given - expected).abs().max() / expected.std()
     calls = {"plain": lambda: plain.seconds(rows), "other": lambda: other.seconds(rows)}
     return Measured(name, rows, first, float(differs), paired(calls, pairs))
 
@@ -268,12 +272,11 @@ def main() -> None:
     parser.add_argument("--model", choices=FOLDERS, default="demo")
     parser.add_argument("--side", type=int, help="pixels; 128 for demo, 64 for sd21")
     parser.add_argument("--only", default="", help="settings whose name has this word")
-    parser.add_argument("--repetitions", dest="pairs", type=int, default=15)
+    parser.add_argument("--repetitions", dest="pairs", type=int)
     parser.add_argument("--quick", action="store_true", help="a smoke run; nothing is compiled")
     told = parser.parse_args()
-    told.rows = ROWS
-    if told.quick:
-        told.pairs, told.rows = 3, (2, 16)
+    told.rows = (2, 16) if told.quick else ROWS[told.model]
+    told.pairs = told.pairs or (1 if told.quick else PAIRS[told.model])
     side = told.side or {"demo": 128, "sd21": 64}[told.model]
     print(f"{told.model}, {side} px, {torch.get_num_threads()} threads")
     measured: list[Measured] = []

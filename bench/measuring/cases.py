@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -118,6 +119,7 @@ class _SavedByChance:
     """Saves a pipeline of the shipped configs with random weights, in a process that then ends."""
 
     def __init__(self, folder: Path) -> None:
+        os.environ["TRANSFORMERS_VERBOSITY"] = "error"
         import torch
         from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionImg2ImgPipeline
         from diffusers import UNet2DConditionModel as Unet
