@@ -25,7 +25,7 @@ FRAMES = 100
 
 
 class RecordingPool(WorkerPool):
-    """Remembers the models that it was told to load, and the most frames it had at once."""
+    """Remembers the models that it was told to load, and the most frames it had to paint at once."""
 
     def __init__(self, backend: str) -> None:
         super().__init__(backend)
@@ -38,7 +38,7 @@ class RecordingPool(WorkerPool):
 
     def admit(self, task: FrameTask, *files: FrameFile) -> None:
         super().admit(task, *files)
-        self.most = max(self.most, len(self.admitted))
+        self.most = max(self.most, len(self.unpainted))
 
 
 def use(rig: Rig) -> RecordingPool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rig import Rig
 
 from img2imgd.dispatch import Dispatch
-from img2imgd.dispatch.dispatch import WINDOW
+from img2imgd.dispatch.turns import WINDOW
 from img2imgd.job import JobState
 from img2imgd.pool.messages import FrameStaged, WorkerEvent
 from img2imgd.pool.supervision import WorkerPool
