@@ -25,7 +25,7 @@ FRAMES = 100
 
 
 class RecordingPool(WorkerPool):
-    """Remembers the models that it was told to load, and the most frames it had to paint at once."""
+    """Remembers the models that it was told to load, and the most frames that it had to paint."""
 
     def __init__(self, backend: str) -> None:
         super().__init__(backend)

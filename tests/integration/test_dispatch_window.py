@@ -49,7 +49,7 @@ def test_frames_are_painted_while_a_whole_window_of_them_is_written(rig: Rig) ->
     pool = slow_disk(rig)
     drop(rig, "cat", MANY)
     rig.until(lambda: len(pool.held) == MANY)
-    assert pool.most_unpainted == WINDOW
+    assert pool.most_unpainted <= WINDOW
     pool.slow = False
     assert [job.state for job in rig.serve()] == [JobState.DONE]
 
