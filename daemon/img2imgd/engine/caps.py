@@ -7,14 +7,13 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any, cast
 
 log = logging.getLogger(__name__)
 
 FIRST = 4  # rows of the first size that is tried; each next one is twice as large
 LARGEST = 128  # rows of the last one
-CALLS = 15  # that are timed for a size, after one to warm up
+CALLS = 10  # that are timed for a size
 GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
 KEPT = 500  # keys that are remembered
 
@@ -63,15 +62,15 @@ class BatchCaps:
         return rows
 
     def observe(self, key: str, rows: int, seconds: float) -> None:
-        """Learn from a call. The first of each size does not count: libraries prepare in it."""
+        """Learn from the seconds that a call took, from its start to the end of its work."""
         profile = self._profile(key)
         if not self.wants(key, rows) or not 0 < seconds < math.inf:
             return
         profile.seconds.append(seconds)
-        if len(profile.seconds) <= CALLS:
+        if len(profile.seconds) < CALLS:
             return
         best = min(profile.per_row.values(), default=math.inf)
-        profile.per_row[rows] = median(profile.seconds[1:]) / rows
+        profile.per_row[rows] = _typical(profile.seconds) / rows
         profile.seconds.clear()
         if profile.per_row[rows] <= best * GAIN and rows < self._most:
             profile.rows = 2 * rows
@@ -125,6 +124,14 @@ class BatchCaps:
                 log.warning("the remembered batch cap of %.80r is none; it is found anew", key)
             else:
                 self._profiles[key] = remembered
+
+
+def _typical(seconds: list[float]) -> float:
+    """The lower quartile: what disturbs a machine makes calls longer, hardly ever shorter.
+
+    So the first call of a size does not count, in which libraries prepare themselves.
+    """
+    return sorted(seconds)[len(seconds) // 4]
 
 
 def _remembered(entry: Any) -> _Profile | None:
