@@ -7,15 +7,14 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any, cast
 
 log = logging.getLogger(__name__)
 
 FIRST = 4  # rows of the first size that is tried; each next one is twice as large
 LARGEST = 128  # rows of the last one
-CALLS = 15  # that are timed for a size, after one to warm up
-FEW = 7  # that do for the first size, and where the gain is beyond doubt
+CALLS = 10  # that are timed for a size
+FEW = 6  # that do for the first size, and where the gain is beyond doubt
 GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
 DOUBTLESS = 0.8
 KEPT = 500  # keys that are remembered
@@ -65,16 +64,14 @@ class BatchCaps:
         return rows
 
     def observe(self, key: str, rows: int, seconds: float) -> None:
-        """Learn from a call. The first of each size does not count: libraries prepare in it."""
+        """Learn from the seconds that a call took, from its start to the end of its work."""
         profile = self._profile(key)
         if not self.wants(key, rows) or not 0 < seconds < math.inf:
             return
         profile.seconds.append(seconds)
-        timed = profile.seconds[1:]
-        if len(timed) < FEW:
-            return
-        best, each = min(profile.per_row.values(), default=math.inf), median(timed) / rows
-        if len(timed) < CALLS and each > best * DOUBTLESS:
+        best = min(profile.per_row.values(), default=math.inf)
+        each = _typical(profile.seconds) / rows
+        if len(profile.seconds) < (CALLS if each > best * DOUBTLESS else FEW):
             return
         profile.per_row[rows] = each
         profile.seconds.clear()
@@ -136,6 +133,14 @@ class BatchCaps:
                 log.warning("the remembered batch cap of %.80r is none; it is found anew", key)
             else:
                 self._profiles[key] = remembered
+
+
+def _typical(seconds: list[float]) -> float:
+    """The lower quartile: what disturbs a machine makes calls longer, hardly ever shorter.
+
+    So the first call of a size does not count, in which libraries prepare themselves.
+    """
+    return sorted(seconds)[len(seconds) // 4]
 
 
 def _remembered(entry: Any) -> _Profile | None:

@@ -52,6 +52,7 @@ class Run:
     seconds: float = 0.0
     calls: int = 0
     rows: int = 0
+    under_way: int = 0  # frames at most that are begun and not done
     came: dict[str, int] = field(default_factory=dict[str, int])
     ended: dict[str, int] = field(default_factory=dict[str, int])
     latency: dict[str, float] = field(default_factory=dict[str, float])
@@ -73,6 +74,7 @@ def simulate(
     times = {one.job: one.time for one in arrivals}
     left = {one.job: len(one.frames) for one in arrivals}
     ready: dict[FrameId, Candidate] = {}
+    begun = set[FrameId]()
     while (waiting or ready) and not (until and until(run)):
         if not ready:
             run.seconds = max(run.seconds, waiting[-1].time)
@@ -85,12 +87,15 @@ def simulate(
         run.calls += 1
         run.rows += rows
         run.seconds += device.seconds(rows)
+        begun.update(chosen)
+        run.under_way = max(run.under_way, len(begun))
         for frame in chosen:
             one = ready[frame]
             if one.passes > 1:
                 ready[frame] = replace(one, passes=one.passes - 1)
                 continue
             del ready[frame]
+            begun.remove(frame)
             left[one.job] -= 1
             if not left[one.job]:
                 run.ended[one.job] = run.calls

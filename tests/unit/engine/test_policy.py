@@ -14,6 +14,7 @@ from arrivals import (
     FirstInFirstOut,
     Policy,
     ShortestFirst,
+    check_call,
     fewest_calls,
     simulate,
     single,
@@ -68,6 +69,14 @@ def test_a_lone_sweep_needs_no_call_more_than_it_must(frames: int, rows: int) ->
     alone = sweep(frames, STRENGTHS)
     run = simulate(BatchPolicy(), [alone], always(rows))
     assert run.calls == fewest_calls(alone.frames, always(rows))
+
+
+@pytest.mark.parametrize("rows", [4, 8, 16, 32])
+@pytest.mark.parametrize("passes", [[PASSES], STRENGTHS, STRENGTHS[::-1]])
+def test_frames_become_ready_one_after_the_other(passes: list[int], rows: int) -> None:
+    """Two calls' worth at most are begun at a time: the autoencoder is not idle till the end."""
+    run = simulate(BatchPolicy(), [sweep(120, passes)], always(rows))
+    assert run.under_way <= 2 * (rows // 2)
 
 
 @pytest.mark.parametrize("rows", [2, 8, 32])
@@ -166,7 +175,7 @@ def pattern(draw: Random) -> list[Arrival]:
 
 
 def test_nothing_starves_whatever_comes() -> None:
-    check_nothing_starves(BatchPolicy, range(800))
+    check_nothing_starves(BatchPolicy, range(600))
 
 
 def check_sweep_ends_under_singles(policy: Policy, rows: int, key: str) -> None:
@@ -206,6 +215,18 @@ def test_nothing_ready_makes_no_call() -> None:
 def test_one_frame_may_always_be_alone() -> None:
     frames = [Candidate(("a", 0), "A", 2, 5, 1), Candidate(("b", 0), "A", 2, 5, 1)]
     assert BatchPolicy().choose(frames, always(1)) == [("a", 0)]
+
+
+@given(calls=st.lists(st.tuples(st.sets(st.integers(0, 30)), st.sampled_from(CAPS)), max_size=20))
+def test_frames_may_come_and_go_and_caps_change_between_calls(
+    calls: list[tuple[set[int], int]],
+) -> None:
+    policy = BatchPolicy()
+    frames = [Candidate((f"j{n % 7}", n), "AB"[n % 2], 1 + n % 3 % 2, 1 + n, 5) for n in range(31)]
+    for numbers, rows in calls:
+        ready = {frames[number].frame: frames[number] for number in sorted(numbers)}
+        chosen = policy.choose(list(ready.values()), always(rows))
+        assert not ready or check_call(chosen, ready, always(rows))
 
 
 def test_jobs_that_left_are_forgotten() -> None:
