@@ -105,7 +105,8 @@ def test_the_same_image_is_made(served: ServedRoot, number: int) -> None:
         assert one.size == other.size
         difference = np.abs(np.asarray(one, np.int16) - np.asarray(other, np.int16))
     sys.stdout.write(f"{CASES[number].name}: differs by {difference.max()} of 255\n")
-    assert difference.max() <= 1
+    # One of 255, since the first was painted beside others; JPEG makes up to three of one.
+    assert difference.max() <= (3 if made.suffix == ".jpg" else 1)
 
 
 def test_a_recipe_names_the_lora_by_the_hash_of_its_weights(served: ServedRoot) -> None:

@@ -36,9 +36,11 @@ class _Pause:
     length: float = 0.0
 
     def lengthen(self, what: str, now: float) -> None:
+        """Wait twice as long as before; what fails during a wait had been begun before it."""
         self.what = what
-        self.length = min(max(self.length * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
-        self.until = now + self.length
+        if not self.holds(now):
+            self.length = min(max(self.length * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self.until = now + self.length
 
     def holds(self, now: float) -> bool:
         return now < self.until

@@ -13,7 +13,7 @@ from img2imgd.engine.protocol import ModelInfo
 from img2imgd.ledger import SHORT_JOB, JobRow, Ledger
 from img2imgd.pool.supervision import WorkerPool
 
-WINDOW = 4 * SHORT_JOB  # frames in the worker at a time, over all jobs
+WINDOW = 6 * SHORT_JOB  # frames in the worker at a time, over all jobs
 _LOOKED_AT = 32  # queued jobs
 
 Held = tuple[Collection[str], Collection[str], Collection[str]]  # models, inboxes, jobs
@@ -52,7 +52,14 @@ class Turns:
         return found
 
     def may_start(self, row: JobRow, left_out: Callable[[str], bool]) -> bool:
-        """True if the job may run beside those that do."""
+        """True if the job may run beside those that do.
+
+        A file that is kept is painted once at a time: what is saved meanwhile waits, and gives way
+        to the next save.
+        """
+        kept = row.spec.mode == "keep"
+        if kept and any(_is_of_same_file(row, job.row) for job in self._running.values()):
+            return False
         return may_start(len(row.spec.reserved.frames), self._standings(left_out), WINDOW)
 
     def model(self, queued: Sequence[JobRow], loaded: ModelInfo | None, now: float) -> str | None:
@@ -93,3 +100,7 @@ class Turns:
 
 def _is_long(row: JobRow) -> bool:
     return is_long(len(row.spec.reserved.frames), WINDOW)
+
+
+def _is_of_same_file(row: JobRow, other: JobRow) -> bool:
+    return (row.spec.inbox, row.spec.rel) == (other.spec.inbox, other.spec.rel)
