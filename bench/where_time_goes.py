@@ -31,7 +31,10 @@ def totals(daemon: Daemon, file: Path) -> Totals:
     worker = daemon.program.worker
     assert worker, "there is no worker"
     os.kill(worker, signal.SIGUSR1)
+    deadline = time.monotonic() + 60
     while not file.exists():
+        assert daemon.program.worker == worker, "the worker has ended"
+        assert time.monotonic() < deadline, "the worker tells nothing"
         time.sleep(0.01)
     return json.loads(file.read_text())
 
