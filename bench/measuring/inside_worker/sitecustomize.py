@@ -98,7 +98,6 @@ def time_the_worker() -> None:
     timed_where_imported(animation.write_animation, "animation")
     timed_where_imported(sheet.write_sheet, "contact sheet")
     timed(worker.Worker, "_send", "tell the supervisor")
-    timed(worker.Worker, "_take", "take or wait for orders")
     signal.signal(signal.SIGUSR1, lambda *_: write(Path(str(_TARGET))))
 
 
