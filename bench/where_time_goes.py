@@ -2,7 +2,8 @@
 
 A real ``img2imgd run`` whose worker times its parts: the UNet, the text encoder, the autoencoder,
 the scheduler, files, and what lies between. Each part's seconds are without those of other parts
-within it, and a share of the time from the drop to the GIF; threads work beside each other.
+within it, and a share of the time from the drop to the GIF; threads work beside each other. What the
+main thread waits for is the claim, the prepared picture, and the animation and sheet at the end.
 
 Prints a table, writes ``bench/results/where_time_goes.json``. With two cores: three minutes.
 Run: ``python bench/where_time_goes.py [--case NAME] [--quick]``.
@@ -22,6 +23,7 @@ from measuring.report import options, save, table
 from measuring.served import Daemon, Root
 
 Totals = dict[str, dict[str, tuple[float, float]]]
+MAIN = "MainThread"
 INSIDE = Path(__file__).parent / "measuring" / "inside_worker"
 
 
@@ -31,7 +33,10 @@ def totals(daemon: Daemon, file: Path) -> Totals:
     worker = daemon.program.worker
     assert worker, "there is no worker"
     os.kill(worker, signal.SIGUSR1)
+    deadline = time.monotonic() + 60
     while not file.exists():
+        assert daemon.program.worker == worker, "the worker has ended"
+        assert time.monotonic() < deadline, "the worker tells nothing"
         time.sleep(0.01)
     return json.loads(file.read_text())
 
@@ -55,7 +60,9 @@ def measure(case: Case) -> dict[str, object]:
             if calls > calls_before:
                 spent = took - took_before
                 rows.append((part, thread, int(calls - calls_before), spent, spent / seconds))
-    rows.sort(key=lambda row: (row[1] != "MainThread", row[1], -row[3]))
+    painting = sum(row[3] for row in rows if row[1] == MAIN)
+    rows.append(("waiting, and the rest", MAIN, 0, seconds - painting, 1 - painting / seconds))
+    rows.sort(key=lambda row: (row[1] != MAIN, row[1], -row[3]))
     print(f"\n{case.name}: {len(case.sweep)} frames in {seconds:.3g} s")
     header = ("part", "thread", "calls", "seconds", "share")
     print(table(header, [(*row[:4], f"{row[4]:.1%}") for row in rows]), flush=True)

@@ -24,9 +24,8 @@ _here = threading.local()
 _totals: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0, 0.0]))
 
 
-def timed(owner: Any, name: str, part: str) -> None:
-    """Count the calls of a function, and its seconds less those of timed calls within."""
-    original: Callable[..., Any] = getattr(owner, name)
+def timing(original: Callable[..., Any], part: str) -> Callable[..., Any]:
+    """A function that counts its calls, and its seconds less those of timed calls within."""
 
     @functools.wraps(original)
     def wrapper(*arguments: Any, **named: Any) -> Any:
@@ -43,7 +42,20 @@ def timed(owner: Any, name: str, part: str) -> None:
             if within:
                 within[-1] += took
 
-    setattr(owner, name, wrapper)
+    return wrapper
+
+
+def timed(owner: Any, name: str, part: str) -> None:
+    """Time a method, or a function where it is looked up with each call."""
+    setattr(owner, name, timing(getattr(owner, name), part))
+
+
+def timed_where_imported(function: Callable[..., Any], part: str) -> None:
+    """Time a function in every module of the package that has imported it."""
+    wrapper = timing(function, part)
+    for module in [m for name, m in sys.modules.items() if name.startswith("img2imgd")]:
+        for name in [name for name, value in vars(module).items() if value is function]:
+            setattr(module, name, wrapper)
 
 
 def time_the_engine() -> None:
@@ -70,7 +82,8 @@ def time_the_engine() -> None:
 
 def time_the_worker() -> None:
     """What the process does around the engine."""
-    from img2imgd.pool import assembling, worker
+    from img2imgd.outputs import animation, encode, sheet
+    from img2imgd.pool import worker
 
     make = worker.create_engine
 
@@ -81,18 +94,17 @@ def time_the_worker() -> None:
         return engine
 
     worker.create_engine = create_engine
-    timed(worker, "write_frame", "write frames, durably")
-    timed(assembling, "write_animation", "animation")
-    timed(assembling, "write_sheet", "contact sheet")
+    timed_where_imported(encode.write_frame, "write frames, durably")
+    timed_where_imported(animation.write_animation, "animation")
+    timed_where_imported(sheet.write_sheet, "contact sheet")
     timed(worker.Worker, "_send", "tell the supervisor")
-    timed(worker.Worker, "_take", "take or wait for orders")
     signal.signal(signal.SIGUSR1, lambda *_: write(Path(str(_TARGET))))
 
 
 def write(target: Path) -> None:
     """The totals so far, whole at once."""
     temporary = target.with_suffix(".part")
-    temporary.write_text(json.dumps(_totals))
+    temporary.write_text(json.dumps({name: dict(parts) for name, parts in list(_totals.items())}))
     temporary.rename(target)
 
 
