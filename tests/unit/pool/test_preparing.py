@@ -1,4 +1,4 @@
-"""Pictures that are prepared while others things are done: asked for, collected, dropped."""
+"""Pictures that are prepared while other things are done: asked for, collected, dropped."""
 
 from __future__ import annotations
 
