@@ -43,10 +43,10 @@ check: $(READY)  ## formatting, lint, types, import layers, version
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_version.py
 
-bench: $(READY)  ## measure, for about three hours; tables on the terminal, JSON and plots in bench/results
+bench: $(READY)  ## measure, for two to three hours; tables, and JSON and plots in bench/results
 	for script in $(BENCH); do $(BIN)/python $$script || exit 1; done
 
-smoke: $(READY)  ## start each measurement of the painting once, for minutes; its figures mean nothing
+smoke: $(READY)  ## try every measurement of painting for some minutes; the figures mean nothing
 	for script in $(PAINTING); do $(BIN)/python $$script --quick || exit 1; done
 
 evaluate: $(READY)  ## measure the embedded model; figures and picture sheets in evaluation/

@@ -5,8 +5,10 @@ environment of the worker), call by call in turn, with 2 to 32 rows a call; the 
 their times within a pair. ``differs`` is the largest difference of the UNet's output to the plain
 one's, as a share of the output's spread: 0 is bit for bit the same picture.
 
-``--model sd21`` measures the UNet of Stable Diffusion 2.1's shape with random weights (8 GB of
-memory). Prints a table, writes ``bench/results/cpu_settings_MODEL_SIDE.json``.
+``--model sd21`` measures the UNet of Stable Diffusion 2.1's shape with random weights: 8 GB of
+memory and an hour, the embedded model a quarter of one; compiling needs g++.
+
+Prints a table, writes ``bench/results/cpu_settings_MODEL_SIDE.json``.
 Run: ``python bench/cpu_settings.py [--model demo|sd21] [--side PIXELS] [--only WORD] [--quick]``.
 """
 

@@ -2,8 +2,8 @@
 
 A real ``img2imgd run`` whose worker times its parts: the UNet, the text encoder, the autoencoder,
 the scheduler, files, and what lies between. Each part's seconds are without those of other parts
-within it, and a share of the time from the drop to the GIF; threads work beside each other. What the
-main thread waits for is the claim, the prepared picture, and the animation and sheet at the end.
+within it, and a share of the time from the drop to the GIF; threads work beside each other. The
+main thread waits for the claim, the prepared picture, and at the end the animation and the sheet.
 
 Prints a table, writes ``bench/results/where_time_goes.json``. With two cores: three minutes.
 Run: ``python bench/where_time_goes.py [--case NAME] [--quick]``.
