@@ -20,6 +20,7 @@ from img2imgd.engine.protocol import (
     ModelUnavailable,
 )
 from img2imgd.engine.stepping.capping import Capping
+from img2imgd.engine.stepping.lanes import MOST_LANES
 from img2imgd.engine.stepping.stepper import Stepper
 
 STEPPED = frozenset({"StableDiffusionImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"})
@@ -61,7 +62,9 @@ class DiffusersEngine:
         if type(self._pipe).__name__ in STEPPED:
             capping = Capping(device, _how_it_runs(model, info), _most_rows(model), model.cache)
             phased = model.offload == "model" and device.type != "cpu"
-            self._painter = Stepper(self._pipe, device, capping, phased=phased)
+            # Compiled code is made within the first call, which two lanes must not do at once.
+            lanes = MOST_LANES if device.type == "cpu" and not model.compile else 1
+            self._painter = Stepper(self._pipe, device, capping, phased=phased, lanes=lanes)
         else:
             self._painter = PipelineCalls(self._pipe, device)
         return info

@@ -35,12 +35,12 @@ from img2imgd.engine.protocol import (
 )
 from img2imgd.engine.schedulers import Schedulers, UnfitScheduler
 from img2imgd.engine.sparingly import Sparingly
-from img2imgd.engine.stepping.batch import predict
 from img2imgd.engine.stepping.capping import Capping, Size
 from img2imgd.engine.stepping.conditions import Conditions, conditions_of, is_guided
 from img2imgd.engine.stepping.decoding import Flagged, decode
 from img2imgd.engine.stepping.frame import SteppedFrame
 from img2imgd.engine.stepping.images import Images
+from img2imgd.engine.stepping.lanes import Lanes
 from img2imgd.engine.stepping.latents import LatentScale
 from img2imgd.engine.stepping.pictures import Opened, Picture, Pictures
 from img2imgd.engine.stepping.texts import Texts
@@ -93,7 +93,8 @@ class Stepper:
     Alone in its calls, a frame's picture is what the pipeline itself makes of the same seed, bit
     for bit; among others it differs as much as a sum does whose parts are added in another order.
     With ``phased``, parts of the model that share a GPU in turns are used one after the other:
-    frames that come while others are painted wait until those are decoded.
+    frames that come while others are painted wait until those are decoded. ``lanes`` is how many
+    parts of a call run side by side at most.
     """
 
     def __init__(
@@ -103,11 +104,13 @@ class Stepper:
         capping: Capping | None = None,
         *,
         phased: bool = False,
+        lanes: int = 1,
     ) -> None:
         self._pipe = pipe
         self._device = device
         self._capping = capping or Capping(device)
         self._phased = phased
+        self._lanes = Lanes(lanes)
         self._schedulers = Schedulers(pipe.scheduler)
         self._scale = LatentScale(pipe, device)
         self._texts = Texts(pipe)
@@ -224,7 +227,7 @@ class Stepper:
 
     def _predict(self, size: Size, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
         with self._capping.watching(size, sum(frame.rows for frame in frames)):
-            return predict(self._pipe.unet, frames)
+            return self._lanes.predict(self._pipe.unet, frames)
 
     def _advance(
         self, one: _Admitted, frame: SteppedFrame, predicted: torch.Tensor, report: Report

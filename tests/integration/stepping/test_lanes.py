@@ -1,0 +1,85 @@
+"""Parts of a UNet call side by side on two cores: the same pictures, a fault costs one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from engines import difference, spec, task
+from plainly import calls_of, stepped
+
+from conftest import Model
+from img2imgd.engine import speed
+from img2imgd.engine.diffusers_engine import DiffusersEngine
+from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameRefused, FrameTask
+
+# diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def frames(image: Path) -> list[FrameTask]:
+    """Five frames of four steps, of which every second has no guidance."""
+    return [
+        task(image, index=index, seed=index, guidance_scale=(7.5, 1.0)[index % 2], job_frames=5)
+        for index in range(5)
+    ]
+
+
+def test_the_frames_of_a_call_are_shared_out_and_paint_the_same_pictures(
+    model: Model, image: Path
+) -> None:
+    with calls_of(model.engine._pipe.unet) as rows:
+        pictures = stepped(model.engine, frames(image)[:2])
+    assert sorted(rows) == [1] * 4 + [2] * 4, "each call in two parts"
+    for one, picture in zip(frames(image), pictures, strict=False):
+        assert difference(picture, model.plain.paint(one)) <= 1
+    pictures = stepped(model.engine, frames(image))
+    for one, picture in zip(frames(image), pictures, strict=True):
+        assert difference(picture, model.plain.paint(one)) <= 1
+    assert torch.get_num_threads() == 2, "the lanes' threads are their own"
+
+
+def test_a_frame_alone_is_one_call_and_bit_for_bit_the_plain_pipelines(
+    model: Model, image: Path
+) -> None:
+    (one, *_) = frames(image)
+    with calls_of(model.engine._pipe.unet) as rows:
+        (picture,) = stepped(model.engine, [one])
+    assert rows == [2] * 4
+    assert np.array_equal(picture, model.plain.paint(one))
+
+
+def test_a_lane_that_fails_costs_its_own_frame_alone(model: Model, image: Path) -> None:
+    engine = DiffusersEngine()
+    engine.load(spec(model.folder))
+
+    def look(_: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        if inputs[0].shape[0] % 2:  # the part with a frame without guidance, and that frame alone
+            raise ValueError("an odd number of rows")
+
+    engine._pipe.unet.register_forward_pre_hook(look)
+    events: list[EngineEvent] = []
+    for one in frames(image)[:3]:
+        engine.admit(one)
+    while not engine.idle():
+        engine.step(events.append)
+    assert [event.index for event in events if isinstance(event, FrameRefused)] == [1]
+    assert {event.index for event in events if isinstance(event, FramePainted)} == {0, 2}
+
+
+def test_compiled_code_runs_in_one_lane(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "_compile", lambda *_: None)  # which another test does
+    engine = DiffusersEngine()
+    engine.load(spec(model.folder, compile=True))
+    assert engine._painter._lanes._most == 1
