@@ -52,6 +52,9 @@ CASES = (
     Case("jpeg", "format: jpeg\nquality: 80\nstrength: 0.6"),
     Case("webp", "format: webp\nstrength: 0.6"),
     Case("lossless webp", "format: webp\nquality: 100\nstrength: 0.6"),
+    Case("weights", 'prompt: "a {(red|(blue}:1.4) house, [meadow]"\nprompt_syntax: a1111\nn: 2', 1),
+    Case("compel's weights", 'prompt: "a red+++ house, \\"meadow\\"-"\nprompt_syntax: compel'),
+    Case("a long prompt", f"prompt: a red house{', a meadow and birches' * 30}, oil\nn: 2", 1),
     Case("restored size", "restore_size: true\nstrength: 0.6"),
 )  # fmt: skip
 
@@ -74,7 +77,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> ServedRoot:
     # What the folder says by default must not change what a recipe makes.
     (root.inbox / "_defaults.yaml").write_text(
         "prompt: wrong\nnegative_prompt: wrong\nstyle: wrong\nstrength: 0.2\nn: 2\nsteps: 3\n"
-        "fit: stretch\nscheduler: ddim\nsize: 192\nformat: png\nrestore_size: false\n"
+        "prompt_syntax: compel\nfit: stretch\nscheduler: ddim\nsize: 192\nformat: png\n"
+        "restore_size: false\n"
     )
     for number, case in enumerate(CASES):
         told = root.command("recipe", frames(root, f"first{number}")[case.frame])

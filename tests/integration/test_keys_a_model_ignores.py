@@ -67,7 +67,9 @@ def test_a_written_negative_prompt_is_refused_and_the_configs_own_is_left_out(ri
         plain="guidance_scale: 3.5\n",
         none='negative_prompt: ""\n',
         written="negative_prompt: blur\n",
+        weighted="prompt_syntax: a1111\n",
     )
+    assert ended.pop("weighted")[1].startswith("The model dev (family flux) knows no prompt_syntax")
     assert ended.pop("written") == (
         JobState.FAILED,
         "The model dev (family flux) knows no negative_prompt.\n"
@@ -146,11 +148,11 @@ IGNORED = {
     "sdxl": set(),
     "sdxl_refiner": set(),
     "lcm": {"negative_prompt"},
-    "sd3": set(),
-    "qwenimage": set(),
-    "zimage": set(),
-    "flux": {"negative_prompt"},
-    "flux_schnell": {"negative_prompt", "guidance_scale"},
+    "sd3": {"prompt_syntax"},
+    "qwenimage": {"prompt_syntax"},
+    "zimage": {"prompt_syntax"},
+    "flux": {"negative_prompt", "prompt_syntax"},
+    "flux_schnell": {"negative_prompt", "guidance_scale", "prompt_syntax"},
 }
 
 
@@ -163,9 +165,10 @@ def test_what_a_family_is_said_to_ignore_changes_no_pixel_and_all_else_does(
     engine = create_engine("diffusers")
     ignored = engine.load(spec(save_family(family, tmp_path / family))).ignores
     assert set(ignored) == IGNORED[family]
-    own, _ = paint(engine, task(image))
-    for key, other in (("negative_prompt", "zz zz, qq"), ("guidance_scale", 9.0)):
-        painted, _ = paint(engine, task(image, **{key: other}))
+    changes = {"negative_prompt": "zz zz, qq", "guidance_scale": 9.0, "prompt_syntax": "a1111"}
+    own, _ = paint(engine, task(image, prompt="a (cat:1.4)"))
+    for key, other in changes.items():
+        painted, _ = paint(engine, task(image, prompt="a (cat:1.4)", **{key: other}))
         assert (difference(painted, own) == 0) == (key in ignored), key
 
 
@@ -185,7 +188,7 @@ def test_the_page_on_models_says_the_same() -> None:
     table = page.partition("| family | `negative_prompt` |")[2].partition("\n\n")[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == list(ROWS)
-    for name, negative, guidance, *_ in rows:
-        said = {"negative_prompt": negative, "guidance_scale": guidance}
+    for name, negative, guidance, syntax, *_ in rows:
+        said = {"negative_prompt": negative, "guidance_scale": guidance, "prompt_syntax": syntax}
         for family in ROWS[name]:
             assert {key for key, word in said.items() if word == "no"} == IGNORED[family], name

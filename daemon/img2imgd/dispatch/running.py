@@ -151,6 +151,7 @@ class RunningJob:
             effective_steps=frame.effective_steps,
             scheduler=self.made_from.origin.request.scheduler,
             job_frames=len(self.equal_frames),
+            prompt_syntax=self.made_from.origin.request.prompt_syntax,
         )
 
     def files(self, index: int) -> tuple[FrameFile, ...]:

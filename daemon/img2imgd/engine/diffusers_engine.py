@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 
 from img2imgd.engine.devices import causes, free_memory, is_device_lost
+from img2imgd.engine.families import STEPPED
 from img2imgd.engine.loading import load_pipeline
 from img2imgd.engine.opening import Pipeline
 from img2imgd.engine.pipelines import PipelineCalls
@@ -22,9 +23,6 @@ from img2imgd.engine.protocol import (
 from img2imgd.engine.stepping.capping import Capping
 from img2imgd.engine.stepping.lanes import MOST_LANES
 from img2imgd.engine.stepping.stepper import Stepper
-
-STEPPED = frozenset({"StableDiffusionImg2ImgPipeline", "StableDiffusionXLImg2ImgPipeline"})
-"""The pipelines whose steps are known here. A subclass may do other things between them."""
 
 
 class Painter(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from img2imgd.engine.clip import END
-from img2imgd.request import GUIDANCE_SCALE, NEGATIVE_PROMPT
+from img2imgd.request import GUIDANCE_SCALE, NEGATIVE_PROMPT, PROMPT_SYNTAX
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -33,6 +33,9 @@ class Family:
 _XL = "StableDiffusionXLImg2ImgPipeline"
 _SD = "StableDiffusionImg2ImgPipeline"
 OPEN_CLIP_PAD = "!"
+
+STEPPED = frozenset({_SD, _XL})
+"""The pipelines whose steps are known here. A subclass may do other things between them."""
 
 SD1 = Family("sd1", "Stable Diffusion 1.x", "cond_stage_model.transformer.", CONFIGS / "sd15", _SD,
              (("tokenizer", END),))  # fmt: skip
@@ -90,7 +93,8 @@ def ignored_keys(pipe: Any) -> tuple[str, ...]:
     """The keys of a request that change nothing with a loaded pipeline.
 
     A model distilled with guidance takes its scale as a number, and has no pass without the prompt
-    that a negative one could take the place of. One distilled without takes neither.
+    that a negative one could take the place of. One distilled without takes neither. Weights in
+    prompts are known where the texts are encoded here and not by the pipeline.
     """
     takes = inspect.signature(pipe.__call__).parameters
     config = denoiser(pipe).config
@@ -101,6 +105,8 @@ def ignored_keys(pipe: Any) -> tuple[str, ...]:
             ignored.add(GUIDANCE_SCALE)
     if config.get("time_cond_proj_dim"):  # LCM
         ignored.add(NEGATIVE_PROMPT)
+    if type(pipe).__name__ not in STEPPED:
+        ignored.add(PROMPT_SYNTAX)
     return tuple(sorted(ignored))
 
 

@@ -132,8 +132,9 @@ class FrameTask:
     ``negative_prompt`` has no effect where ``guidance_scale`` is 1 or less. Denoising
     starts at index ``steps - effective_steps`` of the scheduler's timesteps.
     The engine draws noise from a CPU generator with ``seed``, so that a seed means the same on
-    every device. ``scheduler`` None is the model's. ``job_frames`` counts the frames of its job, so
-    that a picture alone can come before the many of a sweep.
+    every device. ``prompt_syntax`` is the syntax of weights in both prompts: plain, which has none,
+    a1111 or compel. ``scheduler`` None is the model's. ``job_frames`` counts the frames of its job,
+    so that a picture alone can come before the many of a sweep.
     """
 
     job: str
@@ -148,6 +149,7 @@ class FrameTask:
     effective_steps: int
     scheduler: str | None = None
     job_frames: int = 1
+    prompt_syntax: str = "plain"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,16 @@
 """What a picture is to become: the keys people write, merged and settled into a request."""
 
 from img2imgd.request.drawing import draw, has_choices, literal
-from img2imgd.request.effects import GUIDANCE_SCALE, NEGATIVE_PROMPT, asked_of_model
+from img2imgd.request.effects import (
+    GUIDANCE_SCALE,
+    NEGATIVE_PROMPT,
+    PROMPT_SYNTAX,
+    asked_of_model,
+)
+from img2imgd.request.emphasis import ADDED_NETWORK, Weighted, read_emphasis
 from img2imgd.request.gif import GifKeys, GifSettings
 from img2imgd.request.infotext import parse_infotext
-from img2imgd.request.keys import BUILT_IN, DefaultKeys, RequestKeys, is_pattern
+from img2imgd.request.keys import BUILT_IN, PLAIN, DefaultKeys, RequestKeys, is_pattern
 from img2imgd.request.listed import chooses_from_lists, describe_list, may_name_lists
 from img2imgd.request.lists import (
     MAX_LIST_BYTES,
@@ -34,11 +40,14 @@ from img2imgd.request.styles import StyleKeys, StyleTexts
 from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
+    "ADDED_NETWORK",
     "BUILT_IN",
     "GUIDANCE_SCALE",
     "MAX_LIST_BYTES",
     "NEGATIVE_PROMPT",
     "OWN",
+    "PLAIN",
+    "PROMPT_SYNTAX",
     "SCHEDULER_NAMES",
     "DefaultKeys",
     "DrawnTexts",
@@ -55,6 +64,7 @@ __all__ = [
     "Sidecar",
     "StyleKeys",
     "StyleTexts",
+    "Weighted",
     "a1111_name",
     "asked_of_model",
     "canonical_keys",
@@ -72,6 +82,7 @@ __all__ = [
     "parse_sidecar",
     "plain_keys",
     "read_defaults",
+    "read_emphasis",
     "read_sidecar",
     "resolve",
     "scheduler_named",

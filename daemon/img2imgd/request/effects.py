@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from img2imgd.request.keys import RequestKeys
+from img2imgd.request.keys import PLAIN, RequestKeys
 from img2imgd.request.sweep import expand
 
 NEGATIVE_PROMPT, GUIDANCE_SCALE = "negative_prompt", "guidance_scale"
+PROMPT_SYNTAX = "prompt_syntax"
 
 
 def asked_of_model(keys: RequestKeys) -> tuple[str, ...]:
-    """Which of the two ``keys`` ask something of the model by.
+    """Which of the three ``keys`` ask something of the model by.
 
-    A negative prompt without words asks for nothing, nor does a guidance scale of 1 or less.
+    A negative prompt without words asks for nothing, nor does a guidance scale of 1 or less, nor
+    do prompts that are plain.
     """
     scales: list[float] = [] if keys.guidance_scale is None else [keys.guidance_scale]
     if keys.sweep is not None and keys.sweep.guidance_scale is not None:
@@ -19,5 +21,6 @@ def asked_of_model(keys: RequestKeys) -> tuple[str, ...]:
     asked = {
         NEGATIVE_PROMPT: bool((keys.negative_prompt or "").strip()),
         GUIDANCE_SCALE: max(scales, default=0) > 1,
+        PROMPT_SYNTAX: keys.prompt_syntax not in (None, PLAIN),
     }
     return tuple(key for key in asked if asked[key])

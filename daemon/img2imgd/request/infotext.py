@@ -19,6 +19,7 @@ from img2imgd.document import Document, Path, validate
 from img2imgd.document.scalars import read_scalar
 from img2imgd.errors import DocumentError, Problem
 from img2imgd.request.drawing import literal
+from img2imgd.request.emphasis import ADDED_NETWORK
 from img2imgd.request.keys import RequestKeys
 from img2imgd.request.schedulers import scheduler_named
 
@@ -35,7 +36,6 @@ _UNDERSTOOD = {
 }
 _SAMPLER, _SCHEDULE_TYPE, _MODEL = "Sampler", "Schedule type", "Model"
 _TELLING = frozenset({*_UNDERSTOOD, _SAMPLER, _MODEL, "Model hash"})
-_ADDED_NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>")
 _PAIR = re.compile(r"(\w[\w \-/]{0,60}):(.*)", re.DOTALL)
 _PARTS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"]|")+')
 
@@ -58,8 +58,8 @@ def parse_infotext(
     data: dict[str, Any] = _prompts(lines[:-1] if is_parameters else lines)
     ignored: list[str] = []
     if is_parameters:
-        ignored = [tag for text in data.values() for tag in _ADDED_NETWORK.findall(text)]
-        data = {key: literal(_ADDED_NETWORK.sub("", text)) for key, text in data.items()}
+        ignored = [tag for text in data.values() for tag in ADDED_NETWORK.findall(text)]
+        data = {key: literal(ADDED_NETWORK.sub("", text)) for key, text in data.items()}
     where: dict[Path, int] = {("prompt",): 1}
     where |= {(key,): len(lines) for key in _UNDERSTOOD.values()}
     pairs = pairs if is_parameters else {}

@@ -18,6 +18,7 @@ from img2imgd.request.sweep import SweepKeys
 
 MIN_SIDE, MAX_SIDE = 64, 8192
 MAX_SEED = 2**32 - 1
+PLAIN = "plain"
 MAX_GLOBS = 100  # in one list: each is compared with every picture of the folder
 
 
@@ -33,7 +34,17 @@ Steps = Annotated[int, Meta(ge=1, le=1000)]
 Seed = Annotated[int, Check(_seed), Meta(ge=0, le=MAX_SEED)]
 Variations = Annotated[int, Meta(ge=1, le=1000)]
 Fit = Literal["cover", "contain", "stretch"]
+PromptSyntax = Literal["plain", "a1111", "compel"]
 Size = int | tuple[int, int] | Literal["keep", "native"]
+
+
+_SYNTAXES = {"automatic1111": "a1111", "auto1111": "a1111", "webui": "a1111", "none": PLAIN}
+
+
+def _prompt_syntax(value: Any) -> Any:
+    """The name of a syntax in any case, or another name for it."""
+    folded = value.casefold() if isinstance(value, str) else value
+    return _SYNTAXES.get(folded, folded) if isinstance(folded, str) else folded
 
 
 def is_pattern(name: str) -> bool:
@@ -126,6 +137,8 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "neg": "negative_prompt", "negative": "negative_prompt",
         "iterations": "n", "count": "n", "variations": "n", "batch": "n", "batch_size": "n",
         "num_images": "n", "num_images_per_prompt": "n", "n_iter": "n",
+        "syntax": "prompt_syntax", "weights": "prompt_syntax", "prompt_weights": "prompt_syntax",
+        "emphasis": "prompt_syntax", "weighting": "prompt_syntax",
         "denoise": "strength", "denoising": "strength", "denoising_strength": "strength",
         "num_inference_steps": "steps", "text": "prompt", "artist": "style", "styles": "style",
         "width": "size", "height": "size", "resolution": "size", "checkpoint": "model",
@@ -138,6 +151,11 @@ class RequestKeys(Settings, frozen=True, dict=True):
 
     prompt: Prompts = None
     negative_prompt: Annotated[Text | None, Meta(description="What to keep out of it.")] = None
+    prompt_syntax: Annotated[
+        PromptSyntax | None,
+        Check(_prompt_syntax),
+        Meta(description="How prompts and styles write weights: plain, a1111 or compel."),
+    ] = None
     style: Styles = None
     strength: Annotated[
         Strength | None,
@@ -265,6 +283,7 @@ BUILT_IN = RequestKeys(
     steps=50,
     negative_prompt="disfigured, bad anatomy, low quality, ugly, tiling, poorly drawn hands, "
     "poorly drawn feet, out of frame",
+    prompt_syntax=PLAIN,
     n=1,
     fit="cover",
 )

@@ -120,6 +120,7 @@ def _settle(
         prompt=prompt,
         more_prompts=tuple(more_prompts),
         negative_prompt=one_line(keys.negative_prompt or ""),
+        prompt_syntax=_set(keys.prompt_syntax),
         styles=tuple(style.name for style in styled),
         style_texts={style.name: style.texts for style in styled if style.name},
         strength=_set(keys.strength),

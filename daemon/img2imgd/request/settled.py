@@ -38,6 +38,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     negative_prompt: str
     more_prompts: tuple[str, ...] = ()
+    prompt_syntax: Literal["plain", "a1111", "compel"] = "plain"
     styles: tuple[str, ...] = ()
     style_texts: dict[str, StyleTexts] = {}
     strength: float

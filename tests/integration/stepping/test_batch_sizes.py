@@ -18,7 +18,7 @@ from tiny_families import save_family
 from img2imgd.engine import caps
 from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameTask
-from img2imgd.engine.stepping.capping import FILE, Capping
+from img2imgd.engine.stepping.capping import FILE, Capping, Shape
 from img2imgd.engine.stepping.gauge import Gauge
 
 pytestmark = [
@@ -67,7 +67,7 @@ def test_memory_that_runs_out_halves_the_batch_and_costs_no_frame_anything(
     undisturbed = stepped(loaded(folder), sweep(image))
     engine = loaded(folder, cache=tmp_path)
     unet, capping = engine._pipe.unet, engine._painter._capping
-    capping._caps._profile(capping._key((32, 32))).rows = 16
+    capping._caps._profile(capping._key(Shape((32, 32)))).rows = 16
     events: list[EngineEvent] = []
     with calls_of(unet) as rows, memory_for(6, unet):
         for one in sweep(image):
@@ -123,20 +123,20 @@ def test_a_call_takes_no_more_rows_than_there_is_memory_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A processor's memory is not refused: the system ends the process instead."""
-    capping, size = Capping(torch.device("cpu")), (32, 32)
-    assert capping.most_rows(size) == caps.FIRST
+    capping, shape = Capping(torch.device("cpu")), Shape((32, 32))
+    assert capping.most_rows(shape) == caps.FIRST
     held: list[torch.Tensor] = []
 
     def call() -> None:
         held.append(torch.ones(64, 1024, 1024))  # 256 MiB, in pages that are used
         held.clear()
 
-    with capping.watching(size, caps.FIRST):
+    with capping.watching(shape, caps.FIRST):
         call()
     monkeypatch.setattr(Gauge, "free", lambda _: 2**28)
-    assert capping.most_rows(size) < caps.FIRST
+    assert capping.most_rows(shape) < caps.FIRST
     monkeypatch.setattr(Gauge, "free", lambda _: 2**32)
-    assert capping.most_rows(size) == caps.FIRST
+    assert capping.most_rows(shape) == caps.FIRST
 
 
 def test_the_gauge_reads_seconds_and_the_peak_of_memory() -> None:

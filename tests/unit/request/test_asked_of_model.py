@@ -18,6 +18,8 @@ from img2imgd.request import Request, asked_of_model, read_sidecar
         ("guidance_scale: 0", ()),
         ("sweep: {guidance_scale: [0, 3]}", ("guidance_scale",)),
         ("sweep: {guidance_scale: {from: 0, to: 1, step: 0.5}}", ()),
+        ("prompt_syntax: a1111", ("prompt_syntax",)),
+        ("prompt_syntax: plain", ()),
         ("sweep: {strength: [0.2, 0.4]}", ()),
         ("guidance_scale: 7\nnegative_prompt: blurry", ("negative_prompt", "guidance_scale")),
     ],

@@ -40,6 +40,7 @@ def only_problem(text: str) -> Problem:
 FULL = """\
 prompt: a cottage by a lake at sunset
 negative_prompt: blurry
+prompt_syntax: A1111
 style: carl rungius
 strength: 0.75
 guidance_scale: 9
@@ -66,6 +67,7 @@ def test_every_key_of_the_contract_is_read() -> None:
     keys = keys_of(FULL)
     assert keys.prompt == "a cottage by a lake at sunset"
     assert keys.style == ("carl rungius",)
+    assert keys.prompt_syntax == "a1111"
     assert keys.guidance_scale == 9
     assert keys.seed == 187
     assert keys.gif == GifKeys(duration=400, loop=0, pingpong=False)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Generator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -21,8 +22,16 @@ _MOST_OF_MEMORY = {"cuda": 0.9, "cpu": 0.5}  # the CPU's belongs to others too, 
 Size = tuple[int, int]
 
 
+class Shape(NamedTuple):
+    """What the inputs of a UNet call share: the picture's size (width, height), and the length of
+    the texts in chunks of 77 tokens."""
+
+    size: Size
+    chunks: int = 1
+
+
 class Capping:
-    """Finds how many rows pay, and fit, for each size of picture (width, height).
+    """Finds how many rows pay, and fit, for each shape of frames.
 
     ``model`` says which model runs how, so that what was found for it holds again. ``folder`` is
     where that is kept, None for nowhere.
@@ -45,14 +54,14 @@ class Capping:
             with contextlib.suppress(OSError):
                 self._caps.from_json(self._file.read_bytes())
 
-    def most_rows(self, size: Size) -> int:
+    def most_rows(self, shape: Shape) -> int:
         """The most rows of the next call."""
-        return self._caps.cap(self._key(size))
+        return self._caps.cap(self._key(shape))
 
     @contextlib.contextmanager
-    def watching(self, size: Size, rows: int) -> Generator[None]:
+    def watching(self, shape: Shape, rows: int) -> Generator[None]:
         """Learn from the call that is made meanwhile, as long as there is something to learn."""
-        key = self._key(size)
+        key = self._key(shape)
         if not self._caps.wants(key, rows):
             yield
             return
@@ -63,13 +72,15 @@ class Capping:
         if self._caps.settled(key) or not self._caps.wants(key, rows):
             self._keep()
 
-    def out_of_memory(self, size: Size, rows: int) -> None:
+    def out_of_memory(self, shape: Shape, rows: int) -> None:
         """A call with so many rows did not fit."""
-        self._caps.out_of_memory(self._key(size), rows)
+        self._caps.out_of_memory(self._key(shape), rows)
         self._keep()
 
-    def _key(self, size: Size) -> str:
-        return f"{self._model} {size[0]}x{size[1]}"
+    def _key(self, shape: Shape) -> str:
+        width, height = shape.size
+        longer = f" {shape.chunks} chunks" if shape.chunks > 1 else ""
+        return f"{self._model} {width}x{height}{longer}"
 
     def _fits(self, key: str, rows: int) -> bool:
         needed, free = self._bytes_of_row.get(key, 0.0) * rows, self._gauge.free()

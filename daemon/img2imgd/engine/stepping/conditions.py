@@ -43,12 +43,32 @@ def is_guided(unet: Any, task: FrameTask) -> bool:
     return task.guidance_scale > 1 and unet.config.time_cond_proj_dim is None
 
 
+def heard(unet: Any, task: FrameTask) -> tuple[str, ...]:
+    """The texts that the frame's steps take: the negative prompt, with guidance, and the prompt."""
+    return (task.negative_prompt, task.prompt) if is_guided(unet, task) else (task.prompt,)
+
+
+def chunks_of(pipe: Any, texts: Texts, task: FrameTask) -> int:
+    """How long the frame's texts are: as long as the longest, in chunks of 77 tokens."""
+    return max(texts.chunks(text, task.prompt_syntax) for text in heard(pipe.unet, task))
+
+
+def left_out(pipe: Any, texts: Texts, task: FrameTask) -> str:
+    """A note on tags that stand in the frame's prompts and are none of their words."""
+    tags = [
+        tag for text in heard(pipe.unet, task) for tag in texts.left_out(text, task.prompt_syntax)
+    ]
+    if not tags:
+        return ""
+    return f"Left out of the prompt: {', '.join(tags)}. LoRAs belong to a model of the config."
+
+
 def conditions_of(
     pipe: Any, texts: Texts, task: FrameTask, size: tuple[int, int], device: torch.device
 ) -> Conditions:
     """The conditions of a frame whose picture has ``size`` (width, height) in pixels."""
-    negative = (task.negative_prompt,) if is_guided(pipe.unet, task) else ()
-    encoded = [texts.embedding(text) for text in (*negative, task.prompt)]
+    chunks = chunks_of(pipe, texts, task)
+    encoded = [texts.embedding(text, task.prompt_syntax, chunks) for text in heard(pipe.unet, task)]
     hidden = torch.cat([one.hidden for one in encoded])
     pooled = [one.pooled for one in encoded if one.pooled is not None]
     return Conditions(

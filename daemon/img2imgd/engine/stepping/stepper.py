@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar, cast
 
@@ -35,14 +33,22 @@ from img2imgd.engine.protocol import (
 )
 from img2imgd.engine.schedulers import Schedulers, UnfitScheduler
 from img2imgd.engine.sparingly import Sparingly
-from img2imgd.engine.stepping.capping import Capping, Size
-from img2imgd.engine.stepping.conditions import Conditions, conditions_of, is_guided
+from img2imgd.engine.stepping.admitted import Admitted
+from img2imgd.engine.stepping.capping import Capping, Shape
+from img2imgd.engine.stepping.conditions import (
+    Conditions,
+    chunks_of,
+    conditions_of,
+    is_guided,
+    left_out,
+)
 from img2imgd.engine.stepping.decoding import Flagged, decode
 from img2imgd.engine.stepping.frame import SteppedFrame
 from img2imgd.engine.stepping.images import Images
 from img2imgd.engine.stepping.lanes import Lanes
 from img2imgd.engine.stepping.latents import LatentScale
-from img2imgd.engine.stepping.pictures import Opened, Picture, Pictures
+from img2imgd.engine.stepping.pictures import Picture, Pictures
+from img2imgd.engine.stepping.prompts import BadPrompt
 from img2imgd.engine.stepping.texts import Texts
 
 log = logging.getLogger(__name__)
@@ -56,35 +62,6 @@ class _Again(Enum):
 
     LATER = auto()  # with less memory, or in a smaller batch
     APART = auto()  # one frame a call, to find the one to blame
-
-
-@dataclass(eq=False)
-class _Admitted:
-    """A frame with its picture, which is being read, and how far it has come."""
-
-    task: FrameTask
-    opened: Future[Opened]
-    frame: SteppedFrame | None = None
-
-    @property
-    def picture(self) -> Picture:
-        """The picture; of a frame whose picture has been read."""
-        return cast("Picture", self.opened.result())
-
-    @property
-    def key(self) -> Hashable:
-        """Frames with the same key can share a UNet call."""
-        return self.picture.size
-
-    @property
-    def started(self) -> SteppedFrame:
-        """The frame; of one that has been started."""
-        return cast("SteppedFrame", self.frame)
-
-    @property
-    def calls_left(self) -> int:
-        """UNet calls that are left; about that, before it is started."""
-        return self.task.effective_steps if self.frame is None else self.frame.calls_left
 
 
 class Stepper:
@@ -118,11 +95,11 @@ class Stepper:
         self._pictures = Pictures()
         self._sparingly = Sparingly(pipe)
         self._policy = BatchPolicy()
-        self._admitted: list[_Admitted] = []
+        self._admitted: list[Admitted] = []
 
     def admit(self, task: FrameTask) -> None:
         """Take a frame; its picture is read meanwhile."""
-        self._admitted.append(_Admitted(task, self._pictures.open(task)))
+        self._admitted.append(Admitted(task, self._pictures.open(task)))
 
     def cancel(self, job: str) -> None:
         """Forget the job's frames."""
@@ -137,7 +114,7 @@ class Stepper:
         if not self._admitted:
             return
         with torch.inference_mode():
-            self._refuse_unreadable(report)
+            self._look_at_new(report)
             if self._phased:
                 self._start_phase(report)
             batch = [one for one in self._next_batch() if self._start(one, report)]
@@ -148,19 +125,25 @@ class Stepper:
             if not self._phased or not self._under_way():
                 self._finish(report)
 
-    def _refuse_unreadable(self, report: Report) -> None:
-        if self._admitted:
-            self._admitted[0].opened.result()  # something to do
-        for one in self._read():
+    def _look_at_new(self, report: Report) -> None:
+        """Read the texts of frames whose picture is there; refuse those that cannot be read."""
+        self._admitted[0].opened.result()  # something to do
+        new = [one for one in self._admitted if one.chunks is None and one.opened.done()]
+        for one in new:
             event = one.opened.result()
-            if not isinstance(event, Picture) and self._drop(one):
+            if isinstance(event, Picture):
+                task = one.task
+                one.chunks = self._attempt(
+                    [one], lambda task=task: chunks_of(self._pipe, self._texts, task), report
+                )
+            elif self._drop(one):
                 report(event)
 
-    def _read(self) -> list[_Admitted]:
-        """The frames whose picture has been read, or found not to be one."""
-        return [one for one in self._admitted if one.opened.done()]
+    def _read(self) -> list[Admitted]:
+        """The frames whose picture and texts have been read."""
+        return [one for one in self._admitted if one.chunks is not None]
 
-    def _next_batch(self) -> list[_Admitted]:
+    def _next_batch(self) -> list[Admitted]:
         ready = [one for one in self._read() if one.frame is None or not one.frame.finished]
         if self._phased:
             ready = [one for one in ready if one.frame is not None]
@@ -168,7 +151,7 @@ class Stepper:
         candidates = [
             Candidate(
                 frame=frame,
-                key=one.key,
+                key=one.shape,
                 rows=2 if is_guided(self._pipe.unet, one.task) else 1,
                 passes=one.calls_left,
                 job_frames=one.task.job_frames,
@@ -178,7 +161,8 @@ class Stepper:
         return [by_id[frame] for frame in self._policy.choose(candidates, self._most_rows)]
 
     def _most_rows(self, key: Hashable) -> int:
-        return 1 if key in self._sparingly else self._capping.most_rows(cast("Size", key))
+        shape = cast("Shape", key)
+        return 1 if shape.size in self._sparingly else self._capping.most_rows(shape)
 
     def _start_ahead(self, report: Report) -> None:
         """Start the next frame already: a GPU is still busy with the call that it was given."""
@@ -198,13 +182,13 @@ class Stepper:
     def _under_way(self) -> bool:
         return any(one.frame is not None and not one.frame.finished for one in self._admitted)
 
-    def _start(self, one: _Admitted, report: Report) -> bool:
+    def _start(self, one: Admitted, report: Report) -> bool:
         """Encode a frame's texts and picture; False if it cannot take part in a call now."""
         if one.frame is None:
             one.frame = self._attempt([one], lambda: self._begin(one), report)
         return one.frame is not None
 
-    def _begin(self, one: _Admitted) -> SteppedFrame:
+    def _begin(self, one: Admitted) -> SteppedFrame:
         task, picture = one.task, one.picture
         scheduler = self._schedulers.take(task.scheduler, task.steps)
         generator = torch.Generator("cpu").manual_seed(task.seed)
@@ -212,25 +196,23 @@ class Stepper:
         latents = self._images.latents(picture, generator)
         return SteppedFrame.begin(task, conditions, scheduler, latents, generator)
 
-    def _conditions(self, one: _Admitted) -> Conditions:
+    def _conditions(self, one: Admitted) -> Conditions:
         size = one.picture.size
         return conditions_of(self._pipe, self._texts, one.task, size, self._device)
 
-    def _run(self, batch: Sequence[_Admitted], report: Report) -> None:
+    def _run(self, batch: Sequence[Admitted], report: Report) -> None:
         """One UNet call, and the step of each frame that it leads to."""
         frames = [one.started for one in batch]
-        predicted = self._attempt(
-            batch, lambda: self._predict(batch[0].picture.size, frames), report
-        )
+        predicted = self._attempt(batch, lambda: self._predict(batch[0].shape, frames), report)
         for one, frame, prediction in zip(batch, frames, predicted or (), strict=False):
             self._advance(one, frame, prediction, report)
 
-    def _predict(self, size: Size, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
-        with self._capping.watching(size, sum(frame.rows for frame in frames)):
+    def _predict(self, shape: Shape, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
+        with self._capping.watching(shape, sum(frame.rows for frame in frames)):
             return self._lanes.predict(self._pipe.unet, frames)
 
     def _advance(
-        self, one: _Admitted, frame: SteppedFrame, predicted: torch.Tensor, report: Report
+        self, one: Admitted, frame: SteppedFrame, predicted: torch.Tensor, report: Report
     ) -> None:
         if one not in self._admitted:
             return  # given up while others of its batch reported
@@ -250,16 +232,25 @@ class Stepper:
             pixels = self._attempt([one], lambda one=one: self._decode(one.started), report)
             if pixels is not None and self._drop(one):
                 height, width = pixels.shape[:2]
-                note = self._sparingly.note(one.picture.size)
                 task = one.task
-                report(FramePainted(task.job, task.index, width, height, pixels.tobytes(), note))
+                report(
+                    FramePainted(
+                        task.job, task.index, width, height, pixels.tobytes(), self._note(one)
+                    )
+                )
+
+    def _note(self, one: Admitted) -> str:
+        """What was done otherwise than its owner may think."""
+        notes = [
+            self._sparingly.note(one.picture.size),
+            left_out(self._pipe, self._texts, one.task),
+        ]
+        return " ".join(note for note in notes if note)
 
     def _decode(self, frame: SteppedFrame) -> NDArray[np.uint8]:
         return decode(self._pipe, self._scale, frame.latents)
 
-    def _attempt(
-        self, batch: Sequence[_Admitted], act: Callable[[], T], report: Report
-    ) -> T | None:
+    def _attempt(self, batch: Sequence[Admitted], act: Callable[[], T], report: Report) -> T | None:
         """The edge around frames: what goes wrong for them refuses no others. None if it did."""
         try:
             with self._sparingly.painting(batch[0].picture.size):
@@ -278,10 +269,10 @@ class Stepper:
         return None
 
     def _judge(
-        self, batch: Sequence[_Admitted], error: Exception
+        self, batch: Sequence[Admitted], error: Exception
     ) -> FrameRefused | FrameGivenBack | _Again:
         task, size = batch[0].task, batch[0].picture.size
-        if isinstance(error, UnfitScheduler):
+        if isinstance(error, UnfitScheduler | BadPrompt):
             return FrameRefused(task.job, task.index, str(error))
         if isinstance(error, Flagged):
             return flagged(task)
@@ -295,11 +286,11 @@ class Stepper:
             if len(batch) == 1:
                 self._sparingly.add(size)
             else:
-                self._capping.out_of_memory(size, sum(one.started.rows for one in batch))
+                self._capping.out_of_memory(batch[0].shape, sum(one.started.rows for one in batch))
             return _Again.LATER
         return _Again.APART if len(batch) > 1 else explain(task, size, error, self._device)
 
-    def _drop(self, one: _Admitted) -> bool:
+    def _drop(self, one: Admitted) -> bool:
         """Forget a frame that is over; False if it has been given up already."""
         if one not in self._admitted:
             return False
