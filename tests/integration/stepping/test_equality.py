@@ -13,7 +13,7 @@ from engines import difference, spec, task
 from PIL import Image
 from plainly import Plain, calls_of, stepped
 
-from conftest import Model
+from conftest import Model, let_all_share
 from img2imgd.config.sections import DEMO_FOLDER
 from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import FrameTask
@@ -109,6 +109,7 @@ def test_the_embedded_model_too(image: Path, tmp_path: Path) -> None:
     Image.open(image).resize((128, 128)).save(tmp_path / "in.png")
     engine, plain = DiffusersEngine(), Plain(DEMO_FOLDER)
     engine.load(spec(DEMO_FOLDER))
+    let_all_share(engine)
     sweep = [
         task(
             tmp_path / "in.png", index=index, prompt="a house by a lake at sunset", steps=12,
