@@ -109,6 +109,9 @@ def test_no_more_encodings_are_kept_than_is_said(
             stepped(engine, [task(image, prompt=prompt)])
     assert len(read) == 5, "four prompts, and the negative one, which was asked for each time"
     assert len(engine._painter._texts._made) == 3
+    stepped(engine, [task(image, prompt="lake " * 90, guidance_scale=1.0)])
+    (left,) = engine._painter._texts._made.values()
+    assert left.chunks > 3, "it takes the room of several"
     assert len(engine._painter._images._encoded) == 1
 
 

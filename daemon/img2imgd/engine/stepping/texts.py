@@ -13,8 +13,8 @@ from img2imgd.engine.stepping.prompts import Prompt, conjunction_of, read_prompt
 from img2imgd.request import PLAIN
 
 KEPT = 256
-"""Texts whose embeddings are kept: for each chunk of 77 tokens 0.3 MB (Stable Diffusion 1) or
-0.6 MB (XL), in fp32."""
+"""Chunks of 77 tokens whose embeddings are kept: 0.3 MB each for Stable Diffusion 1, 0.6 MB for XL,
+in fp32."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Texts:
         key = (text, syntax)
         found = self._made.pop(key, None) or self._read(text, syntax)
         self._made[key] = found
-        if len(self._made) > KEPT:
+        while len(self._made) > 1 and sum(one.chunks for one in self._made.values()) > KEPT:
             self._made.popitem(last=False)
         return found
 
