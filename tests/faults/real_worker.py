@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from invariants import Drop
 from PIL import Image
 from world import config_of, picture, put
@@ -107,3 +108,13 @@ def pixels(config: Config) -> dict[str, bytes]:
             with Image.open(path) as image:
                 found[path.relative_to(config.outbox).as_posix()] = image.tobytes()
     return found
+
+
+def largest_difference(some: dict[str, bytes], others: dict[str, bytes]) -> int:
+    """Of any channel; who else shares the calls of a frame moves it by 1 at most."""
+    assert some.keys() == others.keys()
+    return max(
+        int(np.abs(np.frombuffer(some[path], np.uint8).astype(int)
+                   - np.frombuffer(others[path], np.uint8)).max())
+        for path in some
+    )  # fmt: skip

@@ -17,7 +17,7 @@ import torch
 from engines import difference, paint
 from invariants import check
 from PIL import Image
-from real_worker import DROPS, kill, pixels, real_config, serve
+from real_worker import DROPS, kill, largest_difference, pixels, real_config, serve
 from world import put
 
 from img2imgd.app.daemon import Daemon
@@ -145,7 +145,7 @@ def test_a_worker_that_loses_its_gpu_is_replaced_and_paints_what_it_would_have_p
     assert len(set(harmer.harmed)) == times
     assert caplog.text.count(said) >= times
     assert harmer.repainted == []
-    assert pixels(config) == undisturbed
+    assert largest_difference(pixels(config), undisturbed) <= 1
     assert {row.state for row in rows(config.state)} == {JobState.DONE}
     assert free_memory() > before - 2**28, "the ended processes hold nothing of the GPU"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from invariants import check
-from real_worker import DROPS, STEPS, pixels, real_config, serve
+from real_worker import DROPS, STEPS, largest_difference, pixels, real_config, serve
 
 from img2imgd.dispatch import faults
 from img2imgd.job import JobState
@@ -48,7 +48,7 @@ def test_a_worker_killed_at_random_steps_paints_what_it_would_have_painted(
         assert len(harmer.harmed) == 3
         assert harmer.staged, "frames were seen in staging"
         assert harmer.repainted == []
-        assert pixels(config) == undisturbed
+        assert largest_difference(pixels(config), undisturbed) <= 1
         ledger = read_ledger(config.state / "ledger.sqlite")
         assert ledger is not None
         rows = ledger.jobs_in(*JobState)

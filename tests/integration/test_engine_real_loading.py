@@ -69,7 +69,8 @@ def paint(model: ModelSpec, image: Path) -> EngineEvent:
     engine.load(model)
     engine.admit(FrameTask("j1", 0, image, "a lake", "", 1, 1.0, 5.0, 2, 2))
     events: list[EngineEvent] = []
-    engine.step(events.append)
+    while not engine.idle():
+        engine.step(events.append)
     return events[-1]
 
 
@@ -151,7 +152,8 @@ def test_loading_replaces_the_model_before(whole: Path, tmp_path: Path, image: P
     assert other.name == "other"
     engine.admit(FrameTask("j1", 0, image, "a lake", "", 1, 1.0, 5.0, 2, 2))
     events: list[EngineEvent] = []
-    engine.step(events.append)
+    while not engine.idle():
+        engine.step(events.append)
     assert isinstance(events[-1], FramePainted)
     assert events[-1].pixels == pixels(spec(tmp_path / "v"), image)
 

@@ -309,7 +309,8 @@ def test_a_checker_of_the_config_folder_guards_a_single_file(
     engine.load(spec(sd1.file, config=str(config), safety_checker=True))
     engine.admit(task(image))
     events: list[EngineEvent] = []
-    engine.step(events.append)
+    while not engine.idle():
+        engine.step(events.append)
     assert isinstance(events[-1], FrameRefused)
     assert "safety checker" in events[-1].reason
     assert pixels(spec(sd1.file, config=str(config)), image).any()

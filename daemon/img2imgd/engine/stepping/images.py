@@ -6,7 +6,6 @@ from collections import OrderedDict
 from typing import Any
 
 import torch
-from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img
 
 from img2imgd.engine.stepping.latents import LatentScale
 from img2imgd.engine.stepping.pictures import Picture
@@ -15,15 +14,16 @@ KEPT = 32
 """Encoded pictures that are kept: 0.5 MB each at 1024 pixels with four latent channels."""
 
 
-_retrieve_latents: Any = pipeline_stable_diffusion_img2img.retrieve_latents
-
-
 class Images:
     """Encodes pictures; the distributions of the ones asked for last are kept, by their content."""
 
     def __init__(self, pipe: Any, scale: LatentScale) -> None:
+        # Late: it imports what says needless things until loading a model has quieted it.
+        from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img
+
         self._pipe = pipe
         self._scale = scale
+        self._retrieve_latents: Any = pipeline_stable_diffusion_img2img.retrieve_latents
         self._encoded: OrderedDict[tuple[tuple[int, int], bytes], Any] = OrderedDict()
 
     def latents(self, picture: Picture, generator: torch.Generator) -> torch.Tensor:
@@ -32,7 +32,7 @@ class Images:
         They are drawn from what the autoencoder says the picture may be, by ``generator``, where
         it is one that says so.
         """
-        drawn = _retrieve_latents(self._encode(picture), generator=generator)
+        drawn = self._retrieve_latents(self._encode(picture), generator=generator)
         return self._scale.to_unet(drawn)
 
     def _encode(self, picture: Picture) -> Any:
