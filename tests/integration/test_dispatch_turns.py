@@ -94,6 +94,25 @@ def test_a_sweep_among_pictures_that_never_end_is_served(make_rig: RigMaker) -> 
         rig.until(lambda have=have: len(ended(rig)) >= have + 10 or "sweep.png" in ended(rig))
 
 
+def test_a_picture_that_was_read_ahead_is_kept_until_there_is_room(
+    make_rig: RigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig(root="full")
+    use(rig)
+    rig.pair("cat")
+    rig.claim()
+    starting = rig.dispatch._starting
+    rig.until(lambda: bool(starting._readings))
+    (reading,) = starting._readings.values()
+    with monkeypatch.context() as full:
+        full.setattr(rig.dispatch._turns, "has_room", lambda _: False)
+        rig.until(lambda: not starting.under_way)
+        rig.dispatch.step(0.01)
+        assert list(starting._readings.values()) == [reading]
+    rig.serve()
+    assert ended(rig) == ["cat.png"]
+
+
 @pytest.fixture
 def two_models(make_rig: RigMaker) -> Rig:
     source = make_rig(root="one").config.models["demo"].source

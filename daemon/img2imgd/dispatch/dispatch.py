@@ -121,11 +121,11 @@ class Dispatch:
         Their pictures are read meanwhile: a job is started in the step after that.
         """
         self._starting.collect()
-        if self._pool.loading is not None:
-            return
         faults = self._faults
+        if self._pool.loading is not None or not self._turns.has_room(faults.has_met):
+            return
         held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
-        queued = self._turns.queued(held, faults.has_met)
+        queued = self._turns.queued(held)
         self._starting.keep({row.id for row in queued}, self._pool.loaded)
         model = self._turns.model(queued, self._pool.loaded, now)
         for row in queued:

@@ -36,18 +36,15 @@ class Turns:
         self._choice = ModelChoice()
         self._loading_since: float | None = None
 
-    def queued(self, held: Held, left_out: Callable[[str], bool]) -> list[JobRow]:
-        """Queued jobs, the oldest first, of which some may start; none if no room is left.
-
-        Short jobs are found however many long ones wait before them. Running jobs that are
-        ``left_out`` keep no place from others.
-        """
+    def has_room(self, left_out: Callable[[str], bool]) -> bool:
+        """True if some job could start. Running jobs ``left_out`` keep no place from others."""
         running = self._standings(left_out)
-        short, long = may_start(1, running, WINDOW), may_start(WINDOW, running, WINDOW)
-        if not short and not long:
-            return []
+        return any(may_start(frames, running, WINDOW) for frames in (1, WINDOW))
+
+    def queued(self, held: Held) -> list[JobRow]:
+        """The oldest queued jobs; short ones too, however many long ones wait before them."""
         found = self._ledger.queued(_LOOKED_AT, *held)
-        if short and len(found) == _LOOKED_AT and all(_is_long(row) for row in found):
+        if len(found) == _LOOKED_AT and all(_is_long(row) for row in found):
             found += self._ledger.queued(_LOOKED_AT, *held, short=True)
         return found
 
