@@ -1,6 +1,8 @@
 """What does one picture cost beyond the pipeline's call, when everything is warm?
 
-- ``bare``: diffusers' pipeline with its model loaded: the picture opened, one call, a PNG saved
+- ``bare``: diffusers' pipeline with its model loaded: the picture opened, one call, a PNG saved;
+  its threads wait for each other as the daemon's do
+- ``torch's own``: the same with threads that wait as torch has them
 - ``daemon``: ``img2imgd run`` whose model is loaded and that rests, from the drop
   to the output in the outbox; files settle at once here, so what a user waits is longer by the
   inbox's ``settle``
@@ -8,7 +10,7 @@
 
 The parts of the daemon's time are the ledger's: found and claimed, waiting for its start, and from
 there (prepared, painted, written, published) to the end. A picture takes three steps, so that the
-call is short and the rest shows.
+call is short and the rest shows, and then thirty, as the article's.
 
 Prints a table, writes ``bench/results/overhead.json``. With two cores: three minutes.
 Run: ``python bench/overhead.py [--case NAME] [--quick]``.
@@ -21,6 +23,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from img2imgd.engine.factory import SPINS
 from measuring.bare import Bare
 from measuring.cases import Case, sketch, source_of
 from measuring.pairs import Spread, paired, seconds
@@ -39,7 +42,12 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
         source, picture = source_of(case.model), sketch(folder, case.side)
         root = Root(folder / "root", {case.model: source})
         frame = case.pictures[0]
-        with Remote(Bare, source) as bare, Daemon(root, case, picture) as daemon:
+        ours = {"GOMP_SPINCOUNT": SPINS}
+        with (
+            Remote(Bare, source, environment=ours) as bare,
+            Remote(Bare, source) as torchs_own,
+            Daemon(root, case, picture) as daemon,
+        ):
 
             def rested() -> float:
                 daemon.rest()
@@ -63,6 +71,7 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
 
             contenders = {
                 "bare": lambda: bare.call("singles", case, [frame], picture, folder),
+                "torch's own": lambda: torchs_own.call("singles", case, [frame], picture, folder),
                 "daemon": rested,
                 "daemon, next": following,
             }
@@ -70,20 +79,26 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
             parts.clear()
             runs = paired(contenders, repetitions)
     beyond = Spread.of(run["daemon"] - run["bare"] for run in runs).times(1000)
+    share = Spread.of(run["daemon"] / run["bare"] - 1 for run in runs).times(100)
     found = {name: seconds(runs, name).times(1000) for name in runs[0]} | {
         name: Spread.of(part[name] for part in parts).times(1000) for name in PARTS
     }
     print(f"\n{case.name}, {case.steps} steps at strength {frame.strength}")
     print(table((case.name, "ms"), [(name, str(spread)) for name, spread in found.items()]))
-    print(f"overhead of the daemon for one picture: {beyond} ms, {repetitions} pairs", flush=True)
-    return {"runs": runs, "parts": parts, "overhead_ms": beyond}
+    print(f"overhead of the daemon for one picture: {beyond} ms, {share} %, {repetitions} pairs")
+    return {"runs": runs, "parts": parts, "overhead_ms": beyond, "overhead_percent": share}
 
 
 def main() -> None:
     """Measure every case, print, write."""
     told = options(__doc__)
-    cases = [replace(case, steps=5) for case in told.cases if case.model == "demo"]
-    save(told, "overhead", {"cases": {case.name: measure(case, told.pairs(20)) for case in cases}})
+    cases = [case for case in told.cases if case.model == "demo"]
+    found = {
+        f"{case.name}, {steps} steps": measure(replace(case, steps=steps), told.pairs(pairs))
+        for case in cases
+        for steps, pairs in ((5, 20), (50, 8))
+    }
+    save(told, "overhead", {"cases": found})
 
 
 if __name__ == "__main__":

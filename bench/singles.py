@@ -3,6 +3,7 @@
 - ``plain_loop``: one call of diffusers' pipeline a picture, each saved as PNG
 - ``daemon``: ``img2imgd run`` whose model is loaded, from the first drop to the last output
 - ``limit``: only the UNet's calls that they need, as many rows at once as is fastest
+- ``limit by parts``: the same with a part of the rows on each core instead of all cores on each
 
 Prints a table and who won, writes ``bench/results/singles.json`` and ``singles.png``. With two
 cores: a quarter of an hour. Run: ``python bench/singles.py [--case NAME] [--quick]``.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from measuring.bare import Bare
+from measuring.bare import LIMITS, Bare, limits
 from measuring.cases import Case, sketch, source_of
 from measuring.pairs import paired, seconds, share_of_limit, verdict
 from measuring.plots import bars
@@ -31,20 +32,22 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
         source, picture = source_of(case.model), sketch(folder, case.side)
         root = Root(folder / "root", {case.model: source})
         with Remote(Bare, source) as bare, Daemon(root, case, picture) as daemon:
-            fastest = bare.call("fastest", case)
             contenders = {
                 "plain_loop": lambda: bare.call("singles", case, frames, picture, folder),
                 "daemon": lambda: max(daemon.serve(sidecars).values()),
-                "limit": lambda: bare.call("limit", case, case.rows(frames)),
+                **limits(bare, case, case.rows(frames)),
             }
             runs = paired(contenders, repetitions)
-    print(f"\n{case.name}: {len(frames)} pictures, {case.rows(frames)} rows; limit: {fastest}")
+    print(f"\n{case.name}: {len(frames)} pictures, {case.rows(frames)} rows of the UNet")
     each = {name: seconds(runs, name) for name in runs[0]}
     rows = [(name, str(spread), spread.median / len(frames)) for name, spread in each.items()]
     print(table((case.name, "seconds", "s/picture"), rows))
-    words = [verdict(runs, "daemon", "plain_loop"), share_of_limit(runs, "daemon")]
+    words = [
+        verdict(runs, "daemon", "plain_loop"),
+        *(share_of_limit(runs, "daemon", limit) for limit in LIMITS),
+    ]
     print("\n".join(words), flush=True)
-    return {"pictures": len(frames), "limit": fastest, "runs": runs, "verdicts": words}
+    return {"pictures": len(frames), "runs": runs, "verdicts": words}
 
 
 def main() -> None:

@@ -5,6 +5,7 @@
 - ``once``: ``img2imgd once`` on the same drop, from the model that is loaded to the GIF in the
   outbox; the start of the program, the model's loading and the end are told apart
 - ``limit``: only the UNet's calls that the sweep needs, as many rows at once as is fastest
+- ``limit by parts``: the same with a part of the rows on each core instead of all cores on each
 
 Prints a table and who won, writes ``bench/results/sweep.json`` and ``sweep.png``. With two cores:
 half an hour. Run: ``python bench/sweep.py [--case NAME] [--quick] [--repetitions N]``.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from measuring.bare import Bare
+from measuring.bare import LIMITS, Bare, limits
 from measuring.cases import Case, sketch, source_of
 from measuring.pairs import Runs, Spread, paired, seconds, share_of_limit, verdict
 from measuring.plots import bars
@@ -39,22 +40,22 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
             return parts[-1]["once"]
 
         with Remote(Bare, source) as bare, Daemon(root, case, picture) as daemon:
-            fastest = bare.call("fastest", case)
+            fastest = {name: bare.call("fastest", case, parts) for name, parts in LIMITS.items()}
             rows = case.rows(case.sweep)
-            print(f"\n{case.name}: {len(case.sweep)} frames, {rows} rows of the UNet; "
-                  f"{bare.call('environment')}; limit: {fastest}", flush=True)  # fmt: skip
+            print(f"\n{case.name}: {len(case.sweep)} frames, {rows} rows of the UNet, "
+                  f"as many at once: {fastest}", flush=True)  # fmt: skip
             contenders = {
                 "plain_loop": lambda: bare.call("sweep", case, case.sweep, picture, folder),
                 "daemon": lambda: max(daemon.serve([("sweep", sidecar)]).values()),
                 "once": served_once,
-                "limit": lambda: bare.call("limit", case, rows),
+                **limits(bare, case, rows),
             }
             runs = paired(contenders, repetitions)
     return report(case, runs, parts, fastest)
 
 
 def report(
-    case: Case, runs: Runs, parts: list[dict[str, float]], fastest: str
+    case: Case, runs: Runs, parts: list[dict[str, float]], fastest: dict[str, int]
 ) -> dict[str, object]:
     """Print what was found; give it back for the JSON."""
     each = {name: seconds(runs, name) for name in runs[0]}
@@ -66,12 +67,11 @@ def report(
     words = [
         verdict(runs, "once", "plain_loop"),
         verdict(runs, "daemon", "plain_loop"),
-        share_of_limit(runs, "daemon"),
-        share_of_limit(runs, "plain_loop"),
+        *(share_of_limit(runs, "daemon", limit) for limit in LIMITS),
     ]
     print("\n".join(words), flush=True)
     return {
-        "frames": frames, "steps": case.steps, "side": case.side, "limit": fastest,
+        "frames": frames, "steps": case.steps, "side": case.side, "rows_at_once": fastest,
         "runs": runs, "once_aside": parts, "verdicts": words,
     }  # fmt: skip
 

@@ -1,9 +1,10 @@
 """What does the worker do with its time while it paints a sweep?
 
-A real ``img2imgd run`` whose worker times its parts: the UNet, the text encoder, the autoencoder,
-the scheduler, files, and what lies between. Each part's seconds are without those of other parts
-within it, and a share of the time from the drop to the GIF; threads work beside each other. The
-main thread waits for the claim, the prepared picture, and at the end the animation and the sheet.
+A real ``img2imgd run`` that has painted one before. Its worker times its parts: the UNet, the text
+encoder, the autoencoder, the scheduler, files, and what lies between. Each part's seconds are
+without those of other parts within it, and a share of the time from the drop to the GIF; threads
+work beside each other. The main thread waits for the claim, the prepared picture, the lanes, and at
+the end the animation and the sheet.
 
 Prints a table, writes ``bench/results/where_time_goes.json``. With two cores: three minutes.
 Run: ``python bench/where_time_goes.py [--case NAME] [--quick]``.
@@ -49,8 +50,9 @@ def measure(case: Case) -> dict[str, object]:
         root, file = Root(folder / "root", {case.model: source}), folder / "times.json"
         os.environ["IMG2IMGD_BENCH_TIMES"] = str(file)
         with Daemon(root, case, picture) as daemon:
-            before = totals(daemon, file)
             sidecar = case.sidecar(case.sweep[0], case.strengths)
+            daemon.serve([("learning", sidecar)])  # how many rows a call should have
+            before = totals(daemon, file)
             seconds = max(daemon.serve([("sweep", sidecar)]).values())
             after = totals(daemon, file)
     rows: list[tuple[str, str, int, float, float]] = []

@@ -1,8 +1,9 @@
-"""The other contenders, in a process of their own with the worker's environment.
+"""The other contenders, in a process of their own with torch's own settings of threads or ours.
 
 ``plain_loop`` is what articles on img2img show: the model is loaded, then one call of the pipeline
 a frame, each saved, and a GIF of them by Pillow. ``limit`` computes nothing but the UNet's calls
-that all frames need, as many rows at once as is fastest, from inputs that lie ready.
+that all frames need, as many rows at once as is fastest, from inputs that lie ready; with all
+cores on each call, or with a part of the rows on each core.
 """
 
 from __future__ import annotations
@@ -21,18 +22,17 @@ from PIL import Image
 
 from .cases import GUIDANCE, NEGATIVE, Case, Frame
 from .pairs import paired, timed
+from .remote import Remote
 
 ROWS = (2, 4, 8, 16, 32)
+LIMITS = {"limit": False, "limit by parts": True}
 
 
 class Bare:
     """A pipeline that is loaded."""
 
     def __init__(self, source: Path) -> None:
-        from img2imgd.engine.factory import create_engine
-
         os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-        create_engine("diffusers", offline=True)  # sets the environment, then imports torch
         import torch
         from diffusers import EulerDiscreteScheduler, StableDiffusionImg2ImgPipeline
         from diffusers.utils import logging as diffusers_logging
@@ -46,12 +46,7 @@ class Bare:
             source, scheduler=scheduler, dtype=torch.float32, local_files_only=True
         )
         self._pipe.set_progress_bar_config(disable=True)
-        self._chosen: dict[int, _Way] = {}
-
-    def environment(self) -> str:
-        """How its threads wait, and how many there are."""
-        waits = os.environ.get("OMP_WAIT_POLICY", "as libgomp says")
-        return f"{self._torch.get_num_threads()} threads, OMP_WAIT_POLICY {waits}"
+        self._chosen: dict[tuple[int, bool], _Way] = {}
 
     def sweep(self, case: Case, frames: Sequence[Frame], picture: Path, folder: Path) -> float:
         """Seconds of the plain loop with its GIF."""
@@ -100,30 +95,29 @@ class Bare:
             generator=self._torch.Generator("cpu").manual_seed(frame.seed),
         ).images[0]
 
-    def limit(self, case: Case, rows: int) -> float:
-        """Seconds of the UNet's calls for so many rows, in the way that is fastest."""
-        way = self._fastest(case.side)
+    def limit(self, case: Case, rows: int, parts: bool) -> float:
+        """Seconds of the UNet's calls for so many rows, as many at once as is fastest."""
+        way = self._fastest(case.side, parts)
         return timed(lambda: [way.call() for _ in range(math.ceil(rows / way.rows))])
 
-    def fastest(self, case: Case) -> str:
-        """The way that the limit is computed, in words."""
-        way = self._fastest(case.side)
-        return f"{way.rows} rows at once, {way.name}"
+    def fastest(self, case: Case, parts: bool) -> int:
+        """How many rows at once the limit is computed with."""
+        return self._fastest(case.side, parts).rows
 
-    def _fastest(self, side: int) -> _Way:
-        """Of all ways, tried in turn."""
-        if side not in self._chosen:
-            ways = {str(number): way for number, way in enumerate(self._ways(side))}
-            slow = timed(ways["0"].call) > 0.5  # calls of many seconds tell enough once
+    def _fastest(self, side: int, parts: bool) -> _Way:
+        """Of all numbers of rows, tried in turn."""
+        if (side, parts) not in self._chosen:
+            ways = {str(way.rows): way for way in self._ways(side, parts)}
+            slow = timed(ways[str(ROWS[0])].call) > 0.5  # calls of many seconds tell enough once
             for way in () if slow else ways.values():
                 way.call()
             tried = {key: lambda way=way: timed(way.call) / way.rows for key, way in ways.items()}
             runs = paired(tried, 1 if slow else 5)
             best = min(ways, key=lambda key: statistics.median(run[key] for run in runs))
-            self._chosen[side] = ways[best]
-        return self._chosen[side]
+            self._chosen[side, parts] = ways[best]
+        return self._chosen[side, parts]
 
-    def _ways(self, side: int) -> Iterator[_Way]:
+    def _ways(self, side: int, parts: bool) -> Iterator[_Way]:
         from .unet import Parts, inputs
 
         unet, torch = self._pipe.unet, self._torch
@@ -134,17 +128,20 @@ class Bare:
 
         for rows in ROWS:
             ready = inputs(unet, rows, side // self._pipe.vae_scale_factor)
-            yield _Way("all cores on each", rows, partial(call, unet, ready))
-            yield _Way("a part of them a core", rows, partial(call, Parts(unet), ready))
+            yield _Way(rows, partial(call, Parts(unet) if parts else unet, ready))
 
 
 @dataclass(frozen=True)
 class _Way:
     """A way to call the UNet, with inputs that lie ready."""
 
-    name: str
     rows: int
     call: Callable[[], None]
+
+
+def limits(bare: Remote, case: Case, rows: int) -> dict[str, Callable[[], float]]:
+    """The limits as contenders."""
+    return {name: partial(bare.call, "limit", case, rows, parts) for name, parts in LIMITS.items()}
 
 
 def make_gif(paths: Sequence[Path], target: Path, duration: int = 400) -> None:

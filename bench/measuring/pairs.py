@@ -70,9 +70,8 @@ def verdict(runs: Runs, name: str, other: str) -> str:
 def share_of_limit(runs: Runs, name: str, limit: str = "limit") -> str:
     """How near a contender comes to what nothing can beat, in words."""
     share = ratio(runs, name, limit).times(100)
-    return (
-        f"{name}: share of the limit {share.median:.0f} % ({share.lowest:.0f}–{share.highest:.0f})"
-    )
+    spread = f"{share.median:.0f} % ({share.lowest:.0f}–{share.highest:.0f})"
+    return f"{name}: share of the {limit} {spread}"
 
 
 def timed(work: Callable[[], object]) -> float:

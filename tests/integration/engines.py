@@ -37,12 +37,19 @@ def task(image: Path, **changes: object) -> FrameTask:
     return dataclasses.replace(frame, effective_steps=max(1, int(frame.steps * frame.strength)))
 
 
-def paint(engine: Engine, frame: FrameTask) -> tuple[Pixels, list[EngineEvent]]:
-    """The frame's pixels (H×W×3) and every event before."""
+def events_of(engine: Engine, *frames: FrameTask) -> list[EngineEvent]:
+    """Everything that is said of frames that are all there from the beginning."""
     events: list[EngineEvent] = []
-    engine.admit(frame)
+    for frame in frames:
+        engine.admit(frame)
     while not engine.idle():
         engine.step(events.append)
+    return events
+
+
+def paint(engine: Engine, frame: FrameTask) -> tuple[Pixels, list[EngineEvent]]:
+    """The frame's pixels (H×W×3) and every event before."""
+    events = events_of(engine, frame)
     painted = events.pop()
     assert isinstance(painted, FramePainted), painted
     shape = (painted.height, painted.width, 3)

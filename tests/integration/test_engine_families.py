@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoPipelineForImage2Image
-from engines import Pixels, difference, paint, spec, task
+from engines import Pixels, difference, events_of, paint, spec, task
 from PIL import Image
 from tiny_families import save_family
 
@@ -198,15 +198,6 @@ def failing(
         return calls
 
     return fail
-
-
-def events_of(engine: Engine, *frames: FrameTask) -> list[EngineEvent]:
-    events: list[EngineEvent] = []
-    for frame in frames:
-        engine.admit(frame)
-    while not engine.idle():
-        engine.step(events.append)
-    return events
 
 
 def out_of_memory() -> Exception:

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
-from engines import difference, paint, spec, task
+from engines import difference, events_of, paint, spec, task
 from PIL import Image
 from tiny_model import save_tiny_model
 
 from img2imgd.engine import sparing
 from img2imgd.engine.diffusers_engine import DiffusersEngine
-from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameRefused
+from img2imgd.engine.protocol import FramePainted, FrameRefused
 
 # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
 pytestmark = [
@@ -68,15 +68,6 @@ def memory_of(module: Any, most: Callable[[Any], bool]) -> Generator[list[tuple[
         yield asked
     finally:
         handle.remove()
-
-
-def events_of(engine: DiffusersEngine, *frames: Any) -> list[EngineEvent]:
-    events: list[EngineEvent] = []
-    for frame in frames:
-        engine.admit(frame)
-    while not engine.idle():
-        engine.step(events.append)
-    return events
 
 
 def test_a_picture_that_memory_does_not_hold_is_painted_in_tiles_and_says_so(

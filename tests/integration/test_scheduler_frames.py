@@ -16,13 +16,13 @@ from diffusers import (
     StableDiffusionImg2ImgPipeline,
     UNet2DConditionModel,
 )
+from engines import events_of
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import save_tiny_model
 
 from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import (
-    EngineEvent,
     FramePainted,
     FrameRefused,
     FrameTask,
@@ -78,14 +78,6 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def task(image: Path, scheduler: str | None, steps: int, strength: float) -> FrameTask:
     effective = effective_steps(steps, strength)
     return FrameTask("j1", 0, image, "a", "", 11, strength, 1.0, steps, effective, scheduler)
-
-
-def events_of(engine: DiffusersEngine, one: FrameTask) -> list[EngineEvent]:
-    events: list[EngineEvent] = []
-    engine.admit(one)
-    while not engine.idle():
-        engine.step(events.append)
-    return events
 
 
 def pixels(engine: DiffusersEngine, one: FrameTask) -> NDArray[np.uint8]:

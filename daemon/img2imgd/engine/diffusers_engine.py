@@ -62,7 +62,9 @@ class DiffusersEngine:
             phased = model.offload == "model" and device.type != "cpu"
             # Compiled code is made within the first call, which two lanes must not do at once.
             lanes = MOST_LANES if device.type == "cpu" and not model.compile else 1
-            self._painter = Stepper(self._pipe, device, capping, phased=phased, lanes=lanes)
+            self._painter = Stepper(
+                self._pipe, device, capping, phased=phased, lanes=lanes, compiled=model.compile
+            )
         else:
             self._painter = PipelineCalls(self._pipe, device)
         return info

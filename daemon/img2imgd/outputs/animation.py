@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import deque
 from collections.abc import Generator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,10 +31,11 @@ from img2imgd.request import GifSettings
 _SAMPLES = 5  # frames that are packed to estimate the whole
 _ESTIMATES, _ENCODINGS = 3, 3  # at most; an estimate that held needs one encoding
 _BYTES_PER_FRAME = 2000  # at most, beside those of its pixels
+_MOST_THREADS = 4
 
 
 def write_animation(animation: Animation) -> str:
-    """Write an animation durably, replacing an older file; only one frame is in memory at a time.
+    """Write an animation durably, replacing an older file; only a few frames are in memory at once.
 
     Times are rounded to what the format can say (10 ms in a GIF). ``loop`` 0 plays for ever, ``n``
     repeats n times after the first play, in every format. A file over ``max_mb`` is written again
@@ -137,17 +140,31 @@ class _Making:
         head = Head(strip.size, len(self._order), loop, self._animation.text)
         self._container.begin(file, head)
         packed: list[tuple[int, int]] = []
-        for shown, (index, time) in enumerate(zip(self._order, self._times, strict=True), start=1):
-            if index < len(packed):  # on the way back
-                block = _read_again(file, *packed[index])
-                self._container.add(block, time)
-            else:
-                block = self._container.pack(self._frame(index, strip))
-                packed.append((self._container.add(block, time), len(block)))
-            if cap is not None and file.tell() > cap:
-                return max(file.tell() * len(self._order) // shown, cap + 1)
+        with closing(self._blocks(strip)) as blocks:
+            showing = zip(self._order, self._times, strict=True)
+            for shown, (index, time) in enumerate(showing, start=1):
+                if index < len(packed):  # on the way back
+                    block = _read_again(file, *packed[index])
+                    self._container.add(block, time)
+                else:
+                    block = next(blocks)
+                    packed.append((self._container.add(block, time), len(block)))
+                if cap is not None and file.tell() > cap:
+                    return max(file.tell() * len(self._order) // shown, cap + 1)
         self._container.end()
         return file.tell()
+
+    def _blocks(self, strip: LabelStrip) -> Generator[bytes]:
+        """Every frame's block in turn; those that follow are packed meanwhile, on other cores."""
+        threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        ahead: deque[Future[bytes]] = deque()
+        with ThreadPoolExecutor(threads, "packing") as pool:
+            for index in range(len(self._animation.frames)):
+                ahead.append(pool.submit(self._container.pack, self._frame(index, strip)))
+                if len(ahead) > threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
     def _frame(self, index: int, strip: LabelStrip) -> Image.Image:
         """A frame as it is shown: in RGB, at its size, with its label."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from diffusers import AutoPipelineForImage2Image
+from engines import events_of
 from PIL import Image
 
 from img2imgd.engine.diffusers_engine import DiffusersEngine
-from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameTask, ModelSpec
+from img2imgd.engine.protocol import FramePainted, FrameTask, ModelSpec
 from img2imgd.engine.schedulers import make_scheduler, step_arguments
 
 if TYPE_CHECKING:
@@ -53,11 +54,7 @@ class Plain:
 
 def stepped(engine: DiffusersEngine, tasks: Sequence[FrameTask]) -> list[NDArray[np.int16]]:
     """The pictures of frames that are all there from the beginning, in the order of ``tasks``."""
-    events: list[EngineEvent] = []
-    for task in tasks:
-        engine.admit(task)
-    while not engine.idle():
-        engine.step(events.append)
+    events = events_of(engine, *tasks)
     painted = {event.key: event for event in events if isinstance(event, FramePainted)}
     return [pixels(painted[task.job, task.index]) for task in tasks]
 

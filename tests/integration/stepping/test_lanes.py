@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from engines import difference, spec, task
+from engines import difference, events_of, spec, task
 from plainly import calls_of, stepped
 
 from conftest import Model
 from img2imgd.engine import speed
 from img2imgd.engine.diffusers_engine import DiffusersEngine
-from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameRefused, FrameTask
+from img2imgd.engine.protocol import FramePainted, FrameRefused, FrameTask
 
 # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -69,13 +69,36 @@ def test_a_lane_that_fails_costs_its_own_frame_alone(model: Model, image: Path) 
             raise ValueError("an odd number of rows")
 
     engine._pipe.unet.register_forward_pre_hook(look)
-    events: list[EngineEvent] = []
-    for one in frames(image)[:3]:
-        engine.admit(one)
-    while not engine.idle():
-        engine.step(events.append)
+    events = events_of(engine, *frames(image)[:3])
     assert [event.index for event in events if isinstance(event, FrameRefused)] == [1]
     assert {event.index for event in events if isinstance(event, FramePainted)} == {0, 2}
+
+
+def threads_of_decoding(engine: DiffusersEngine, tasks: Sequence[FrameTask]) -> list[int]:
+    """With how many of torch's threads each picture was decoded."""
+    used: list[int] = []
+    hook = engine._pipe.vae.decoder.register_forward_pre_hook(
+        lambda *_: used.append(torch.get_num_threads())
+    )
+    try:
+        stepped(engine, tasks)
+    finally:
+        hook.remove()
+    return used
+
+
+def test_frames_of_a_sweep_wait_to_be_decoded_side_by_side(model: Model, image: Path) -> None:
+    sweep = [
+        task(image, index=index, steps=5, strength=strength, job_frames=3)
+        for index, strength in enumerate((0.2, 0.6, 1.0))
+    ]
+    assert threads_of_decoding(model.engine, sweep) == [1, 1, 2], "the last has none beside it"
+
+
+def test_a_single_picture_waits_for_none(model: Model, image: Path) -> None:
+    single = task(image, job="j2", steps=5, strength=0.2)
+    sweep = [task(image, index=n, steps=5, strength=1.0, job_frames=2) for n in (0, 1)]
+    assert threads_of_decoding(model.engine, [single, *sweep]) == [2, 1, 1]
 
 
 def test_compiled_code_runs_in_one_lane(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

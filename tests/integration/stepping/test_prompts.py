@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 import torch
 from compel import Compel, CompelForSD, CompelForSDXL
 from diffusers import EulerDiscreteScheduler
-from engines import difference, spec, task
+from engines import difference, events_of, spec, task
 from numpy.typing import NDArray
 from PIL import Image
 from plainly import calls_of, stepped
@@ -20,7 +19,7 @@ from tiny_families import save_family
 
 from conftest import Model
 from img2imgd.engine.diffusers_engine import DiffusersEngine
-from img2imgd.engine.protocol import EngineEvent, FramePainted, FrameRefused, FrameTask
+from img2imgd.engine.protocol import FramePainted, FrameRefused, FrameTask
 from img2imgd.engine.stepping import encoders
 
 pytestmark = [
@@ -196,15 +195,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> DiffusersEngine:
     return engine
 
 
-def events_of(engine: DiffusersEngine, tasks: Sequence[FrameTask]) -> list[EngineEvent]:
-    events: list[EngineEvent] = []
-    for one in tasks:
-        engine.admit(one)
-    while not engine.idle():
-        engine.step(events.append)
-    return events
-
-
 @pytest.mark.parametrize(
     ("prompt", "syntax", "reason"),
     [
@@ -225,7 +215,7 @@ def test_what_cannot_be_read_is_refused_alone(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(encoders, "MAX_PASSES", 100)
     bad = task(image, job="bad", prompt=prompt, prompt_syntax=syntax)
-    events = events_of(small, [task(image), bad, task(image, job="j2")])
+    events = events_of(small, task(image), bad, task(image, job="j2"))
     (refused,) = [event for event in events if isinstance(event, FrameRefused)]
     assert refused.job == "bad"
     assert reason in refused.reason
@@ -235,7 +225,7 @@ def test_what_cannot_be_read_is_refused_alone(
 
 def test_a_tag_that_is_left_out_is_told(small: DiffusersEngine, image: Path) -> None:
     tagged = task(image, prompt="a lake <lora:ink:0.8>", prompt_syntax="a1111")
-    *_, painted = events_of(small, [tagged])
+    *_, painted = events_of(small, tagged)
     assert isinstance(painted, FramePainted)
     assert painted.note == (
         "Left out of the prompt: <lora:ink:0.8>. LoRAs belong to a model of the config."

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from engines import difference, spec, task
+from engines import difference, events_of, spec, task
 from PIL import Image
 from plainly import calls_of, pixels, stepped
 from tiny_families import save_family
@@ -54,15 +54,6 @@ def sweep(image: Path, **changes: object) -> list[FrameTask]:
         task(image, index=index, strength=strength, steps=10, job_frames=8, **changes)
         for index, strength in enumerate(strengths)
     ]
-
-
-def events_of(engine: DiffusersEngine, tasks: Sequence[FrameTask]) -> list[EngineEvent]:
-    events: list[EngineEvent] = []
-    for one in tasks:
-        engine.admit(one)
-    while not engine.idle():
-        engine.step(events.append)
-    return events
 
 
 def test_a_sweep_encodes_its_picture_and_its_texts_once(
@@ -158,7 +149,7 @@ def test_a_frame_that_fails_costs_no_other_frame_of_its_calls(
     undisturbed = stepped(engine, good)
     bad_prompt(ValueError("an odd prompt"))
     bad = task(image, job="j2", prompt="bad", steps=10)
-    events = events_of(engine, [*good[:4], bad, *good[4:]])
+    events = events_of(engine, *good[:4], bad, *good[4:])
     (refused,) = [event for event in events if isinstance(event, FrameRefused)]
     assert refused == FrameRefused(
         "j2", 0, "The model could not paint it (ValueError: an odd prompt)."
@@ -181,7 +172,7 @@ def test_a_picture_of_numbers_out_of_range_is_refused_alone(
 
     decoded = 0
     engine._pipe.vae.decoder.register_forward_hook(spoil)
-    events = events_of(engine, sweep(image))
+    events = events_of(engine, *sweep(image))
     (refused,) = [event for event in events if isinstance(event, FrameRefused)]
     assert "would be black" in refused.reason
     assert sum(isinstance(event, FramePainted) for event in events) == 7

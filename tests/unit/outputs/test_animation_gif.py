@@ -23,9 +23,11 @@ def test_a_smooth_sky_does_not_band() -> None:
     assert max(difference.mean) < 0.6
 
 
-def test_a_picture_of_few_colours_keeps_them_exactly(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (32, 32), (250, 240, 10))
+@pytest.mark.parametrize("side", [32, 1024])
+def test_a_picture_of_few_colours_keeps_them_exactly(tmp_path: Path, side: int) -> None:
+    picture = Image.new("RGB", (side, side), (250, 240, 10))
     picture.paste((3, 5, 200), (8, 8, 24, 24))
+    picture.putpixel((3, 3), (200, 9, 9))
     (seen,) = shown(made(tmp_path, [picture]))
     assert seen.tobytes() == picture.tobytes()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,11 @@ class Conditions:
 
     ``rows`` is 2 for a frame with guidance, whose negative prompt comes first, and else 1; every
     tensor has that many. ``pooled`` and ``time_ids`` are SDXL's, ``scale`` the embedded guidance
-    scale of models that were distilled to take it so (LCM).
+    scale of models that were distilled to take it so (LCM). ``texts`` tell, row by row, which
+    have the same ``hidden``.
     """
 
+    texts: tuple[Hashable, ...]
     hidden: torch.Tensor
     pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
@@ -68,10 +71,12 @@ def conditions_of(
 ) -> Conditions:
     """The conditions of a frame whose picture has ``size`` (width, height) in pixels."""
     chunks = chunks_of(pipe, texts, task)
-    encoded = [texts.embedding(text, task.prompt_syntax, chunks) for text in heard(pipe.unet, task)]
+    taken = heard(pipe.unet, task)
+    encoded = [texts.embedding(text, task.prompt_syntax, chunks) for text in taken]
     hidden = torch.cat([one.hidden for one in encoded])
     pooled = [one.pooled for one in encoded if one.pooled is not None]
     return Conditions(
+        tuple((text, task.prompt_syntax, chunks) for text in taken),
         hidden,
         torch.cat(pooled).to(device) if pooled else None,
         _time_ids(pipe, encoded, size).to(device) if pooled else None,

@@ -1,53 +1,56 @@
-"""Parts of one UNet call side by side on a processor's cores.
+"""Parts of the work side by side on a processor's cores.
 
-Threads within an operation wait for each other hundreds of times a call, and asleep, since threads
-that spin are many times slower beside any other work. Lanes meet once a call.
+Threads within an operation wait for each other hundreds of times a UNet call. Lanes meet once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 import torch
-
-from img2imgd.engine.stepping.batch import predict
-from img2imgd.engine.stepping.frame import SteppedFrame
 
 MOST_LANES = 4
 """Each lane reads all the weights, so more lanes than this want more memory bandwidth than most
 machines have. Measured on two cores alone."""
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 class Lanes:
-    """Shares the frames of a call out to lanes, each with its part of torch's threads.
-
-    A frame alone has all threads, and is computed as the plain pipeline
-    does.
-    """
+    """Threads, each with its part of torch's own. Belongs to the engine's thread."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix="lane")
+        self._most = min(most, torch.get_num_threads())
+        self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="lane")
 
-    def predict(self, unet: Any, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
-        """As ``batch.predict``."""
-        threads = torch.get_num_threads()
-        lanes = min(self._most, threads, len(frames))
+    def number(self, parts: int) -> int:
+        """How many lanes there are for so many parts; 1: the engine's thread has all of torch's."""
+        return min(self._most, torch.get_num_threads(), parts)
+
+    def together(self, act: Callable[[Sequence[T]], Sequence[R]], ones: Sequence[T]) -> list[R]:
+        """What ``act`` makes of some of ``ones``, for each of them, every lane with some of them.
+
+        One that is alone is not for a lane.
+        """
+        lanes = self.number(len(ones))
         if lanes <= 1:
-            return predict(unet, frames)
-        parts = [
-            self._threads.submit(_with_threads, threads // lanes, unet, frames[lane::lanes])
-            for lane in range(lanes)
-        ]
-        wait(parts)  # also where one has failed: no part may go on beside the next call
-        predicted = [part.result() for part in parts]
-        return [predicted[place % lanes][place // lanes] for place in range(len(frames))]
+            return list(act(ones))
+        parts = self.each(act, [ones[lane::lanes] for lane in range(lanes)])
+        wait(parts)  # also where one has failed: no part may go on beside what comes next
+        made = [part.result() for part in parts]
+        return [made[place % lanes][place // lanes] for place in range(len(ones))]
+
+    def each(self, act: Callable[[T], R], ones: Sequence[T]) -> list[Future[R]]:
+        """What ``act`` makes of each; one at least, as many at once as there are lanes for."""
+        threads = torch.get_num_threads() // self.number(len(ones))
+        return [self._pool.submit(_with_threads, threads, act, one) for one in ones]
 
 
-def _with_threads(threads: int, unet: Any, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
+def _with_threads(threads: int, act: Callable[[T], R], one: T) -> R:
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)  # of this thread alone
     with torch.inference_mode():
-        return predict(unet, frames)
+        return act(one)

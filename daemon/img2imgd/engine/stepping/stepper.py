@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import wait
 from enum import Enum, auto
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -34,6 +36,7 @@ from img2imgd.engine.protocol import (
 from img2imgd.engine.schedulers import Schedulers, UnfitScheduler
 from img2imgd.engine.sparingly import Sparingly
 from img2imgd.engine.stepping.admitted import Admitted
+from img2imgd.engine.stepping.batch import Batch
 from img2imgd.engine.stepping.capping import Capping, Shape
 from img2imgd.engine.stepping.conditions import (
     Conditions,
@@ -71,7 +74,7 @@ class Stepper:
     for bit; among others it differs as much as a sum does whose parts are added in another order.
     With ``phased``, parts of the model that share a GPU in turns are used one after the other:
     frames that come while others are painted wait until those are decoded. ``lanes`` is how many
-    parts of a call run side by side at most.
+    parts of the work run side by side at most.
     """
 
     def __init__(
@@ -82,11 +85,13 @@ class Stepper:
         *,
         phased: bool = False,
         lanes: int = 1,
+        compiled: bool = False,
     ) -> None:
         self._pipe = pipe
         self._device = device
         self._capping = capping or Capping(device)
         self._phased = phased
+        self._batch = Batch(pipe.unet, compiled=compiled)
         self._lanes = Lanes(lanes)
         self._schedulers = Schedulers(pipe.scheduler)
         self._scale = LatentScale(pipe, device)
@@ -209,7 +214,7 @@ class Stepper:
 
     def _predict(self, shape: Shape, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
         with self._capping.watching(shape, sum(frame.rows for frame in frames)):
-            return self._lanes.predict(self._pipe.unet, frames)
+            return self._lanes.together(self._batch.predict, frames)
 
     def _advance(
         self, one: Admitted, frame: SteppedFrame, predicted: torch.Tensor, report: Report
@@ -224,12 +229,18 @@ class Stepper:
             one.frame = None  # its scheduler may stand between two steps
 
     def _finish(self, report: Report) -> None:
-        """Decode the frames that are through."""
+        """Decode the frames that are through.
+
+        Those of a sweep may wait for each other, as many as there are lanes.
+        """
         through = [one for one in self._admitted if one.frame is not None and one.frame.finished]
-        for one in through:
+        patient = all(one.task.job_frames > 1 for one in through)
+        if patient and len(through) < self._lanes.number(2) and self._under_way():
+            return
+        for one, decoded in zip(through, self._decoded(through), strict=True):
             if one not in self._admitted:
                 continue  # given up while others were reported
-            pixels = self._attempt([one], lambda one=one: self._decode(one.started), report)
+            pixels = self._attempt([one], decoded, report)
             if pixels is not None and self._drop(one):
                 height, width = pixels.shape[:2]
                 task = one.task
@@ -246,6 +257,15 @@ class Stepper:
             left_out(self._pipe, self._texts, one.task),
         ]
         return " ".join(note for note in notes if note)
+
+    def _decoded(self, through: Sequence[Admitted]) -> list[Callable[[], NDArray[np.uint8]]]:
+        """What gives the picture of each, made already by lanes where there are some for it."""
+        sparing = any(one.picture.size in self._sparingly for one in through)
+        if sparing or self._lanes.number(len(through)) <= 1:
+            return [partial(self._decode, one.started) for one in through]
+        decoding = self._lanes.each(self._decode, [one.started for one in through])
+        wait(decoding)  # the pipeline's settings, which an attempt may change, are theirs so long
+        return [future.result for future in decoding]
 
     def _decode(self, frame: SteppedFrame) -> NDArray[np.uint8]:
         return decode(self._pipe, self._scale, frame.latents)
