@@ -43,6 +43,7 @@ from measuring.here import (
     loop,
     paint,
     rows_of_calls,
+    seconds_of,
     share,
     told,
     wait,
@@ -106,9 +107,9 @@ def sweep(desk: Desk) -> Facts:
         paint(engine, short)
         took: Facts = {"plain loop": loop(plain, tasks)[0]}
         with rows_of_calls(engine) as calls:
-            took["engine, first time"] = paint(engine, tasks).seconds
+            took["engine, first time"] = seconds_of(engine, tasks)
             calls.clear()
-            took["engine"] = paint(engine, tasks).seconds
+            took["engine"] = seconds_of(engine, tasks)
         needed = 2 * sum(task.effective_steps for task in tasks)
         per_row = limit(desk, plain.unet, side // plain.vae_scale_factor)
         took["limit"] = needed * min(per_row.values())
@@ -120,7 +121,8 @@ def sweep(desk: Desk) -> Facts:
             "steps": steps, "rows": needed, "calls": dict(calls), "seconds": took,
             "ms_per_row": {number: 1000 * each for number, each in per_row.items()},
         }  # fmt: skip
-        print(f"{side} px: {worded(calls)} rows; ms per row of the UNet alone: {facts[f'{side}']['ms_per_row']}")  # fmt: skip  # noqa: E501
+        alone = ", ".join(f"{number}: {1000 * each:.2f}" for number, each in per_row.items())
+        print(f"{side} px: calls: {worded(calls)} rows; the UNet alone, ms a row: {alone}")
     print(table(("sweep of " + str(frames), "seconds", "s/frame", "times as fast"), rows))
     facts["caps"] = caps(desk)
     print("caps:", json.dumps(facts["caps"]))
@@ -157,8 +159,8 @@ def settings(desk: Desk) -> Facts:
             engine = desk.engine(desk.large, **changes)
             share(engine, 2 * frames)
             tasks = desk.sweep(side, steps, [1.0] * frames)
-            first = paint(engine, tasks).seconds
-            runs = [paint(engine, tasks).seconds for _ in range(1 if desk.quick else 3)]
+            first = seconds_of(engine, tasks)
+            runs = [seconds_of(engine, tasks) for _ in range(1 if desk.quick else 3)]
             engine.load(desk.row("demo", **changes))
             share(engine, 2 * frames)
             trained[name] = paint(engine, desk.mixture(side // 4 * 2, 12, frames)).pictures

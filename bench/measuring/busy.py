@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from img2imgd.engine.protocol import EngineEvent
 
 from .here import Desk, Facts, paint, share, wait
-from .pairs import timed
+from .pairs import covered, timed
 from .report import table
 
 
@@ -47,11 +47,9 @@ def busy(work: Callable[[], object]) -> Busy:
         for event in profiler.events()
         if event.device_type == torch.autograd.DeviceType.CUDA
     ]
-    gpu, until = 0.0, 0.0
+    gpu = covered((start, end) for start, end, _ in events)
     by_name: Counter[str] = Counter()
-    for start, end, name in sorted(events):
-        gpu += max(0.0, end - max(start, until))
-        until = max(until, end)
+    for start, end, name in events:
         by_name[name[:90]] += end - start
     longest = [(name, micro / 1e6) for name, micro in by_name.most_common(8)]
     return Busy(wall, gpu / 1e6, len(events), longest)

@@ -114,6 +114,13 @@ def paint(engine: DiffusersEngine, tasks: Sequence[FrameTask]) -> Painted:
     return Painted(took, sorted(over, key=lambda event: event.index))
 
 
+def seconds_of(engine: DiffusersEngine, tasks: Sequence[FrameTask]) -> float:
+    """Seconds of frames that must all be painted."""
+    painted = paint(engine, tasks)
+    assert len(painted.pictures) == len(tasks)
+    return painted.seconds
+
+
 def loop(pipe: Any, tasks: Sequence[FrameTask]) -> tuple[float, Pictures]:
     """One call of diffusers' pipeline a frame: seconds of all, and the pictures."""
     own, pictures = pipe.scheduler, []

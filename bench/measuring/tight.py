@@ -19,7 +19,7 @@ from img2imgd.engine.devices import free_memory
 from img2imgd.engine.protocol import FramePainted, FrameRefused
 from img2imgd.engine.stepping.capping import FILE
 
-from .here import Desk, Facts, caps, paint, rows_of_calls, share, worded
+from .here import Desk, Facts, caps, paint, rows_of_calls, seconds_of, share, worded
 from .report import table
 
 
@@ -119,7 +119,7 @@ def offload(desk: Desk) -> Facts:
         paint(engine, [replace(task, steps=1, effective_steps=1) for task in tasks[:1]])
         with moves() as moved:
             runs: list[float] = []
-            held = peak(desk, lambda e=engine, t=tasks, r=runs: r.append(paint(e, t).seconds))
+            held = peak(desk, lambda e=engine, t=tasks, r=runs: r.append(seconds_of(e, t)))
         facts[way] = {"seconds": runs[0], "held": held, "moves": dict(moved)}
         rows.append((way, runs[0], held / 1e9, str(dict(moved))))
         del engine
