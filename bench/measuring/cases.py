@@ -103,42 +103,42 @@ def sketch(folder: Path, side: int) -> Path:
     return path
 
 
-def source_of(model: str) -> Path:
+def source_of(model: str, device: str = "cpu") -> Path:
     """The folder of a model; that of Stable Diffusion 2.1's shape is made and kept in /tmp."""
     if model == "demo":
         return PACKAGE / "demo_model"
     folder = CACHE / "sd21"
     if not (folder / "model_index.json").exists():
         print(f"{folder}: weights by chance of Stable Diffusion 2.1's shape, 2.6 GB …", flush=True)
-        with Remote(_SavedByChance, folder):
+        with Remote(_save_by_chance, folder, device):
             pass
     return folder
 
 
-class _SavedByChance:
-    """Saves a pipeline of the shipped configs with random weights, in a process that then ends."""
+def _save_by_chance(folder: Path, device: str) -> None:
+    """Save a pipeline of the shipped configs with random weights, in a process that then ends."""
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionImg2ImgPipeline
+    from diffusers import UNet2DConditionModel as Unet
+    from transformers import CLIPTextConfig, CLIPTextModel
 
-    def __init__(self, folder: Path) -> None:
-        os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-        import torch
-        from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionImg2ImgPipeline
-        from diffusers import UNet2DConditionModel as Unet
-        from transformers import CLIPTextConfig, CLIPTextModel
+    from img2imgd.engine.clip import clip_tokenizer
 
-        from img2imgd.engine.clip import clip_tokenizer
-
-        configs = PACKAGE / "engine" / "configs" / "sd21"
-        torch.manual_seed(0)
-        pipe = StableDiffusionImg2ImgPipeline(
-            vae=AutoencoderKL.from_config(AutoencoderKL.load_config(configs / "vae")).half(),
-            text_encoder=CLIPTextModel(
-                CLIPTextConfig.from_pretrained(configs / "text_encoder")
-            ).half(),
-            tokenizer=clip_tokenizer("!"),
-            unet=Unet.from_config(Unet.load_config(configs / "unet")).half(),
-            scheduler=DDIMScheduler.from_pretrained(configs / "scheduler"),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-        pipe.save_pretrained(folder)
+    configs = PACKAGE / "engine" / "configs" / "sd21"
+    torch.manual_seed(0)
+    with torch.device(device):
+        vae = AutoencoderKL.from_config(AutoencoderKL.load_config(configs / "vae"))
+        text_encoder = CLIPTextModel(CLIPTextConfig.from_pretrained(configs / "text_encoder"))
+        unet = Unet.from_config(Unet.load_config(configs / "unet"))
+    pipe = StableDiffusionImg2ImgPipeline(
+        vae=vae.half(),
+        text_encoder=text_encoder.half(),
+        tokenizer=clip_tokenizer("!"),
+        unet=unet.half(),
+        scheduler=DDIMScheduler.from_pretrained(configs / "scheduler"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.save_pretrained(folder)

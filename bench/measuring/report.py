@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from img2imgd import __version__
+
 from .cases import CACHE, CASES, Case, quick
 from .pairs import Spread
 
 RESULTS = Path(__file__).parent.parent / "results"
-_PACKAGES = ("img2imgd", "torch", "diffusers", "transformers", "pillow")
+_PACKAGES = ("torch", "diffusers", "transformers", "pillow")
 
 
 @dataclass(frozen=True)
@@ -97,4 +99,4 @@ def machine() -> str:
 def versions() -> dict[str, str]:
     """Of Python and of what paints."""
     found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **found}
+    return {"python": platform.python_version(), "img2imgd": __version__, **found}

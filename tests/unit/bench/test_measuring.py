@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from bench.measuring.cases import CASES, Frame
-from bench.measuring.pairs import paired, ratio, seconds, share_of_limit, verdict
+from bench.measuring.pairs import covered, paired, ratio, seconds, share_of_limit, verdict
 
 RUNS = [{"ours": 1.0, "plain": 2.0}, {"ours": 4.0, "plain": 12.0}, {"ours": 2.0, "plain": 5.0}]
 
@@ -50,3 +50,8 @@ def test_the_share_of_the_limit_is_whole_at_the_limit() -> None:
 def test_the_limit_counts_the_rows_that_really_run() -> None:
     case = CASES["demo-128"]
     assert case.rows([Frame("a", 0.05), Frame("a", 0.29)]) == 2 * (2 + 14)
+
+
+def test_time_that_kernels_share_counts_once() -> None:
+    assert covered([(0, 4), (1, 2), (3, 6), (8, 9), (6, 7)]) == 8
+    assert covered([]) == 0
