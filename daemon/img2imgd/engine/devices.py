@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -97,6 +97,12 @@ def _computes_bfloat16(device: torch.device) -> bool:
     """Whether this GPU itself does, not by fp32: that one takes longer than fp16."""
     with torch.cuda.device(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def numbers_on(device: torch.device, numbers: Sequence[float], dtype: torch.dtype) -> torch.Tensor:
+    """A tensor of some numbers on a device, which is not waited for."""
+    pinned = device.type == "cuda"  # from other memory, a copy waits for all that the GPU has to do
+    return torch.tensor(numbers, dtype=dtype, pin_memory=pinned).to(device, non_blocking=True)
 
 
 def free_memory() -> None:

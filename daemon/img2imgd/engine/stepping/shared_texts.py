@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from diffusers.models.attention_processor import Attention
 
+from img2imgd.engine.devices import numbers_on
+
 
 class SharedTexts:
     """Hooks in one UNet, for calls within :meth:`of`; other calls are as ever.
@@ -36,8 +38,8 @@ class SharedTexts:
             yield
             return
         place = {text: number for number, text in enumerate(first)}
-        self._rows.first = torch.tensor(list(first.values()), device=device)
-        self._rows.place = torch.tensor([place[text] for text in texts], device=device)
+        self._rows.first = numbers_on(device, list(first.values()), torch.int64)
+        self._rows.place = numbers_on(device, [place[text] for text in texts], torch.int64)
         try:
             yield
         finally:
