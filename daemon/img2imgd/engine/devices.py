@@ -70,8 +70,9 @@ def choose_dtype(
 ) -> Choice[torch.dtype]:
     """The number format the config names, or the one that suits the device and the model.
 
-    On a CPU always fp32, whatever the weights are stored in: half precision is slower there. On a
-    GPU, fp16 for UNets; bf16 for transformers, whose activations overflow fp16.
+    On a CPU always fp32, whatever the weights are stored in: fp16 is slower there, and so is bf16
+    where the processor has no instructions for it. On a GPU, fp16 for UNets; bf16 for transformers,
+    whose activations overflow fp16.
 
     Raises:
         ModelUnavailable: the config names none that there is.
@@ -84,7 +85,7 @@ def choose_dtype(
             )
         return Choice(DTYPES[model.dtype], "engine.dtype")
     if device.type == "cpu":
-        return Choice(torch.float32, "auto: half precision is slower on a CPU")
+        return Choice(torch.float32, "auto: on a CPU")
     where = {"cuda": "CUDA", "mps": "MPS"}.get(device.type, device.type)
     if not transformer:
         return Choice(torch.float16, f"auto: UNet on {where}")

@@ -134,7 +134,7 @@ def test_one_line_tells_what_was_chosen_and_why(
         f"model loaded model=mine family=sdxl source={form.file} weights={info.weights[:10]} "
         f"refiner={info.refiner[:10]} pipeline=StableDiffusionXLRefinedImg2ImgPipeline "
         "device=cpu (auto: torch finds no GPU) "
-        "dtype=float32 (auto: half precision is slower on a CPU) attention=eager "
+        "dtype=float32 (auto: on a CPU) attention=eager "
         "vae=float32 tiled above 1536 px (auto) offload=none (model is for GPUs) "
         "speed=plain loras=0 embeddings=0"
     )
@@ -146,7 +146,7 @@ def test_one_line_tells_what_was_chosen_and_why(
         ("cuda", False, "float16 (auto: UNet on CUDA)"),
         ("mps", False, "float16 (auto: UNet on MPS)"),
         ("mps", True, "bfloat16 (auto: transformer on MPS)"),
-        ("cpu", True, "float32 (auto: half precision is slower on a CPU)"),
+        ("cpu", True, "float32 (auto: on a CPU)"),
     ],
 )
 def test_the_number_format_suits_device_and_model(

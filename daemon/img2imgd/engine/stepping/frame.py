@@ -49,8 +49,10 @@ class SteppedFrame:
         own = copy.deepcopy(scheduler)
         own.set_timesteps(task.steps)
         timesteps = timesteps_from(own, task.steps - task.effective_steps)
-        noise = torch.randn(latents.shape, generator=generator, dtype=latents.dtype)
-        noisy: torch.Tensor = own.add_noise(latents, noise.to(latents.device), timesteps[:1])
+        noise = torch.randn(
+            latents.shape, generator=generator, dtype=latents.dtype, pin_memory=latents.is_cuda
+        ).to(latents.device, non_blocking=True)
+        noisy: torch.Tensor = own.add_noise(latents, noise, timesteps[:1])
         arguments = _step_arguments(own, generator)
         return cls(task, conditions, own, tuple(timesteps), noisy, arguments)
 
