@@ -21,7 +21,7 @@ from img2imgd.engine.protocol import (
     ModelUnavailable,
 )
 from img2imgd.engine.stepping.capping import Capping
-from img2imgd.engine.stepping.lanes import MOST_LANES
+from img2imgd.engine.stepping.lanes import lanes_for
 from img2imgd.engine.stepping.stepper import Stepper
 
 
@@ -61,7 +61,8 @@ class DiffusersEngine:
             capping = Capping(device, _how_it_runs(model, info), _most_rows(model), model.cache)
             phased = model.offload == "model" and device.type != "cpu"
             # Compiled code is made within the first call, which two lanes must not do at once.
-            lanes = MOST_LANES if device.type == "cpu" and not model.compile else 1
+            one = device.type != "cpu" or model.compile
+            lanes = 1 if one else lanes_for(self._pipe.unet)
             self._painter = Stepper(
                 self._pipe, device, capping, phased=phased, lanes=lanes, compiled=model.compile
             )

@@ -66,7 +66,7 @@ def indexed(picture: Image.Image) -> Image.Image:
     """
     sample = _sample(picture)
     # Pillow's k-means ends when no more pixels than that change their colour in a round.
-    changes = max(1, sample.width * sample.height // 100)
+    changes = max(1, sample.width * sample.height // 20)
     palette = sample.quantize(256, Image.Quantize.MEDIANCUT, kmeans=changes)
     return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 

@@ -15,6 +15,7 @@ from conftest import Model
 from img2imgd.engine import speed
 from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import FramePainted, FrameRefused, FrameTask
+from img2imgd.engine.stepping import lanes
 
 # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -99,6 +100,13 @@ def test_a_single_picture_waits_for_none(model: Model, image: Path) -> None:
     single = task(image, job="j2", steps=5, strength=0.2)
     sweep = [task(image, index=n, steps=5, strength=1.0, job_frames=2) for n in (0, 1)]
     assert threads_of_decoding(model.engine, [single, *sweep]) == [2, 1, 1]
+
+
+def test_a_large_unet_has_one_lane(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "_MOST_BYTES", 1000)
+    engine = DiffusersEngine()
+    engine.load(spec(model.folder))
+    assert engine._painter._lanes._most == 1
 
 
 def test_compiled_code_runs_in_one_lane(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
