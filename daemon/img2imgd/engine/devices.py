@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -100,10 +100,12 @@ def _computes_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def numbers_on(device: torch.device, numbers: Sequence[float], dtype: torch.dtype) -> torch.Tensor:
-    """A tensor of some numbers on a device, which is not waited for."""
-    pinned = device.type == "cuda"  # from other memory, a copy waits for all that the GPU has to do
-    return torch.tensor(numbers, dtype=dtype, pin_memory=pinned).to(device, non_blocking=True)
+def without_waiting(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the processor on a device, whose work is not waited for."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    # From memory that is not pinned, a copy waits for all that the GPU has to do.
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def free_memory() -> None:

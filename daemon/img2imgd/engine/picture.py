@@ -16,7 +16,7 @@ def open_picture(task: FrameTask) -> Image.Image | FrameRefused | FrameGivenBack
     try:
         with Image.open(task.image, formats=["PNG"]) as opened:
             return opened.convert("RGB")
-    except OSError as error:
-        if error.errno is not None:
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's words for broken files
+        if isinstance(error, OSError) and error.errno is not None:
             return FrameGivenBack(task.job, task.index, f"{task.image}: {error.strerror}")
         return FrameRefused(task.job, task.index, f"{task.image.name} is no picture: {error}")

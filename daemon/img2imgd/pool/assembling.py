@@ -42,8 +42,12 @@ class Assembler:
         return self._writers.drop(job)
 
     def stop(self) -> None:
-        """Drop what waits; the process ends after the one that is being made."""
+        """Drop what waits."""
         self._writers.stop()
+
+    def finish(self) -> None:
+        """Return when the one that is being made is made and told of."""
+        self._writers.finish()
 
     def _assemble(self, order: Assemble) -> None:
         target = order.assembly.target

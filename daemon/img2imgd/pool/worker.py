@@ -121,7 +121,7 @@ class Worker:
             match order:
                 case Stop():
                     self._finish()
-                    sys.exit(0)
+                    self._exit(0)
                 case Cancel():
                     self._give_up(order.job)
                 case Assemble():
@@ -215,4 +215,9 @@ class Worker:
         log.error("engine lost: %s", reason)
         self._finish()
         self._send(EngineLost(reason))
-        sys.exit(EXIT_ENGINE_LOST)
+        self._exit(EXIT_ENGINE_LOST)
+
+    def _exit(self, code: int) -> NoReturn:
+        # While Python ends, the threads of what is being assembled could start none of their own.
+        self._assembler.finish()
+        sys.exit(code)

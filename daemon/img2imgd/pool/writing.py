@@ -30,7 +30,7 @@ class Writers:
         self._threads.shutdown()
 
     def stop(self) -> None:
-        """Drop what waits; the process ends after what is being written."""
+        """Drop what waits; what is being written goes on."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from engines import difference, events_of, spec, task
+from PIL import Image
 from plainly import calls_of, stepped
 
 from conftest import Model
@@ -100,6 +101,45 @@ def test_a_single_picture_waits_for_none(model: Model, image: Path) -> None:
     single = task(image, job="j2", steps=5, strength=0.2)
     sweep = [task(image, index=n, steps=5, strength=1.0, job_frames=2) for n in (0, 1)]
     assert threads_of_decoding(model.engine, [single, *sweep]) == [2, 1, 1]
+
+
+def test_the_last_frame_of_a_sweep_waits_for_no_other_job(model: Model, image: Path) -> None:
+    ended = task(image, steps=5, strength=0.2, job_frames=2)
+    other = task(image, job="j2", steps=5, strength=1.0)
+    assert threads_of_decoding(model.engine, [ended, other]) == [2, 2]
+
+
+def test_memory_that_runs_out_in_two_lanes_refuses_neither_frame(
+    model: Model, tmp_path: Path
+) -> None:
+    image = tmp_path / "in.png"
+    Image.radial_gradient("L").resize((64, 64)).convert("RGB").save(image)
+    whole: list[int] = []
+
+    def look(_: object, inputs: tuple[torch.Tensor, ...]) -> None:
+        if inputs[0].shape[-1] == 32:
+            whole.append(torch.get_num_threads())
+            raise torch.OutOfMemoryError("out of memory")
+
+    hook = model.engine._pipe.vae.decoder.register_forward_pre_hook(look)
+    sweep = [task(image, index=index, seed=index, job_frames=2) for index in (0, 1)]
+    try:
+        pictures = stepped(model.engine, sweep)
+    finally:
+        hook.remove()
+        model.engine._painter._sparingly._otherwise.clear()
+    assert sorted(whole) == [1, 1, 2], "both in lanes, one of them alone, then in tiles"
+    for one, picture in zip(sweep, pictures, strict=True):
+        assert difference(picture, model.plain.paint(one)) < 100
+
+
+def test_lanes_have_all_threads_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
+    given: list[int] = []
+    monkeypatch.setattr(lanes, "_with_threads", lambda threads, *_: given.append(threads))
+    list(lanes.Lanes(4).each(lambda one: one, range(4)))
+    assert given == [2, 2, 1, 1]
 
 
 def test_a_large_unet_has_one_lane(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,23 @@ def test_each_text_of_a_call_is_projected_once_and_painted_as_ever(
         assert difference(picture, model.plain.paint(one)) <= 1
 
 
+def test_a_call_that_fails_leaves_the_next_as_it_is(model: Model, image: Path) -> None:
+    frames = [task(image, index=index, seed=index, job_frames=2) for index in (0, 1)]
+    failing = [True, False]
+
+    def look(*_: object) -> None:
+        if failing and failing.pop(0):
+            raise ValueError("once")
+
+    hook = cross_attention(model).to_v.register_forward_pre_hook(look)
+    try:
+        pictures = stepped(model.engine, frames)
+    finally:
+        hook.remove()
+    for one, picture in zip(frames, pictures, strict=True):
+        assert difference(picture, model.plain.paint(one)) <= 1
+
+
 def test_a_frame_alone_is_left_as_it_is(model: Model, image: Path) -> None:
     one = task(image, prompt="blurry")  # as its negative prompt
     with calls_of(cross_attention(model).to_k) as keys:

@@ -25,7 +25,7 @@ from img2imgd.engine.protocol import (
     FrameTask,
     StepDone,
 )
-from img2imgd.engine.stepping import images, texts
+from img2imgd.engine.stepping import images, stepper, texts
 from img2imgd.engine.stepping.stepper import Stepper
 
 pytestmark = [
@@ -207,6 +207,43 @@ def test_frames_given_up_from_within_a_report_say_nothing_more(
     cut = events.index(StepDone("j1", 1, 2, 2))
     assert {event.job for event in events[cut + 1 :]} == {"j2"}
     assert isinstance(events[-1], FramePainted)
+
+
+def test_one_frame_is_encoded_ahead_and_no_more(engine: DiffusersEngine, image: Path) -> None:
+    """A folder of pictures: the first is not to wait until all others are encoded."""
+    engine._painter._capping.most_rows = lambda _: 2
+    encoded: list[int] = []
+    engine._pipe.vae.encoder.register_forward_pre_hook(lambda *_: encoded.append(1))
+    most: list[int] = []
+    for index in range(6):
+        path = image.with_name(f"ahead{index}.png")
+        Image.new("RGB", (32, 32), (40 * index, 0, 0)).save(path)
+        engine.admit(task(path, job=f"j{index}"))
+    painted: list[EngineEvent] = []
+
+    def report(event: EngineEvent) -> None:
+        if isinstance(event, FramePainted):
+            painted.append(event)
+            most.append(len(encoded) - len(painted))
+
+    while not engine.idle():
+        engine.step(report)
+    assert len(encoded) == 6
+    assert max(most) <= 1
+
+
+def test_a_phase_of_an_offloaded_model_has_an_end(
+    folder: Path, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stepper, "PHASE", 3)
+    phased = DiffusersEngine()
+    phased.load(spec(folder))
+    phased._painter = Stepper(phased._pipe, torch.device("cpu"), phased=True)
+    single = task(image, job="j2", strength=0.2)
+    events = events_of(phased, *sweep(image), single)
+    order = [event.job for event in events if isinstance(event, FramePainted)]
+    assert order.index("j2") < 3, "it is of the first phase, since it is short"
+    assert len(order) == 9
 
 
 def test_with_offload_each_part_of_the_model_has_its_turn(folder: Path, image: Path) -> None:

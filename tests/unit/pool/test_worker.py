@@ -259,6 +259,19 @@ def test_a_gif_is_made_while_a_frame_is_painted(
     assert not any(isinstance(event, FrameStaged) for event in seen)
 
 
+def test_a_gif_that_is_being_made_outlives_a_lost_engine(
+    pool: WorkerPool, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_LOSS", "a lake")
+    Image.effect_noise((512, 512), 60).convert("RGB").save(tmp_path / "large.png")
+    pool.load(MODEL)
+    last(pool, ModelLoaded)
+    gif(pool, [tmp_path / "large.png"] * 60, tmp_path / "long.gif")
+    pool.admit(task(image, job="j2"), FrameFile(tmp_path / "0.png"))
+    seen = until(pool, lambda event: isinstance(event, WorkerDied))
+    assert AssemblyStaged("j1", tmp_path / "long.gif") in seen, seen
+
+
 def test_a_gif_of_missing_frames_fails_alone(pool: WorkerPool, image: Path, tmp_path: Path) -> None:
     gif(pool, [tmp_path / "absent.png"], tmp_path / "bad.gif")
     failed = last(pool, AssemblyFailed)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from img2imgd.engine.devices import numbers_on
+from img2imgd.engine.devices import without_waiting
 from img2imgd.engine.stepping.frame import SteppedFrame
 from img2imgd.engine.stepping.shared_texts import SharedTexts
 
@@ -37,7 +37,7 @@ class Batch:
         inputs = torch.cat([row for frame in frames for row in [frame.model_input()] * frame.rows])
         # One format: some schedulers have whole numbers, some fractions. The UNet embeds fp32.
         steps = [float(frame.timestep) for frame in frames for _ in range(frame.rows)]
-        timesteps = numbers_on(inputs.device, steps, torch.float32)
+        timesteps = without_waiting(torch.tensor(steps, dtype=torch.float32), inputs.device)
         conditions = [frame.conditions for frame in frames]
         added = None
         if conditions[0].pooled is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from img2imgd.engine.devices import without_waiting
 from img2imgd.engine.protocol import FrameTask, StepDone
 from img2imgd.engine.schedulers import Scheduler, step_arguments, timesteps_from
 from img2imgd.engine.stepping.conditions import Conditions
@@ -49,10 +50,9 @@ class SteppedFrame:
         own = copy.deepcopy(scheduler)
         own.set_timesteps(task.steps)
         timesteps = timesteps_from(own, task.steps - task.effective_steps)
-        noise = torch.randn(
-            latents.shape, generator=generator, dtype=latents.dtype, pin_memory=latents.is_cuda
-        ).to(latents.device, non_blocking=True)
-        noisy: torch.Tensor = own.add_noise(latents, noise, timesteps[:1])
+        noise = torch.randn(latents.shape, generator=generator, dtype=latents.dtype)
+        there = without_waiting(noise, latents.device)
+        noisy: torch.Tensor = own.add_noise(latents, there, timesteps[:1])
         arguments = _step_arguments(own, generator)
         return cls(task, conditions, own, tuple(timesteps), noisy, arguments)
 

@@ -54,8 +54,12 @@ class Lanes:
 
     def each(self, act: Callable[[T], R], ones: Sequence[T]) -> list[Future[R]]:
         """What ``act`` makes of each; one at least, as many at once as there are lanes for."""
-        threads = torch.get_num_threads() // self.number(len(ones))
-        return [self._pool.submit(_with_threads, threads, act, one) for one in ones]
+        each, left = divmod(torch.get_num_threads(), self.number(len(ones)))
+        threads = [each + (place < left) for place in range(len(ones))]
+        return [
+            self._pool.submit(_with_threads, number, act, one)
+            for number, one in zip(threads, ones, strict=True)
+        ]
 
 
 def _with_threads(threads: int, act: Callable[[T], R], one: T) -> R:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from diffusers.models.attention_processor import Attention
 
-from img2imgd.engine.devices import numbers_on
+from img2imgd.engine.devices import without_waiting
 
 
 class SharedTexts:
@@ -38,8 +38,8 @@ class SharedTexts:
             yield
             return
         place = {text: number for number, text in enumerate(first)}
-        self._rows.first = numbers_on(device, list(first.values()), torch.int64)
-        self._rows.place = numbers_on(device, [place[text] for text in texts], torch.int64)
+        rows = torch.tensor(list(first.values())), torch.tensor([place[text] for text in texts])
+        self._rows.first, self._rows.place = (without_waiting(one, device) for one in rows)
         try:
             yield
         finally:

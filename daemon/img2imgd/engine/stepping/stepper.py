@@ -8,32 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import wait
-from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from img2imgd.engine.devices import (
-    fault_of,
-    first_line,
     free_memory,
-    is_device_lost,
-    is_out_of_memory,
 )
-from img2imgd.engine.frame_faults import explain, flagged
 from img2imgd.engine.policy import BatchPolicy, Candidate
 from img2imgd.engine.protocol import (
     EngineEvent,
-    FrameGivenBack,
     FramePainted,
-    FrameRefused,
     FrameTask,
 )
-from img2imgd.engine.schedulers import Schedulers, UnfitScheduler
+from img2imgd.engine.schedulers import Schedulers
 from img2imgd.engine.sparingly import Sparingly
 from img2imgd.engine.stepping.admitted import Admitted
 from img2imgd.engine.stepping.batch import Batch
@@ -45,26 +34,22 @@ from img2imgd.engine.stepping.conditions import (
     is_guided,
     left_out,
 )
-from img2imgd.engine.stepping.decoding import Flagged, decode
+from img2imgd.engine.stepping.decoding import Decoder
 from img2imgd.engine.stepping.frame import SteppedFrame
 from img2imgd.engine.stepping.images import Images
+from img2imgd.engine.stepping.judge import Again, Judge, is_for_memory
 from img2imgd.engine.stepping.lanes import Lanes
 from img2imgd.engine.stepping.latents import LatentScale
 from img2imgd.engine.stepping.pictures import Picture, Pictures
-from img2imgd.engine.stepping.prompts import BadPrompt
 from img2imgd.engine.stepping.texts import Texts
 
 log = logging.getLogger(__name__)
 
+PHASE = 32
+"""Frames at most that take turns with the parts of an offloaded model; others wait so long."""
+
 Report = Callable[[EngineEvent], None]
 T = TypeVar("T")
-
-
-class _Again(Enum):
-    """What is done after a failure that refuses no frame."""
-
-    LATER = auto()  # with less memory, or in a smaller batch
-    APART = auto()  # one frame a call, to find the one to blame
 
 
 class Stepper:
@@ -97,8 +82,10 @@ class Stepper:
         self._scale = LatentScale(pipe, device)
         self._texts = Texts(pipe)
         self._images = Images(pipe, self._scale)
+        self._decoder = Decoder(pipe, self._scale, self._lanes)
         self._pictures = Pictures()
         self._sparingly = Sparingly(pipe)
+        self._judge = Judge(device, self._sparingly, self._capping)
         self._policy = BatchPolicy()
         self._admitted: list[Admitted] = []
 
@@ -170,19 +157,21 @@ class Stepper:
         return 1 if shape.size in self._sparingly else self._capping.most_rows(shape)
 
     def _start_ahead(self, report: Report) -> None:
-        """Start the next frame already: a GPU is still busy with the call that it was given."""
+        """Start one frame already: a GPU is still busy with the call that it was given."""
         waiting = [one for one in self._read() if one.frame is None]
-        if waiting:
+        if waiting and all(one.frame is None or one.frame.done for one in self._admitted):
             self._start(min(waiting, key=lambda one: one.task.job_frames), report)
 
     def _start_phase(self, report: Report) -> None:
-        """Start all frames there are, once those before are decoded: texts first, then pictures."""
+        """Start frames, once those before are decoded: first all texts, then all pictures."""
         if self._under_way():
             return
-        for one in self._read():
+        next_ones = sorted(self._read(), key=lambda one: one.task.job_frames)[:PHASE]
+        for one in next_ones:
             self._attempt([one], lambda one=one: self._conditions(one), report)
-        for one in self._read():
-            self._start(one, report)
+        for one in next_ones:
+            if one in self._admitted:
+                self._start(one, report)
 
     def _under_way(self) -> bool:
         return any(one.frame is not None and not one.frame.finished for one in self._admitted)
@@ -229,17 +218,33 @@ class Stepper:
             one.frame = None  # its scheduler may stand between two steps
 
     def _finish(self, report: Report) -> None:
-        """Decode the frames that are through.
-
-        Those of a sweep may wait for each other, as many as there are lanes.
-        """
+        """Decode the frames that are through, short jobs first, as many at once as have lanes."""
         through = [one for one in self._admitted if one.frame is not None and one.frame.finished]
-        patient = all(one.task.job_frames > 1 for one in through)
-        if patient and len(through) < self._lanes.number(2) and self._under_way():
+        if len(through) < self._lanes.number(2) and self._others_follow(through):
             return
-        for one, decoded in zip(through, self._decoded(through), strict=True):
+        through.sort(key=lambda one: one.task.job_frames)
+        lanes = max(1, self._lanes.number(len(through)))
+        for place in range(0, len(through), lanes):
+            self._decode(through[place : place + lanes], report)
+
+    def _others_follow(self, through: Sequence[Admitted]) -> bool:
+        """Whether there will be further frames of each of their jobs to decode beside them."""
+        under_way = {
+            one.task.job
+            for one in self._admitted
+            if one.frame is not None and not one.frame.finished
+        }
+        return all(one.task.job in under_way for one in through)
+
+    def _decode(self, through: Sequence[Admitted], report: Report) -> None:
+        through = [one for one in through if one in self._admitted]  # not given up meanwhile
+        if any(one.picture.size in self._sparingly for one in through):
+            ready = [partial(self._decoder.picture, one.started.latents) for one in through]
+        else:
+            ready = self._decoder.beside([one.started.latents for one in through])
+        for one, decoded in zip(through, ready, strict=True):
             if one not in self._admitted:
-                continue  # given up while others were reported
+                continue
             pixels = self._attempt([one], decoded, report)
             if pixels is not None and self._drop(one):
                 height, width = pixels.shape[:2]
@@ -258,61 +263,23 @@ class Stepper:
         ]
         return " ".join(note for note in notes if note)
 
-    def _decoded(self, through: Sequence[Admitted]) -> list[Callable[[], NDArray[np.uint8]]]:
-        """What gives the picture of each, made already by lanes where there are some for it."""
-        sparing = any(one.picture.size in self._sparingly for one in through)
-        if sparing or self._lanes.number(len(through)) <= 1:
-            return [partial(self._decode, one.started.latents) for one in through]
-        # In this layout convolutions are faster, and round otherwise than the plain pipeline's.
-        latents = [
-            one.started.latents.contiguous(memory_format=torch.channels_last) for one in through
-        ]
-        decoding = self._lanes.each(self._decode, latents)
-        wait(decoding)  # the pipeline's settings, which an attempt may change, are theirs so long
-        return [future.result for future in decoding]
-
-    def _decode(self, latents: torch.Tensor) -> NDArray[np.uint8]:
-        return decode(self._pipe, self._scale, latents)
-
     def _attempt(self, batch: Sequence[Admitted], act: Callable[[], T], report: Report) -> T | None:
         """The edge around frames: what goes wrong for them refuses no others. None if it did."""
         try:
             with self._sparingly.painting(batch[0].picture.size):
                 return act()
-        except Exception as error:  # noqa: BLE001 - _judge logs it
-            verdict = self._judge(batch, error)
+        except Exception as error:  # noqa: BLE001 - the judge logs it
+            verdict = self._judge.verdict(batch, error)
         # Only here, out of the except clause, have the frames of the failed call let go of tensors.
-        if verdict is _Again.LATER or _is_refused_by_memory(verdict):
+        if is_for_memory(verdict):
             self._pipe.maybe_free_model_hooks()
             free_memory()
-        if verdict is _Again.APART:
+        if verdict is Again.APART:
             for one in batch:
                 self._run([one], report)
-        elif not isinstance(verdict, _Again) and self._drop(batch[0]):
+        elif not isinstance(verdict, Again) and self._drop(batch[0]):
             report(verdict)
         return None
-
-    def _judge(
-        self, batch: Sequence[Admitted], error: Exception
-    ) -> FrameRefused | FrameGivenBack | _Again:
-        task, size = batch[0].task, batch[0].picture.size
-        if isinstance(error, UnfitScheduler | BadPrompt):
-            return FrameRefused(task.job, task.index, str(error))
-        if isinstance(error, Flagged):
-            return flagged(task)
-        if is_device_lost(error) or fault_of(self._device) is not None:
-            return explain(task, size, error, self._device)
-        if is_out_of_memory(error) and (len(batch) > 1 or size not in self._sparingly):
-            log.warning(  # in words: whoever keeps an error keeps what its frames hold on the GPU
-                "out of memory frames=%d size=%dx%d, trying with less: %s",
-                len(batch), *size, first_line(error),
-            )  # fmt: skip
-            if len(batch) == 1:
-                self._sparingly.add(size)
-            else:
-                self._capping.out_of_memory(batch[0].shape, sum(one.started.rows for one in batch))
-            return _Again.LATER
-        return _Again.APART if len(batch) > 1 else explain(task, size, error, self._device)
 
     def _drop(self, one: Admitted) -> bool:
         """Forget a frame that is over; False if it has been given up already."""
@@ -320,7 +287,3 @@ class Stepper:
             return False
         self._admitted.remove(one)
         return True
-
-
-def _is_refused_by_memory(verdict: object) -> bool:
-    return isinstance(verdict, FrameRefused) and verdict.out_of_memory
