@@ -29,13 +29,20 @@ def let_all_share(engine: DiffusersEngine) -> None:
     engine._painter._capping.most_rows = lambda _: 1000
 
 
-@pytest.fixture(scope="session", params=["sd1", "sd2", "sdxl"])
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    folder = save_family(request.param, tmp_path_factory.mktemp("model") / request.param)
+FAMILIES = ("sd1", "sd2", "sdxl")
+
+
+def loaded_both_ways(family: str, folder: Path) -> Model:
+    save_family(family, folder)
     engine = DiffusersEngine()
     engine.load(spec(folder))
     let_all_share(engine)
-    return Model(request.param, folder, engine, Plain(folder))
+    return Model(family, folder, engine, Plain(folder))
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return loaded_both_ways(request.param, tmp_path_factory.mktemp("model") / request.param)
 
 
 @pytest.fixture(scope="session")

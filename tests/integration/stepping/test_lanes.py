@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from engines import difference, events_of, spec, task
 from PIL import Image
 from plainly import calls_of, stepped
 
-from conftest import Model
+from conftest import FAMILIES, Model, loaded_both_ways
 from img2imgd.engine import speed
 from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.protocol import FramePainted, FrameRefused, FrameTask
@@ -20,6 +21,12 @@ from img2imgd.engine.stepping import lanes
 
 # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """For these tests alone: what it keeps was encoded by two threads, which round otherwise."""
+    return loaded_both_ways(request.param, tmp_path_factory.mktemp("model") / request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +145,7 @@ def test_lanes_have_all_threads_between_them(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     given: list[int] = []
     monkeypatch.setattr(lanes, "_with_threads", lambda threads, *_: given.append(threads))
-    list(lanes.Lanes(4).each(lambda one: one, range(4)))
+    wait(lanes.Lanes(4).each(lambda one: one, range(4)))
     assert given == [2, 2, 1, 1]
 
 

@@ -49,13 +49,13 @@ def test_the_loop_is_netscapes_number_of_repeats(tmp_path: Path, loop: int) -> N
 def test_many_large_frames_do_not_pile_up_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_pictures: weakref.WeakSet[Image.Image] = weakref.WeakSet()
+    pictures: list[weakref.ref[Image.Image]] = []
     most: list[int] = []
     real = GifContainer.pack
 
     def look(container: GifContainer, picture: Image.Image) -> bytes:
-        open_pictures.add(picture)
-        most.append(len(open_pictures))
+        pictures.append(weakref.ref(picture))
+        most.append(sum(one() is not None for one in pictures))
         return real(container, picture)
 
     monkeypatch.setattr(GifContainer, "pack", look)
