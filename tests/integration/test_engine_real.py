@@ -293,7 +293,7 @@ def test_a_fault_that_a_library_tells_in_its_own_words_is_the_lost_device_that_i
         return Faulty(engine, error).first_event(task(image))
 
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
-    monkeypatch.setattr(engine._painter, "_device", torch.device("cuda"))
+    monkeypatch.setattr(engine._painter._judge, "_device", torch.device("cuda"))
     assert isinstance(told(), FrameRefused), "the device answers: it is the frame's own"
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
     assert told() == FrameGivenBack(
