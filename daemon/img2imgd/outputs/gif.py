@@ -62,7 +62,7 @@ def indexed(picture: Image.Image) -> Image.Image:
     """An RGB picture in 256 colours of its own.
 
     Of the ways that ``bench/gif_palettes.py`` compares, this one bands least in a smooth sky (ΔE
-    0.32 against 0.62 with one palette for all frames), for a flicker in still parts below sight.
+    0.33 against 0.62 with one palette for all frames), for a flicker in still parts below sight.
     """
     sample = _sample(picture)
     # Pillow's k-means ends when no more pixels than that change their colour in a round.
