@@ -1,6 +1,6 @@
 """Cross-attention's keys and values of a text, computed once a call for all rows that have it.
 
-The frames of a sweep differ in their latents alone: at small sizes a call takes a fifth less so.
+The frames of a sweep differ in their latents alone; at small sizes texts are a good part of a call.
 """
 
 from __future__ import annotations
