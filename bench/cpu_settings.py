@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker sets it; read at the import
+from img2imgd.engine.factory import SPINS
+
+os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # as the worker sets it; read at torch's import
 
 import argparse
 import contextlib
@@ -45,7 +47,8 @@ PAIRS = {"demo": 15, "sd21": 2}
 FOLDERS = {"demo": PACKAGE / "demo_model", "sd21": PACKAGE / "engine" / "configs" / "sd21"}
 FACTORS = {"demo": 16, "sd21": 8}  # pixels of a latent's side
 ENVIRONMENTS: dict[str, dict[str, str | None]] = {
-    "threads spin, libgomp's own way": {"OMP_WAIT_POLICY": None},
+    "threads spin, libgomp's own way": {"GOMP_SPINCOUNT": None},
+    "threads sleep at once": {"OMP_WAIT_POLICY": "PASSIVE"},
     "threads spin 10,000 times": {"GOMP_SPINCOUNT": "10000"},
     "threads spin 1,000 times": {"GOMP_SPINCOUNT": "1000"},
 }

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker sets it; read at the import
+from img2imgd.engine.factory import SPINS
+
+os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # as the worker sets it; read at torch's import
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import argparse

@@ -43,8 +43,9 @@ def test_a_verdict_says_who_won(name: str, other: str, words: str) -> None:
 
 
 def test_the_share_of_the_limit_is_whole_at_the_limit() -> None:
-    assert share_of_limit(RUNS, "plain", "ours") == "plain: share of the ours 40 % (33–50)"
-    assert share_of_limit(RUNS, "ours", "ours") == "ours: share of the ours 100 % (100–100)"
+    runs = [{"limit": run["ours"], "plain": run["plain"]} for run in RUNS]
+    assert share_of_limit(runs, "plain") == "plain: share of the limit 40 % (33–50)"
+    assert share_of_limit(runs, "limit") == "limit: share of the limit 100 % (100–100)"
 
 
 def test_the_limit_counts_the_rows_that_really_run() -> None:
