@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -17,6 +18,7 @@ CALLS = 10  # that are timed for a size
 FEW = 6  # that do for the first size, and where the gain is beyond doubt
 GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
 DOUBTLESS = 0.8
+AGAIN = 500  # full calls, on average, until what was found is looked at again
 KEPT = 500  # keys that are remembered
 
 
@@ -38,22 +40,35 @@ class _Profile:
         self.rows = min(self.rows, self.limit)
         self.settled = True
 
+    def look_again(self) -> None:
+        """Try anew from half of what was found; there may be memory again that others had."""
+        self.rows = max(_half(self.rows), min(self.rows, FIRST))
+        self.limit = min(2 * self.limit, LARGEST)
+        self.per_row.clear()
+        self.settled = False
+
 
 class BatchCaps:
     """Most rows of a UNet call for each key, learned from the seconds that calls took.
 
     A key stands for a model and the size of its call. Sizes are tried from small to large while
-    the seconds per row fall; calls that fill less than the size that is tried teach nothing.
+    the seconds per row fall; calls that fill less than the size that is tried teach nothing. A
+    machine that did other things meanwhile, or had no memory left, may have misled: so what was
+    found is looked at again, once in ``AGAIN`` calls by chance, which needs no memory of its own.
 
     ``ceiling`` is the most rows that the config allows. ``fits`` says whether there is memory now
-    for a call of that key with so many rows.
+    for a call of that key with so many rows. ``chance`` draws from 0 to 1.
     """
 
     def __init__(
-        self, ceiling: int | None = None, fits: Callable[[str, int], bool] | None = None
+        self,
+        ceiling: int | None = None,
+        fits: Callable[[str, int], bool] | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._most = min(ceiling or LARGEST, LARGEST)
         self._fits = fits
+        self._chance = chance
         self._profiles: dict[str, _Profile] = {}
 
     def cap(self, key: str) -> int:
@@ -86,8 +101,15 @@ class BatchCaps:
         profile = self._profile(key)
         return not profile.settled and rows == self._tried(profile)
 
+    def used(self, key: str, rows: int) -> None:
+        """A call was made that taught nothing; it may be time to look again."""
+        profile = self._profile(key)
+        full = profile.settled and rows == self._tried(profile)
+        if full and self._chance() * AGAIN < 1:
+            profile.look_again()
+
     def out_of_memory(self, key: str, rows: int) -> None:
-        """A call failed for memory: from now on at most half of it, however much is free later."""
+        """A call failed for memory: at most half of it until all is looked at again."""
         profile = self._profile(key)
         profile.limit = min(profile.limit, _half(rows))
         profile.settle()

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from img2imgd.engine.caps import CALLS, FEW, FIRST, LARGEST, BatchCaps
+from img2imgd.engine.caps import AGAIN, CALLS, FEW, FIRST, LARGEST, BatchCaps
 
 Seconds = Callable[[int], float]  # of a call with so many rows
 Noise = Callable[[], float]  # what the next call's seconds are multiplied by
@@ -147,10 +147,80 @@ def test_seconds_that_cannot_be_teach_nothing(seconds: float) -> None:
     assert caps.cap("k") == 16
 
 
+# Looking again
+
+
+def rows_painted(caps: BatchCaps, seconds: Seconds, noise: Noise, calls: int) -> tuple[int, float]:
+    """Rows of so many calls, and the seconds that they took."""
+    painted, took = 0, 0.0
+    for _ in range(calls):
+        rows = caps.cap("k")
+        call = seconds(rows) * noise()
+        if caps.wants("k", rows):
+            caps.observe("k", rows, call)
+        else:
+            caps.used("k", rows)
+        painted, took = painted + rows, took + call
+    return painted, took
+
+
+@pytest.mark.parametrize("misled", [4, 8, 64, 128])
+def test_a_size_that_was_found_while_the_machine_was_busy_is_mended(misled: int) -> None:
+    for seed in range(20):
+        caps = BatchCaps(chance=Random(seed).random)  # noqa: S311
+        paint(caps, knee(misled))
+        rows_painted(caps, rising(16), disturbed(seed), 20 * AGAIN)
+        while not caps.settled("k"):
+            rows_painted(caps, rising(16), disturbed(seed), 1)
+        assert caps.cap("k") == 16
+
+
+@pytest.mark.parametrize("seconds", [*map(knee, (4, 16, 64)), *map(rising, (4, 16))])
+def test_looking_again_costs_little(seconds: Seconds) -> None:
+    caps = BatchCaps(chance=Random(3).random)  # noqa: S311
+    paint(caps, seconds)
+    painted, took = rows_painted(caps, seconds, quiet, 40 * AGAIN)
+    best = min(seconds(rows) / rows for rows in SIZES)
+    assert painted * best > 0.96 * took
+
+
+def test_calls_that_could_be_fuller_are_no_reason_to_look_again() -> None:
+    caps = BatchCaps(chance=lambda: 0.0)
+    paint(caps, knee(16))
+    caps.used("k", 8)
+    assert caps.settled("k")
+    caps.used("k", 16)
+    assert (caps.cap("k"), caps.settled("k")) == (8, False)
+
+
+@pytest.mark.parametrize("few", [1, 2, 4])
+def test_memory_that_others_have_given_back_is_used_again(few: int) -> None:
+    caps = BatchCaps(chance=Random(5).random)  # noqa: S311
+    caps.out_of_memory("k", 2 * few)
+    assert caps.cap("k") == few
+    rows_painted(caps, knee(16), quiet, 20 * AGAIN)
+    assert caps.cap("k") == 16
+
+
+def test_memory_that_stays_short_is_met_again_seldom() -> None:
+    caps, met, calls = BatchCaps(chance=Random(6).random), 0, 20 * AGAIN  # noqa: S311
+    for _ in range(calls):
+        rows = caps.cap("k")
+        if rows > 8:
+            caps.out_of_memory("k", rows)
+            met += 1
+        elif caps.wants("k", rows):
+            caps.observe("k", rows, knee(16)(rows))
+        else:
+            caps.used("k", rows)
+    assert caps.cap("k") == 8
+    assert 2 < met < 40
+
+
 # Limits
 
 
-def test_memory_that_runs_out_halves_the_cap_for_good() -> None:
+def test_memory_that_runs_out_halves_the_cap() -> None:
     assert found(MEMORY_ENDS) == 16
     assert found(MEMORY_ENDS, disturbed(2)) == 16
 

@@ -64,6 +64,7 @@ class Capping:
         key = self._key(shape)
         if not self._caps.wants(key, rows):
             yield
+            self._caps.used(key, rows)
             return
         with self._gauge.reading() as taken:
             yield
