@@ -15,6 +15,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from img2imgd.outputs.container import Head
+from img2imgd.outputs.encode import PACKED
 from img2imgd.outputs.png_chunks import png_chunks
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -31,7 +32,7 @@ class ApngContainer:
     def pack(self, picture: Image.Image) -> bytes:
         """The compressed pixels of a still PNG, as one piece."""
         still = io.BytesIO()
-        picture.save(still, "PNG")
+        picture.save(still, "PNG", **PACKED)
         return b"".join(data for name, data in _chunks(still.getvalue()) if name == b"IDAT")
 
     def begin(self, file: BinaryIO, head: Head) -> None:

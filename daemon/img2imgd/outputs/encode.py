@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,11 @@ from img2imgd.outputs.png_chunks import png_chunks
 
 log = logging.getLogger(__name__)
 
+PACKED: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+"""How a PNG's pixels are: zlib looks for runs of one byte only, since painted pictures hardly
+repeat themselves otherwise. Files are a little smaller than at its level 4, in half of the time."""
+
 _FULL_COLOUR = 90  # the JPEG quality from which on colours are kept at every pixel
-_EFFORT = 4  # of zlib's 9: files 3 % larger than with the usual 6, in less than half of the time
 _SEGMENT = 65_000  # bytes that one segment of a JPEG has room for, less its headers (ITU-T T.81)
 
 
@@ -74,7 +78,7 @@ def encoded(picture: Image.Image, encoding: Encoding, tags: Tags) -> bytes:
 def _png(picture: Image.Image, text: Mapping[str, str]) -> bytes:
     """A PNG with an sRGB chunk and text chunks in front of its pixels."""
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=png_chunks(text), compress_level=_EFFORT)
+    picture.save(file, "PNG", pnginfo=png_chunks(text), **PACKED)
     return file.getvalue()
 
 

@@ -40,19 +40,19 @@ class SteppedFrame:
         scheduler: Scheduler,
         latents: torch.Tensor,
         generator: torch.Generator,
+        device: torch.device,
     ) -> SteppedFrame:
-        """Add the noise of the first timestep to a picture's ``latents``.
+        """Add the noise of the first timestep to a picture's ``latents``; all three on the CPU.
 
-        ``scheduler`` is copied: each frame has its own. It stays on the CPU, where its steps read
-        single numbers; the device never has to be waited for. Draws from ``generator`` follow those
-        for the latents, as in the pipeline.
+        The sum goes to the ``device``. ``scheduler`` is copied: each frame has its own. It stays on
+        the CPU, where its steps read single numbers; the device never has to be waited for. Draws
+        from ``generator`` follow those for the latents, as in the pipeline.
         """
         own = copy.deepcopy(scheduler)
         own.set_timesteps(task.steps)
         timesteps = timesteps_from(own, task.steps - task.effective_steps)
         noise = torch.randn(latents.shape, generator=generator, dtype=latents.dtype)
-        there = without_waiting(noise, latents.device)
-        noisy: torch.Tensor = own.add_noise(latents, there, timesteps[:1])
+        noisy = without_waiting(own.add_noise(latents, noise, timesteps[:1]), device)
         arguments = _step_arguments(own, generator)
         return cls(task, conditions, own, tuple(timesteps), noisy, arguments)
 

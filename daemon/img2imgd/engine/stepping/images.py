@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
+from typing import Any, cast
 
 import torch
 
+from img2imgd.engine.devices import without_waiting
 from img2imgd.engine.stepping.latents import LatentScale
 from img2imgd.engine.stepping.pictures import Picture
 
@@ -15,7 +16,11 @@ KEPT = 32
 
 
 class Images:
-    """Encodes pictures; the distributions of the ones asked for last are kept, by their content."""
+    """Encodes pictures; the distributions of the ones asked for last are kept, by their content.
+
+    They are kept on the CPU, where the generators draw: a GPU is waited for once a picture, and not
+    for each frame that is drawn from it.
+    """
 
     def __init__(self, pipe: Any, scale: LatentScale) -> None:
         # Late: it imports what says needless things until loading a model has quieted it.
@@ -27,7 +32,7 @@ class Images:
         self._encoded: OrderedDict[tuple[tuple[int, int], bytes], Any] = OrderedDict()
 
     def latents(self, picture: Picture, generator: torch.Generator) -> torch.Tensor:
-        """Latents of the picture as the UNet knows them, without noise, 1×C×H×W.
+        """Latents of the picture as the UNet knows them, without noise, 1×C×H×W on the CPU.
 
         They are drawn from what the autoencoder says the picture may be, by ``generator``, where
         it is one that says so.
@@ -40,8 +45,20 @@ class Images:
         encoded = self._encoded.pop(key, None)
         if encoded is None:
             pixels = self._pipe.image_processor.preprocess(picture.image)
-            encoded = self._pipe.vae.encode(pixels.to(self._scale.device, self._scale.vae_dtype))
+            there = without_waiting(pixels.to(self._scale.vae_dtype), self._scale.device)
+            encoded = self._pipe.vae.encode(there)
+            _bring_to_cpu(encoded)
         self._encoded[key] = encoded
         if len(self._encoded) > KEPT:
             self._encoded.popitem(last=False)
         return encoded
+
+
+def _bring_to_cpu(encoded: Any) -> None:
+    """What an autoencoder gives back: a distribution, or, the tiny ones, the latents themselves."""
+    if hasattr(encoded, "latent_dist"):
+        parts = cast("dict[str, Any]", encoded.latent_dist.__dict__)
+        for name, part in parts.items():
+            parts[name] = part.cpu() if isinstance(part, torch.Tensor) else part
+    else:
+        encoded.latents = encoded.latents.cpu()

@@ -188,7 +188,7 @@ class Stepper:
         generator = torch.Generator("cpu").manual_seed(task.seed)
         conditions = self._conditions(one)
         latents = self._images.latents(picture, generator)
-        return SteppedFrame.begin(task, conditions, scheduler, latents, generator)
+        return SteppedFrame.begin(task, conditions, scheduler, latents, generator, self._device)
 
     def _conditions(self, one: Admitted) -> Conditions:
         size = one.picture.size
