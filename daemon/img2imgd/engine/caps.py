@@ -18,7 +18,8 @@ CALLS = 10  # that are timed for a size
 FEW = 6  # that do for the first size, and where the gain is beyond doubt
 GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
 DOUBTLESS = 0.8
-AGAIN = 500  # full calls, on average, until what was found is looked at again
+SOON = 50  # full calls, on average, until what was found is looked at again
+LATE = 1000  # at most, where it was found again and again
 KEPT = 500  # keys that are remembered
 
 
@@ -29,6 +30,8 @@ class _Profile:
     rows: int = FIRST
     limit: int = LARGEST  # memory ran out above it
     settled: bool = False
+    again: int = SOON  # full calls until it is looked for anew
+    found: int | None = None  # what it was when that began
     seconds: list[float] = field(default_factory=list[float])  # of calls with ``rows`` rows
     per_row: dict[int, float] = field(default_factory=dict[int, float])  # seconds, by size
 
@@ -39,9 +42,12 @@ class _Profile:
             self.rows = min(rows for rows, each in self.per_row.items() if each <= enough)
         self.rows = min(self.rows, self.limit)
         self.settled = True
+        if self.found is not None:
+            self.again = min(2 * self.again, LATE) if self.rows == self.found else SOON
 
     def look_again(self) -> None:
         """Try anew from half of what was found; there may be memory again that others had."""
+        self.found = self.rows
         self.rows = max(_half(self.rows), min(self.rows, FIRST))
         self.limit = min(2 * self.limit, LARGEST)
         self.per_row.clear()
@@ -54,7 +60,7 @@ class BatchCaps:
     A key stands for a model and the size of its call. Sizes are tried from small to large while
     the seconds per row fall; calls that fill less than the size that is tried teach nothing. A
     machine that did other things meanwhile, or had no memory left, may have misled: so what was
-    found is looked at again, once in ``AGAIN`` calls by chance, which needs no memory of its own.
+    found is looked at again by chance, soon at first, and half as often each time that it holds.
 
     ``ceiling`` is the most rows that the config allows. ``fits`` says whether there is memory now
     for a call of that key with so many rows. ``chance`` draws from 0 to 1.
@@ -94,7 +100,7 @@ class BatchCaps:
             profile.rows = 2 * rows
         else:
             profile.settle()
-            log.info("batch cap found key=%s rows=%d", key, profile.rows)
+            log.info("UNet calls have up to %d rows from now on key=%s", profile.rows, key)
 
     def wants(self, key: str, rows: int) -> bool:
         """True if the seconds of a call with so many rows would teach something."""
@@ -105,7 +111,7 @@ class BatchCaps:
         """A call was made that taught nothing; it may be time to look again."""
         profile = self._profile(key)
         full = profile.settled and rows == self._tried(profile)
-        if full and self._chance() * AGAIN < 1:
+        if full and self._chance() * profile.again < 1:
             profile.look_again()
 
     def out_of_memory(self, key: str, rows: int) -> None:
@@ -133,6 +139,7 @@ class BatchCaps:
                 "rows": profile.rows,
                 "limit": profile.limit,
                 "settled": profile.settled,
+                "again": profile.again,
                 "seconds_per_row": {str(rows): each for rows, each in profile.per_row.items()},
             }
             for key, profile in self._profiles.items()
@@ -170,11 +177,11 @@ def _remembered(entry: Any) -> _Profile | None:
     match entry:
         case {
             "rows": int(rows), "limit": int(limit), "settled": bool(settled),
-            "seconds_per_row": dict(),
+            "again": int(again), "seconds_per_row": dict(),
         } if not isinstance(rows, bool) and 1 <= limit <= LARGEST:  # fmt: skip
             per_row = _per_row(entry["seconds_per_row"])
-            possible = 1 <= rows <= (limit if settled else 2 * LARGEST)
-            return _Profile(rows, limit, settled, per_row=per_row) if possible else None
+            possible = 1 <= rows <= (limit if settled else 2 * LARGEST) and 1 <= again <= LATE
+            return _Profile(rows, limit, settled, again, per_row=per_row) if possible else None
         case _:
             return None
 
