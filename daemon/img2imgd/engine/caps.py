@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import median_high
 from typing import Any, cast
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,10 @@ class _Profile:
     settled: bool = False
     again: int = SOON  # full calls until it is looked for anew
     found: int | None = None  # what it was when that began
-    seconds: list[float] = field(default_factory=list[float])  # of calls with ``rows`` rows
+    seconds: list[float] = field(default_factory=list[float])  # per row, of calls with so many
+    memory: list[int] = field(default_factory=list[int])  # bytes per row of the same calls
     per_row: dict[int, float] = field(default_factory=dict[int, float])  # seconds, by size
+    row_bytes: int = 0  # that a row needs
 
     def settle(self) -> None:
         """Take the smallest size that is nearly as fast as the fastest."""
@@ -62,14 +65,14 @@ class BatchCaps:
     machine that did other things meanwhile, or had no memory left, may have misled: so what was
     found is looked at again by chance, soon at first, and half as often each time that it holds.
 
-    ``ceiling`` is the most rows that the config allows. ``fits`` says whether there is memory now
-    for a call of that key with so many rows. ``chance`` draws from 0 to 1.
+    ``ceiling`` is the most rows that the config allows: an even number, or 1. ``fits`` says whether
+    there is memory for so many bytes now. ``chance`` draws from 0 to 1.
     """
 
     def __init__(
         self,
         ceiling: int | None = None,
-        fits: Callable[[str, int], bool] | None = None,
+        fits: Callable[[int], bool] | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._most = min(ceiling or LARGEST, LARGEST)
@@ -79,24 +82,32 @@ class BatchCaps:
 
     def cap(self, key: str) -> int:
         """The most rows of the next call; a frame that takes more goes alone."""
-        rows = self._tried(self._profile(key))
-        while rows > 1 and self._fits and not self._fits(key, rows):
+        profile = self._profile(key)
+        rows = self._tried(profile)
+        while rows > 1 and self._fits and not self._fits(rows * profile.row_bytes):
             rows = _half(rows)
         return rows
 
-    def observe(self, key: str, rows: int, seconds: float) -> None:
-        """Learn from the seconds that a call took, from its start to the end of its work."""
+    def observe(self, key: str, rows: int, seconds: float, memory: int = 0) -> None:
+        """Learn from the seconds that a call took, from its start to the end of its work.
+
+        ``memory`` is the bytes that it needed.
+        """
         profile = self._profile(key)
         if not self.wants(key, rows) or not 0 < seconds < math.inf:
             return
-        profile.seconds.append(seconds)
+        profile.seconds.append(seconds / rows)
+        profile.memory.append(memory // rows)
+        profile.row_bytes = max(profile.row_bytes, memory // rows)
         best = min(profile.per_row.values(), default=math.inf)
-        each = _typical(profile.seconds) / rows
+        each = _typical(profile.seconds)
         if len(profile.seconds) < (CALLS if each > best * DOUBTLESS else FEW):
             return
         profile.per_row[rows] = each
+        profile.row_bytes = median_high(profile.memory)  # other threads may have had some of it
         profile.seconds.clear()
-        if profile.per_row[rows] <= best * GAIN and rows < self._most:
+        profile.memory.clear()
+        if each <= best * GAIN and rows < self._most:
             profile.rows = 2 * rows
         else:
             profile.settle()
@@ -105,13 +116,13 @@ class BatchCaps:
     def wants(self, key: str, rows: int) -> bool:
         """True if the seconds of a call with so many rows would teach something."""
         profile = self._profile(key)
-        return not profile.settled and rows == self._tried(profile)
+        return not profile.settled and rows >= self._tried(profile)
 
     def used(self, key: str, rows: int) -> None:
         """A call was made that taught nothing; it may be time to look again."""
         profile = self._profile(key)
-        full = profile.settled and rows == self._tried(profile)
-        if full and self._chance() * profile.again < 1:
+        full = rows >= self._tried(profile)
+        if profile.settled and full and self._chance() * profile.again < 1:
             profile.look_again()
 
     def out_of_memory(self, key: str, rows: int) -> None:
@@ -141,6 +152,7 @@ class BatchCaps:
                 "settled": profile.settled,
                 "again": profile.again,
                 "seconds_per_row": {str(rows): each for rows, each in profile.per_row.items()},
+                "bytes_per_row": profile.row_bytes,
             }
             for key, profile in self._profiles.items()
             # What the ceiling alone decided does not hold under another.
@@ -177,11 +189,12 @@ def _remembered(entry: Any) -> _Profile | None:
     match entry:
         case {
             "rows": int(rows), "limit": int(limit), "settled": bool(settled),
-            "again": int(again), "seconds_per_row": dict(),
-        } if not isinstance(rows, bool) and 1 <= limit <= LARGEST:  # fmt: skip
+            "again": int(again), "seconds_per_row": dict(), "bytes_per_row": int(row_bytes),
+        } if _is_size(rows) and _is_size(limit) and limit <= LARGEST:  # fmt: skip
             per_row = _per_row(entry["seconds_per_row"])
-            possible = 1 <= rows <= (limit if settled else 2 * LARGEST) and 1 <= again <= LATE
-            return _Profile(rows, limit, settled, again, per_row=per_row) if possible else None
+            possible = rows <= (limit if settled else 2 * LARGEST) and 1 <= again <= LATE
+            made = _Profile(rows, limit, settled, again, per_row=per_row, row_bytes=row_bytes)
+            return made if possible and row_bytes >= 0 else None
         case _:
             return None
 
@@ -194,6 +207,11 @@ def _per_row(timed: dict[str, Any]) -> dict[int, float]:
         return {}
     possible = all(0 < each < math.inf for each in per_row.values())
     return per_row if possible and all(1 <= rows <= LARGEST for rows in per_row) else {}
+
+
+def _is_size(rows: int) -> bool:
+    """Whether calls have so many rows: of an odd number, frames that take two never fill them."""
+    return not isinstance(rows, bool) and (rows == 1 or (rows > 0 and rows % 2 == 0))
 
 
 def _half(rows: int) -> int:

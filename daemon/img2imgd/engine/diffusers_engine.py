@@ -61,7 +61,8 @@ class DiffusersEngine:
             capping = Capping(device, _how_it_runs(model, info), _most_rows(model), model.cache)
             phased = model.offload == "model" and device.type != "cpu"
             # Compiled code is made within the first call, which two lanes must not do at once.
-            one = device.type != "cpu" or model.compile
+            # With a frame a call, pictures are decoded one by one too: so each is as if alone.
+            one = device.type != "cpu" or model.compile or model.max_batch == 1
             lanes = 1 if one else lanes_for(self._pipe.unet)
             self._painter = Stepper(
                 self._pipe, device, capping, phased=phased, lanes=lanes, compiled=model.compile
@@ -101,5 +102,7 @@ def _how_it_runs(model: ModelSpec, info: ModelInfo) -> str:
 
 
 def _most_rows(model: ModelSpec) -> int | None:
-    """A frame with guidance takes two rows."""
-    return None if model.max_batch is None else 2 * model.max_batch
+    """A frame with guidance takes two rows, another one; with a frame a call, both go alone."""
+    if model.max_batch is None:
+        return None
+    return 1 if model.max_batch == 1 else 2 * model.max_batch

@@ -31,7 +31,7 @@ def explain(
     if isinstance(error, FloatingPointError):
         log.warning("not a number job=%s frame=%d: %s", task.job, task.index, error)
         reason = (
-            "The picture would be black: the model's numbers went out of range. Set "
+            "The picture would be black or white: the model's numbers went out of range. Set "
             "`engine.dtype` to fp32, or ask for other steps or another scheduler."
         )
         return FrameRefused(task.job, task.index, reason)

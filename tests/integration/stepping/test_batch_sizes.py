@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -32,6 +33,12 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_family("sd1", tmp_path_factory.mktemp("model") / "sd1")
+
+
+@pytest.fixture(autouse=True)
+def no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes by chance, for which there are tests without an engine."""
+    monkeypatch.setattr(caps._Profile, "look_again", lambda _: None)
 
 
 def loaded(folder: Path, **changes: Any) -> DiffusersEngine:
@@ -100,7 +107,7 @@ def test_what_was_found_for_a_size_is_kept_in_the_state_folder(
     ((key, found),) = kept.items()
     assert key.endswith(" 32x32")
     assert found["rows"] > caps.FIRST
-    assert found["settled"] == (f"rows={found['rows']}" in caplog.text)
+    assert found["settled"] == (f"up to {found['rows']} rows" in caplog.text)
     engine = loaded(folder, cache=tmp_path)
     with calls_of(engine._pipe.unet) as rows:
         stepped(engine, sweep(image))
@@ -114,6 +121,12 @@ def test_a_file_that_is_damaged_is_ignored(
     (tmp_path / FILE).write_bytes(content)
     stepped(loaded(folder, cache=tmp_path), [task(image)])
     assert "found anew" in caplog.text
+
+
+def test_a_file_that_is_none_is_not_waited_for(folder: Path, image: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / FILE)
+    (picture,) = stepped(loaded(folder, cache=tmp_path), [task(image)])
+    assert picture.any()
 
 
 def test_the_config_sets_the_most_frames_of_a_call(folder: Path, image: Path) -> None:

@@ -69,6 +69,18 @@ def test_a_frame_alone_is_one_call_and_bit_for_bit_the_plain_pipelines(
     assert np.array_equal(picture, model.plain.paint(one))
 
 
+def test_with_a_frame_a_call_each_is_bit_for_bit_what_it_is_alone(
+    model: Model, image: Path
+) -> None:
+    engine = DiffusersEngine()
+    engine.load(spec(model.folder, max_batch=1))
+    with calls_of(engine._pipe.unet) as rows:
+        pictures = stepped(engine, frames(image))
+    assert sorted(rows) == [1] * 8 + [2] * 12
+    for one, picture in zip(frames(image), pictures, strict=True):
+        assert difference(picture, model.plain.paint(one)) == 0
+
+
 def test_a_lane_that_fails_costs_its_own_frame_alone(model: Model, image: Path) -> None:
     engine = DiffusersEngine()
     engine.load(spec(model.folder))

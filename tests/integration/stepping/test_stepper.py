@@ -160,15 +160,16 @@ def test_a_frame_that_fails_costs_no_other_frame_of_its_calls(
         assert difference(picture, undisturbed[index]) <= 1
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 def test_a_picture_of_numbers_out_of_range_is_refused_alone(
-    engine: DiffusersEngine, image: Path
+    engine: DiffusersEngine, image: Path, number: str
 ) -> None:
-    """As fp16 does that overflows: a black picture would come of it."""
+    """As fp16 does that overflows: a black picture would come of it, or a white one."""
 
     def spoil(_: object, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         nonlocal decoded
         decoded += 1
-        return output * float("nan") if decoded == 3 else output
+        return output + float(number) if decoded == 3 else output
 
     decoded = 0
     engine._pipe.vae.decoder.register_forward_hook(spoil)
@@ -176,6 +177,21 @@ def test_a_picture_of_numbers_out_of_range_is_refused_alone(
     (refused,) = [event for event in events if isinstance(event, FrameRefused)]
     assert "would be black" in refused.reason
     assert sum(isinstance(event, FramePainted) for event in events) == 7
+
+
+@pytest.mark.parametrize("file", ["missing.png", "cut.png"])
+def test_frames_of_a_picture_that_cannot_be_opened_have_an_event_each(
+    engine: DiffusersEngine, image: Path, tmp_path: Path, file: str
+) -> None:
+    (tmp_path / "cut.png").write_bytes(image.read_bytes()[:-200])
+    path = tmp_path / file
+    frames = [task(path, job=job, index=index) for job in ("j1", "j2") for index in range(3)]
+    events = events_of(engine, *frames, task(image, job="j3"))
+    ends = [event for event in events if not isinstance(event, StepDone)]
+    of_those = FrameRefused if file == "cut.png" else FrameGivenBack
+    told = sorted((event.job, event.index) for event in ends if isinstance(event, of_those))
+    assert told == [(frame.job, frame.index) for frame in frames]
+    assert [event.job for event in ends if isinstance(event, FramePainted)] == ["j3"]
 
 
 def test_a_lost_device_asks_for_a_new_process_at_once(

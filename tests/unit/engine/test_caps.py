@@ -45,13 +45,16 @@ def disturbed(seed: int) -> Noise:
 
 
 def paint(caps: BatchCaps, seconds: Seconds, noise: Noise = quiet, most: int = 999) -> None:
-    """Make more calls than it takes to find the cap, full ones where ``most`` allows."""
+    """Make more calls than it takes to find the cap, full ones where ``most`` allows.
+
+    Each row needs a byte.
+    """
     for _ in range(CALLS * 20):
         rows = min(caps.cap("k"), most)
         if rows >= 24 and seconds is MEMORY_ENDS:
             caps.out_of_memory("k", rows)
         else:
-            caps.observe("k", rows, seconds(rows) * noise())
+            caps.observe("k", rows, seconds(rows) * noise(), rows)
 
 
 MEMORY_ENDS = knee(64)  # this device has no room for 24 rows
@@ -218,6 +221,20 @@ def test_memory_that_others_have_given_back_is_used_again(few: int) -> None:
     assert caps.cap("k") == 16
 
 
+def test_frames_of_two_rows_that_go_alone_teach_too() -> None:
+    """As when there was memory for one row only: else no larger size would be tried again."""
+    caps = BatchCaps(chance=Random(5).random)  # noqa: S311
+    caps.out_of_memory("k", 2)
+    assert caps.cap("k") == 1
+    for _ in range(20 * SOON):
+        rows = max(2, caps.cap("k"))
+        if caps.wants("k", rows):
+            caps.observe("k", rows, knee(16)(rows))
+        else:
+            caps.used("k", rows)
+    assert caps.cap("k") == 16
+
+
 def test_memory_that_stays_short_is_met_again_seldom() -> None:
     caps, met, calls = BatchCaps(chance=Random(6).random), 0, 20 * LATE  # noqa: S311
     for _ in range(calls):
@@ -269,7 +286,7 @@ def test_the_ceiling_of_the_config_holds() -> None:
 
 def test_a_size_that_does_not_fit_now_is_tried_when_it_does() -> None:
     free = 8
-    caps = BatchCaps(fits=lambda _, rows: rows <= free)
+    caps = BatchCaps(fits=lambda needed: needed <= free)
     paint(caps, knee(64))
     assert (caps.cap("k"), caps.settled("k")) == (8, False)
     free = 200
@@ -296,6 +313,24 @@ def test_what_was_found_is_remembered_with_its_limit() -> None:
     assert third.cap("k") == 4
     third.out_of_memory("k", 64)
     assert third.cap("k") == 4
+
+
+def test_the_memory_that_a_row_needs_is_remembered() -> None:
+    caps = BatchCaps()
+    while not caps.settled("k"):
+        caps.observe("k", caps.cap("k"), knee(32)(caps.cap("k")), 100 * caps.cap("k"))
+    again = BatchCaps(fits=lambda needed: needed <= 900)
+    again.from_json(caps.to_json())
+    assert (caps.cap("k"), again.cap("k")) == (32, 8)
+
+
+def test_memory_that_others_took_during_a_call_is_not_counted_for_long() -> None:
+    caps = BatchCaps(fits=lambda needed: needed <= 6400)
+    caps.observe("k", FIRST, 0.08, 50_000)
+    assert caps.cap("k") == 1
+    for _ in range(CALLS):
+        caps.observe("k", FIRST, 0.08, 400)
+    assert caps.cap("k") == 2 * FIRST
 
 
 def test_what_the_ceiling_decided_is_found_anew_under_another() -> None:
@@ -329,11 +364,13 @@ def test_a_damaged_memory_is_ignored_in_words(
 
 GOOD: dict[str, object] = {
     "rows": 16, "limit": LARGEST, "settled": True, "again": 200, "seconds_per_row": {"16": 0.1},
+    "bytes_per_row": 1000,
 }  # fmt: skip
 ODD = [
     None, 8, "8", [], {}, {"rows": 8},
-    *(GOOD | {"rows": odd} for odd in (-2, 0, "8", 1.5, None, True, [], math.nan, 10**9)),
-    *(GOOD | {"limit": odd} for odd in (-2, 0, "8", None, 8, 10**30)),
+    *(GOOD | {"rows": odd} for odd in (-2, 0, "8", 1.5, None, True, [], math.nan, 10**9, 5)),
+    *(GOOD | {"limit": odd} for odd in (-2, 0, "8", None, 8, 10**30, 17)),
+    *(GOOD | {"bytes_per_row": odd} for odd in (-2, "8", None)),
     *(GOOD | {"settled": odd} for odd in (1, "yes", None)),
     *(GOOD | {"again": odd} for odd in (-2, 0, "8", None, 10**30)),
     *(GOOD | {"seconds_per_row": odd} for odd in (None, [], 3)),

@@ -13,10 +13,12 @@ import torch
 from img2imgd.durable import write_file
 from img2imgd.engine.caps import BatchCaps
 from img2imgd.engine.stepping.gauge import Gauge
+from img2imgd.plainfiles import read_regular
 
 log = logging.getLogger(__name__)
 
 FILE = "batches.json"
+_MOST_BYTES = 2_000_000  # of that file: several times what is kept at most
 _MOST_OF_MEMORY = {"cuda": 0.9, "cpu": 0.5}  # the CPU's belongs to others too, and is not refused
 
 Size = tuple[int, int]
@@ -47,12 +49,11 @@ class Capping:
         self._model = f"{model} on {_machine(device)}"
         self._gauge = Gauge(device)
         self._share = _MOST_OF_MEMORY.get(device.type, 1.0)
-        self._bytes_of_row: dict[str, float] = {}
         self._caps = BatchCaps(ceiling, self._fits)
         self._file = None if folder is None else folder / FILE
         if self._file is not None:
             with contextlib.suppress(OSError):
-                self._caps.from_json(self._file.read_bytes())
+                self._caps.from_json(read_regular(self._file, _MOST_BYTES))
 
     def most_rows(self, shape: Shape) -> int:
         """The most rows of the next call."""
@@ -68,8 +69,7 @@ class Capping:
             return
         with self._gauge.reading() as taken:
             yield
-        self._bytes_of_row[key] = max(self._bytes_of_row.get(key, 0.0), taken.bytes / rows)
-        self._caps.observe(key, rows, taken.seconds)
+        self._caps.observe(key, rows, taken.seconds, taken.bytes)
         if self._caps.settled(key) or not self._caps.wants(key, rows):
             self._keep()
 
@@ -83,8 +83,8 @@ class Capping:
         longer = f" {shape.chunks} chunks" if shape.chunks > 1 else ""
         return f"{self._model} {width}x{height}{longer}"
 
-    def _fits(self, key: str, rows: int) -> bool:
-        needed, free = self._bytes_of_row.get(key, 0.0) * rows, self._gauge.free()
+    def _fits(self, needed: int) -> bool:
+        free = self._gauge.free()
         return free is None or needed <= free * self._share
 
     def _keep(self) -> None:

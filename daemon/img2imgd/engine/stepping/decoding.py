@@ -32,18 +32,19 @@ class Decoder:
 
         Raises:
             Flagged: the safety checker, where the pipeline has one, flagged it.
-            FloatingPointError: it would hold what is not a number, which numpy makes black.
+            FloatingPointError: its numbers are infinite or none, which becomes black or white.
         """
         pipe, scale = self._pipe, self._scale
         image = pipe.vae.decode(scale.to_vae(latents), return_dict=False)[0]
+        if not torch.isfinite(image).all():
+            raise FloatingPointError("the decoded picture")
         if getattr(pipe, "safety_checker", None) is not None:
             image, flagged = pipe.run_safety_checker(image, scale.device, scale.dtype)
             if any(flagged):
                 raise Flagged
         if getattr(pipe, "watermark", None) is not None:
             image = pipe.watermark.apply_watermark(image)
-        with np.errstate(invalid="raise"):
-            (picture,) = pipe.image_processor.postprocess(image, output_type="pil")
+        (picture,) = pipe.image_processor.postprocess(image, output_type="pil")
         return np.asarray(picture.convert("RGB"))
 
     def beside(self, latents: Sequence[torch.Tensor]) -> list[Callable[[], NDArray[np.uint8]]]:

@@ -42,7 +42,10 @@ class Gauge:
     def free(self) -> int | None:
         """Bytes that a call could have now; None where nobody tells."""
         if self._device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self._device)
+            try:
+                free, _ = torch.cuda.mem_get_info(self._device)
+            except RuntimeError:
+                return None  # a lost device; the call that follows tells of it
             kept = torch.cuda.memory_reserved(self._device)
             return free + kept - torch.cuda.memory_allocated(self._device)
         if self._device.type == "cpu":

@@ -40,7 +40,11 @@ class Pictures:
         self._opened: OrderedDict[tuple[object, ...], Future[Opened]] = OrderedDict()
 
     def open(self, task: FrameTask) -> Future[Opened]:
-        """The frame's picture, once it is read, or the event that says why there is none."""
+        """The frame's picture, once it is read, or the event that says why there is none.
+
+        The event may be of another frame that has the same picture. Frames that come after it try
+        the file again.
+        """
         key = _identity(task)
         opened = self._opened.pop(key, None)
         if opened is None or _has_failed(opened):
@@ -61,7 +65,6 @@ def _identity(task: FrameTask) -> tuple[object, ...]:
 
 
 def _has_failed(opened: Future[Opened]) -> bool:
-    """An event is of the frame that it was made for; another frame gets one of its own."""
     return opened.done() and not isinstance(opened.result(), Picture)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -128,8 +129,8 @@ class Stepper:
                 one.chunks = self._attempt(
                     [one], lambda task=task: chunks_of(self._pipe, self._texts, task), report
                 )
-            elif self._drop(one):
-                report(event)
+            elif self._drop(one):  # the event may be of a frame that has the same picture
+                report(replace(event, job=one.task.job, index=one.task.index))
 
     def _read(self) -> list[Admitted]:
         """The frames whose picture and texts have been read."""
