@@ -24,6 +24,7 @@ from img2imgd.request import (
     parse_sidecar,
     read_defaults,
     resolve,
+    tags_left_out,
 )
 
 _ANIMATIONS = {"gif": "a GIF", "webp": "an animated WebP", "apng": "an APNG"}
@@ -106,6 +107,8 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         outputs=config.outputs,
         lists=_lists(path, sidecar.keys, config),
     )
+    if tags := tags_left_out(request):
+        print(f"{path}: passed over: {', '.join(tags)}. LoRAs belong to a model of the config.")
     chosen = chooses_from_lists(sidecar.keys.over(config.defaults))
     return describe_request(request, is_example=request.seed_drawn and chosen)
 
