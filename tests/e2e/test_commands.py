@@ -125,6 +125,20 @@ def test_check_describes_what_a_good_sidecar_would_make(root: ServedRoot, tmp_pa
         assert words in result.stdout
 
 
+def test_a_sweep_whose_strengths_give_the_same_pictures_is_told_by_check_and_by_the_job(
+    root: ServedRoot,
+) -> None:
+    sidecar = root.path / "cat.yaml"
+    sidecar.write_text("prompt: a lake\nsteps: 4\nsweep: {strength: [0.5, 0.6, 0.8]}\n")
+    note = (
+        "The 3 frames show 2 different pictures: with 4 steps, a strength counts in multiples of "
+        "0.25. More steps make more of them."
+    )
+    assert f"{sidecar}: {note}\n" in root.command("check", sidecar).stdout
+    drop(root.inbox, "cat.png", sidecar.read_text())
+    assert note in root.once().stdout
+
+
 def test_check_refuses_weights_as_the_daemon_does_and_tells_what_is_left_out(
     root: ServedRoot, tmp_path: Path
 ) -> None:
