@@ -5,12 +5,14 @@ The engine looks again, at all: compel's syntax is read by a library that takes 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator
 
 from img2imgd.document import shortened
 from img2imgd.request.emphasis import ADDED_NETWORK, Weighted, read_emphasis
+from img2imgd.request.keys import PLAIN
 from img2imgd.request.settled import DrawnTexts, Request
 
 MAX_WEIGHT = 10
@@ -35,12 +37,14 @@ def weight_refusal(fragments: Iterable[Weighted]) -> str:
 def refused_texts(request: Request) -> dict[str, str]:
     """The keys whose texts cannot be painted in the request's syntax, each with the reason."""
     refused: dict[str, str] = {}
+    if request.prompt_syntax == PLAIN:
+        return refused
+    refusal = functools.cache(functools.partial(_refusal, request.prompt_syntax))  # many are equal
     for prompt, variation, texts in _painted(request):
         for part in ("prompt", "negative_prompt"):
-            why = _refusal(getattr(texts, part), request.prompt_syntax)
-            if why:
-                alone = getattr(request.drawn(prompt, "", variation), part)
-                refused.setdefault(part if _refusal(alone, request.prompt_syntax) else "style", why)
+            if why := refusal(getattr(texts, part)):
+                alone: str = getattr(request.drawn(prompt, "", variation), part)
+                refused.setdefault(part if refusal(alone) else "style", why)
     return refused
 
 
@@ -60,9 +64,7 @@ def _painted(request: Request) -> Iterator[tuple[str, int, DrawnTexts]]:
         yield prompt, variation, request.drawn(prompt, style, variation)
 
 
-def _refusal(text: str, syntax: str) -> str:
+def _refusal(syntax: str, text: str) -> str:
     if syntax == "a1111":
         return weight_refusal(itertools.chain(*read_emphasis(ADDED_NETWORK.sub("", text))))
-    if syntax == "compel":
-        return NO_SWAP if _SWAP.search(text) else NO_LORA if _LORA.search(text) else ""
-    return ""
+    return NO_SWAP if _SWAP.search(text) else NO_LORA if _LORA.search(text) else ""

@@ -43,6 +43,7 @@ def test_a_weight_beyond_10_is_refused_with_its_line_and_what_to_do() -> None:
     [
         ('prompt: a lake\nnegative_prompt: "(fog:11)"', {"negative_prompt": "fog"}),
         ('prompt: "(a:-1)"\nnegative_prompt: (b:11)', {"prompt": "a", "negative_prompt": "b"}),
+        ('prompt: (b:11)\nnegative_prompt: (b:11)', {"prompt": "b", "negative_prompt": "b"}),
         ('prompt: a lake\nstyle: [oil, "(ink:11)"]', {"style": "ink"}),
         ('prompt: a lake\nstyle: "({prompt}:11)"', {"style": "a lake"}),
         ('prompt: a lake\nstyle: {prompt: oil, negative_prompt: "(ink:11)"}', {"style": "ink"}),
