@@ -22,6 +22,7 @@ from img2imgd.engine.factory import SPINS
 
 os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # as the worker sets it; read at torch's import
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import argparse
 import json
@@ -198,9 +199,9 @@ def main() -> None:
     said = parser.parse_args()
     device = said.device if not said.quick or torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        print("There is no GPU that CUDA can use: nothing is measured.")
+        print("There is no GPU that CUDA can use: nothing is measured. --quick tries the code.")
         return
-    gpu = torch.cuda.get_device_name() if device == "cuda" else "none"
+    gpu = torch.cuda.get_device_name() if device == "cuda" else "the processor"
     options = Options(said.quick, None)
     written = options.results / "gpu.json"
     for name in said.only or PARTS:

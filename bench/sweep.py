@@ -16,7 +16,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from measuring.bare import LIMITS, Bare, limits
+from measuring.bare import LIMITS, Bare, in_words, limits
 from measuring.cases import Case, sketch, source_of
 from measuring.pairs import Runs, Spread, paired, seconds, share_of_limit, verdict
 from measuring.plots import bars
@@ -42,8 +42,7 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
         with Remote(Bare, source) as bare, Daemon(root, case, picture) as daemon:
             fastest = {name: bare.call("fastest", case, parts) for name, parts in LIMITS.items()}
             rows = case.rows(case.sweep)
-            print(f"\n{case.name}: {len(case.sweep)} frames, {rows} rows of the UNet, "
-                  f"as many at once: {fastest}", flush=True)  # fmt: skip
+            print(f"\n{in_words(case, fastest)}", flush=True)
             contenders = {
                 "plain_loop": lambda: bare.call("sweep", case, case.sweep, picture, folder),
                 "daemon": lambda: max(daemon.serve([("sweep", sidecar)]).values()),

@@ -12,7 +12,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -142,6 +142,15 @@ class _Way:
 def limits(bare: Remote, case: Case, rows: int) -> dict[str, Callable[[], float]]:
     """The limits as contenders."""
     return {name: partial(bare.call, "limit", case, rows, parts) for name, parts in LIMITS.items()}
+
+
+def in_words(case: Case, fastest: Mapping[str, int]) -> str:
+    """What a sweep asks of the UNet, and how many rows at once the limits are computed with."""
+    at_once = ", ".join(f"{rows} for the {name}" for name, rows in fastest.items())
+    return (
+        f"{case.name}: {len(case.sweep)} frames need {case.rows(case.sweep)} rows of the UNet. "
+        f"As many at once are fastest: {at_once}."
+    )
 
 
 def make_gif(paths: Sequence[Path], target: Path, duration: int = 400) -> None:

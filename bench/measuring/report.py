@@ -83,6 +83,8 @@ def save(told: Options, name: str, facts: dict[str, object]) -> Path:
     document = {"machine": machine(), "versions": versions(), **facts}
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten: {path}", flush=True)
+    if told.quick:
+        print("A smoke run tries the code: its figures mean nothing; bench/results is left alone.")
     return path
 
 

@@ -101,6 +101,21 @@ def plan_frames(request: Request) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
+def equal_strengths_note(request: Request) -> str:
+    """That strengths of a sweep are too near to each other to give a picture each; or ""."""
+    strengths = set(request.sweep.get("strength", ()))
+    for steps in sorted({int(steps) for steps in request.sweep.get("steps", (request.steps,))}):
+        if len({effective_steps(steps, strength) for strength in strengths}) < len(strengths):
+            frames = plan_frames(request)
+            different = len({frame.painted_by for frame in frames})
+            shown = f"{different} different pictures" if different > 1 else "the same picture"
+            return (
+                f"The {len(frames)} frames show {shown}: with {steps} steps, a strength counts in "
+                f"multiples of {1 / steps:.2g}. More steps make more of them."
+            )
+    return ""
+
+
 def _frame(
     request: Request,
     prompt_index: int,

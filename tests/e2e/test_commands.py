@@ -125,6 +125,40 @@ def test_check_describes_what_a_good_sidecar_would_make(root: ServedRoot, tmp_pa
         assert words in result.stdout
 
 
+def test_a_sweep_whose_strengths_give_the_same_pictures_is_told_by_check_and_by_the_job(
+    root: ServedRoot,
+) -> None:
+    sidecar = root.path / "cat.yaml"
+    sidecar.write_text("prompt: a lake\nsteps: 4\nsweep: {strength: [0.5, 0.6, 0.8]}\n")
+    note = (
+        "The 3 frames show 2 different pictures: with 4 steps, a strength counts in multiples of "
+        "0.25. More steps make more of them."
+    )
+    assert f"{sidecar}: {note}\n" in root.command("check", sidecar).stdout
+    drop(root.inbox, "cat.png", sidecar.read_text())
+    assert note in root.once().stdout
+
+
+def test_check_refuses_weights_as_the_daemon_does_and_tells_what_is_left_out(
+    root: ServedRoot, tmp_path: Path
+) -> None:
+    heavy, swap, tagged = (tmp_path / f"{name}.yaml" for name in ("heavy", "swap", "tagged"))
+    heavy.write_text('prompt: "a (red house:99) in (fog"\nprompt_syntax: a1111\n')
+    swap.write_text("prompt: a house.swap(b)\nprompt_syntax: compel\n")
+    tagged.write_text("prompt: a lake <lora:ink:0.8>\nprompt_syntax: a1111\n")
+    result = root.command("check", heavy, swap, tagged)
+    assert result.returncode == 2
+    first, second, third, last = result.stdout.splitlines()
+    assert first.startswith(f"{heavy}: line 1, prompt: “red house” has a weight of 99;")
+    assert second.startswith(f"{swap}: line 1, prompt: compel's .swap() is not known here.")
+    assert third.startswith(f"{tagged}: passed over: <lora:ink:0.8>. LoRAs belong to a model")
+    assert last.startswith(f"{tagged}: fine: ")
+    drop(root.inbox, "cat.png", heavy.read_text())
+    assert root.once().returncode == 3
+    reason = (root.failed / "cat.png.reason.txt").read_text()
+    assert "cat.yaml: line 1, prompt: “red house” has a weight of 99;" in reason
+
+
 def test_check_goes_on_after_a_bad_file_and_takes_every_kind(
     root: ServedRoot, tmp_path: Path
 ) -> None:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2imgd.job import ENDED, JobState, effective_steps, new_job_id, plan_frames
+from img2imgd.job import (
+    ENDED,
+    JobState,
+    effective_steps,
+    equal_strengths_note,
+    new_job_id,
+    plan_frames,
+)
 from img2imgd.request import Request, drawing
 
 
@@ -74,6 +81,49 @@ def test_a_swept_seed_and_swept_steps() -> None:
 def test_equal_effective_steps_are_painted_by_the_first() -> None:
     frames = plan_frames(request(sweep={"strength": (0.5, 0.55, 0.6, 0.65)}))
     assert [frame.painted_by for frame in frames] == [0, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"sweep": {"strength": tuple(n / 100 for n in range(5, 96))}, "steps": 50},
+            "The 91 frames show 46 different pictures: with 50 steps, a strength counts in "
+            "multiples of 0.02. More steps make more of them.",
+        ),
+        (
+            {"sweep": {"strength": (0.5, 0.55, 0.6)}, "styles": ("ink", "oil")},
+            "The 6 frames show 4 different pictures: with 10 steps, ",
+        ),
+        ({"sweep": {"strength": (0.5, 0.51)}}, "The 2 frames show the same picture: "),
+        (
+            {"sweep": {"steps": (10, 20), "strength": (0.5, 0.55, 0.6)}},
+            "The 6 frames show 5 different pictures: with 10 steps, ",
+        ),
+        (
+            {"sweep": {"steps": (4, 5), "strength": (0.4, 0.5)}},
+            "The 4 frames show 3 different pictures: with 5 steps, ",
+        ),
+    ],
+)
+def test_strengths_that_are_too_near_to_each_other_are_told(
+    changes: dict[str, object], words: str
+) -> None:
+    assert equal_strengths_note(request(**changes)).startswith(words)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sweep": {"strength": tuple(n / 100 for n in range(5, 96, 3))}, "steps": 50},
+        {"sweep": {"strength": (0.5, 0.5)}},
+        {"sweep": {"seed": (1, 2)}, "n": 2},
+        {"sweep": {"steps": (4, 5)}},
+        {"styles": ("ink", "ink"), "n": 3},
+    ],
+)
+def test_frames_that_were_asked_for_twice_are_not(changes: dict[str, object]) -> None:
+    assert equal_strengths_note(request(**changes)) == ""
 
 
 @given(

@@ -11,6 +11,7 @@ from img2imgd import plainfiles
 from img2imgd.cli.configured import CONFIG_NAME, config_of
 from img2imgd.config import Config, default_config_text, default_root, load_config
 from img2imgd.errors import DocumentError, Exit, UsageError
+from img2imgd.job import equal_strengths_note
 from img2imgd.request import (
     GifSettings,
     ListFiles,
@@ -24,6 +25,7 @@ from img2imgd.request import (
     parse_sidecar,
     read_defaults,
     resolve,
+    tags_left_out,
 )
 
 _ANIMATIONS = {"gif": "a GIF", "webp": "an animated WebP", "apng": "an APNG"}
@@ -106,6 +108,10 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         outputs=config.outputs,
         lists=_lists(path, sidecar.keys, config),
     )
+    if tags := tags_left_out(request):
+        print(f"{path}: passed over: {', '.join(tags)}. LoRAs belong to a model of the config.")
+    if note := equal_strengths_note(request):
+        print(f"{path}: {note}")
     chosen = chooses_from_lists(sidecar.keys.over(config.defaults))
     return describe_request(request, is_example=request.seed_drawn and chosen)
 

@@ -25,12 +25,13 @@ from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import Input, why_it_stays
+from img2imgd.job import equal_strengths_note
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
-from img2imgd.request import RequestKeys, asked_of_model, sidecar_text
+from img2imgd.request import Request, RequestKeys, asked_of_model, sidecar_text
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,7 @@ class Acts:
             if sidecar is not None:
                 asked = asked_of_model(layers[0])
                 request = structs.replace(request, asked_of_model=asked)
-            return replace(drop, request=request, notes=_notes(label, layers))
+            return replace(drop, request=request, notes=_notes(label, layers, request))
         except DocumentError as error:
             return replace(drop, error=str(error))
 
@@ -290,7 +291,8 @@ def _own_name(picture: str) -> str:
     return f"{cut_bytes(picture, _LONGEST_STEM)}.yaml"
 
 
-def _notes(label: str, layers: Sequence[RequestKeys]) -> tuple[str, ...]:
-    """What a person should know of how the drop's own keys were read."""
+def _notes(label: str, layers: Sequence[RequestKeys], request: Request) -> tuple[str, ...]:
+    """What a person should know of how the drop's own keys were read, and of what they give."""
     passed_over = ", ".join(shown(word) for keys in layers for word in keys.passed_over)
-    return (f"Of {label}, this has no meaning here: {passed_over}.",) if passed_over else ()
+    told = f"Of {label}, this has no meaning here: {passed_over}." if passed_over else ""
+    return tuple(note for note in (told, equal_strengths_note(request)) if note)

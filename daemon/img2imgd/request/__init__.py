@@ -37,6 +37,7 @@ from img2imgd.request.sidecar import (
     read_sidecar,
 )
 from img2imgd.request.styles import StyleKeys, StyleTexts
+from img2imgd.request.weights import NO_LORA, NO_SWAP, tags_left_out, weight_refusal
 from img2imgd.request.writing import plain_keys, sidecar_text
 
 __all__ = [
@@ -45,6 +46,8 @@ __all__ = [
     "GUIDANCE_SCALE",
     "MAX_LIST_BYTES",
     "NEGATIVE_PROMPT",
+    "NO_LORA",
+    "NO_SWAP",
     "OWN",
     "PLAIN",
     "PROMPT_SYNTAX",
@@ -87,4 +90,6 @@ __all__ = [
     "resolve",
     "scheduler_named",
     "sidecar_text",
+    "tags_left_out",
+    "weight_refusal",
 ]

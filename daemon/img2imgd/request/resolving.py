@@ -21,6 +21,7 @@ from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.settled import Request
 from img2imgd.request.styles import ADDS_NOTHING, PLACEHOLDER, Style, one_line
 from img2imgd.request.sweep import count_values, expand
+from img2imgd.request.weights import refused_texts
 
 T = TypeVar("T")
 
@@ -47,7 +48,8 @@ def resolve(
 
     Raises:
         DocumentError: no prompt, an unknown model, a list that cannot be used, or more frames than
-            allowed, all at once; or a prompt that a style makes too long, or with too many options.
+            allowed, all at once; or a prompt that a style makes too long, or with too many options,
+            or with a weight that cannot be used.
     """
     keys = merge(layers)
     model = keys.model or default_model
@@ -69,6 +71,8 @@ def resolve(
     request = _settle(keys, prompts, styles, model, draw_seed, outputs or OutputSettings())
     if problem := _length_problem(request, layers, name) or _options_problem(request, layers, name):
         raise DocumentError(name, [problem])
+    if problems := _weight_problems(request, layers, name):
+        raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
     return request
 
 
@@ -229,6 +233,14 @@ def _options_problem(request: Request, layers: Sequence[RequestKeys], name: str)
                 advice="Put the texts into a list file, one a line, and name it with from.",
             )
     return None
+
+
+def _weight_problems(request: Request, layers: Sequence[RequestKeys], name: str) -> list[Problem]:
+    places = {key: (_Place(layers, key, name), why) for key, why in refused_texts(request).items()}
+    return [
+        Problem(why + place.elsewhere, line=place.line, key=key)
+        for key, (place, why) in places.items()
+    ]
 
 
 def _joined_length(style: str, prompt: int) -> int:

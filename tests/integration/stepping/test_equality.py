@@ -126,3 +126,21 @@ def test_the_embedded_model_too(image: Path, tmp_path: Path) -> None:
         assert difference(picture, plain.paint(one)) <= 1, one
         other = plain.paint(dataclasses.replace(one, seed=99))
         assert one.strength < 0.3 or difference(picture, other) > 30
+
+
+def test_frames_that_share_no_calls_are_the_plain_pipelines_in_company_too(
+    image: Path, tmp_path: Path
+) -> None:
+    """As docs/sidecar.md promises of ``engine.max_batch: 1``."""
+    Image.open(image).resize((128, 128)).save(tmp_path / "in.png")
+    engine, plain = DiffusersEngine(), Plain(DEMO_FOLDER)
+    engine.load(spec(DEMO_FOLDER, max_batch=1))
+    sweep = [
+        task(tmp_path / "in.png", index=index, steps=8, strength=strength, job_frames=4)
+        for index, strength in enumerate((0.3, 0.5, 0.7, 0.9))
+    ]
+    with calls_of(engine._pipe.unet) as rows:
+        pictures = stepped(engine, sweep)
+    assert set(rows) == {2}, "a frame and its guidance"
+    for one, picture in zip(sweep, pictures, strict=True):
+        assert np.array_equal(picture, plain.paint(one)), one

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from img2imgd.document import shortened
-from img2imgd.request import ADDED_NETWORK, PLAIN, Weighted, read_emphasis
-
-MAX_WEIGHT = 10
+from img2imgd.request import (
+    ADDED_NETWORK,
+    NO_LORA,
+    NO_SWAP,
+    PLAIN,
+    Weighted,
+    read_emphasis,
+    weight_refusal,
+)
 
 
 class BadPrompt(Exception):
@@ -94,9 +100,9 @@ def _parsed(text: str) -> Any:
             "Mend it, or leave prompt_syntax out."
         ) from error
     if conjunction.lora_weights:
-        raise BadPrompt("withLora() has no effect here: a LoRA belongs to a model of the config.")
+        raise BadPrompt(NO_LORA)
     if any(prompt.wants_cross_attention_control for prompt in conjunction.prompts):
-        raise BadPrompt("compel's .swap() is not known here. Write one of its two texts.")
+        raise BadPrompt(NO_SWAP)
     return conjunction if conjunction.prompts else conjunction_of([[]])
 
 
@@ -108,10 +114,6 @@ def _is_weighted(fragments: Sequence[Weighted]) -> bool:
     return any(weight != 1 for _, weight in fragments)
 
 
-def _check_weights(fragments: Iterator[Weighted] | Sequence[Weighted]) -> None:
-    for text, weight in fragments:
-        if not 0 <= weight <= MAX_WEIGHT:
-            raise BadPrompt(
-                f"“{shortened(text)}” has a weight of {weight:.4g} in the prompt; those from 0 to "
-                f"{MAX_WEIGHT} are taken, and more than 1.5 seldom helps."
-            )
+def _check_weights(fragments: Iterable[Weighted]) -> None:
+    if why := weight_refusal(fragments):
+        raise BadPrompt(why)
