@@ -36,13 +36,16 @@ log = logging.getLogger(__name__)
 
 # Warnings that mean nothing here: torchvision is not used, the pipelines cut a long prompt
 # themselves (diffusers then logs what was cut), no module is named that must stay in fp32, a LoRA
-# without weights for any part is refused, and vectors of new words are replaced by their own.
+# without weights for any part is refused, vectors of new words are replaced by their own, and a
+# model that lacks weights is refused.
 _HARMLESS = (
     "requires torchvision (not installed)",
     "Token indices sequence length is longer",
     "that should be kept in float32: []",
     "No LoRA keys associated to",
     "The new embeddings will be initialized",
+    "LOAD REPORT",
+    "and are newly initialized: ",
 )
 
 

@@ -21,6 +21,7 @@ from img2imgd.engine.single_files import (
     read_single_file,
 )
 from img2imgd.engine.sources import is_file_name
+from img2imgd.engine.wholeness import open_texts, refuse_absent_parts, refuse_gaps
 
 # diffusers chooses classes at run time and exports lazily: there are no types to name.
 Pipeline = Any
@@ -78,13 +79,18 @@ def _open_repository(
     left_out: dict[str, Any] = {}
     if not model.safety_checker and index.get("safety_checker", [None])[0] is not None:
         left_out = {"safety_checker": None, "requires_safety_checker": False}
+    given = {**left_out, **parts}
+    refuse_absent_parts(model, Path(source), index, given)
+    texts = open_texts(model, Path(source), index, dtype, given)
     pipe = _diffusers.AutoPipelineForImage2Image.from_pretrained(
         source,
         dtype=dtype,
         variant=model.variant,
         local_files_only=True,
-        **{**left_out, **parts},
+        **given,
+        **texts,
     )
+    refuse_gaps(model, source, pipe.components)
     if type(pipe).__name__ == "LatentConsistencyModelImg2ImgPipeline":
         # Its own pipeline runs every step at every strength, and takes no other scheduler. That of
         # Stable Diffusion has the same parts, and knows models with a guidance distilled in.
@@ -100,7 +106,7 @@ def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> 
     try:
         if is_file_name(model, "VAE", vae):
             return open_autoencoder(model, Path(vae), configs, dtype)
-        return _diffusers.AutoModel.from_pretrained(
+        opened = _diffusers.AutoModel.from_pretrained(
             vae,
             dtype=dtype,
             variant=variant_of(Path(vae), model.variant),
@@ -110,6 +116,8 @@ def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> 
         raise
     except Exception as error:
         raise model_unavailable(model, vae, error, _AUTOENCODER) from error
+    refuse_gaps(model, vae, {"vae": opened})
+    return opened
 
 
 def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:
