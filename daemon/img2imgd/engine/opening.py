@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import diffusers
 import torch
 
+from img2imgd.engine.contract import check_contract
 from img2imgd.engine.devices import Choice, choose_dtype
 from img2imgd.engine.identity import variant_of
 from img2imgd.engine.model_faults import model_unavailable
@@ -59,7 +59,7 @@ def open_pipeline(
         raise
     except Exception as error:
         raise model_unavailable(model, source, error) from error
-    _check_contract(model, pipe)
+    check_contract(model, pipe)
     _set_prediction(model, pipe)
     pipe.set_progress_bar_config(disable=True)
     return pipe, dtype
@@ -118,34 +118,6 @@ def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> 
         raise model_unavailable(model, vae, error, _AUTOENCODER) from error
     refuse_gaps(model, vae, {"vae": opened})
     return opened
-
-
-def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:
-    """Refuse pipelines that want something else than a picture to repaint and a prompt."""
-    parameters = inspect.signature(pipe.__call__).parameters
-    missing = {"image", "strength", "callback_on_step_end"} - set(parameters)
-    if missing:
-        raise ModelUnavailable(
-            f"Model {model.name}: {type(pipe).__name__} knows no {', '.join(sorted(missing))}.",
-            "Models that edit by instruction are not served yet; use an image-to-image one.",
-        )
-    kind = type(pipe).__name__
-    if "control_image" in parameters:
-        raise ModelUnavailable(
-            f"Model {model.name}: {kind} wants a control picture beside the one to repaint.",
-            "Models with a ControlNet are not served; use the plain one.",
-        )
-    if getattr(pipe, "vae", None) is None:
-        raise ModelUnavailable(
-            f"Model {model.name}: {kind} has no autoencoder by the name of vae.",
-            "Its family is not served; docs/models.md names those that are.",
-        )
-    if model.safety_checker and getattr(pipe, "safety_checker", None) is None:
-        raise ModelUnavailable(
-            f"Model {model.name}: {model.source} has no safety checker.",
-            "Set its `safety_checker` to false, or use a model that comes with one; for a single "
-            "file, name a diffusers folder that has one as `config`.",
-        )
 
 
 def _set_prediction(model: ModelSpec, pipe: Pipeline) -> None:

@@ -14,6 +14,7 @@ from forms import Forms
 from safetensors.torch import load_file, save_file
 from tiny_families import BUILDERS, save_family
 from tiny_model import save_tiny_model
+from tiny_unets import autoencoder
 from torch import Tensor
 
 from img2imgd.engine.loading import load_pipeline
@@ -35,6 +36,11 @@ def sdxl(forms: Mapping[str, Forms], tmp_path: Path) -> Path:
 def edit(part: Path, change: Callable[[Weights], Weights]) -> None:
     (file,) = part.glob("*.safetensors")
     save_file(change(load_file(file)), file, metadata={"format": "pt"})
+
+
+def edit_json(path: Path, **changes: object) -> None:
+    """Change keys of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def without(piece: str) -> Callable[[Weights], Weights]:
@@ -118,6 +124,37 @@ def test_a_folder_without_a_part_that_its_index_names_is_told(sdxl: Path, part: 
     error = refusal(spec(sdxl))
     assert f"{sdxl} lacks {part}, which its model_index.json names." in error.message
     assert "download the model again" in error.advice
+
+
+def test_a_tokenizer_without_its_words_is_told(sdxl: Path) -> None:
+    (sdxl / "tokenizer_2" / "tokenizer.json").unlink()
+    error = refusal(spec(sdxl))
+    assert "its tokenizer_2 knows 3 tokens, where its text encoder knows 58." in error.message
+    assert "download the model again" in error.advice
+
+
+@pytest.mark.parametrize("longest", [None, 78, 10**30])
+def test_a_tokenizer_that_does_not_know_the_longest_text_is_told(
+    sdxl: Path, longest: int | None
+) -> None:
+    edit_json(sdxl / "tokenizer" / "tokenizer_config.json", model_max_length=longest)
+    error = refusal(spec(sdxl))
+    assert "its tokenizer does not say that its text encoder reads 77 tokens" in error.message
+    assert "Set model_max_length to 77" in error.advice
+
+
+@pytest.mark.parametrize(("factor", "told"), [(None, "None"), ("big", "'big'"), (0, "0")])
+def test_an_autoencoder_without_its_scale_is_told(sdxl: Path, factor: object, told: str) -> None:
+    edit_json(sdxl / "vae" / "config.json", scaling_factor=factor)
+    error = refusal(spec(sdxl))
+    assert f"has the scaling_factor {told}, which is no number above 0." in error.message
+
+
+def test_an_autoencoder_of_another_family_is_told(sdxl: Path, tmp_path: Path) -> None:
+    autoencoder(latent_channels=16).save_pretrained(tmp_path / "vae")
+    error = refusal(spec(sdxl, vae=str(tmp_path / "vae")))
+    assert "its UNet takes 4 channels, where its autoencoder makes 16." in error.message
+    assert "leave `vae` out" in error.advice
 
 
 def test_parts_that_are_not_used_may_be_absent(tmp_path: Path) -> None:
