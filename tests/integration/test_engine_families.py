@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoPipelineForImage2Image
-from engines import Pixels, difference, events_of, paint, spec, task
+from engines import Pixels, difference, events_of, paint, spec, task, with_own_weights
 from PIL import Image
 from tiny_families import save_family
 
@@ -61,12 +61,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = save_family(request.param, tmp_path_factory.mktemp("model") / request.param)
     engine = create_engine("diffusers")
     info = engine.load(spec(folder))
-    plain: Any = AutoPipelineForImage2Image.from_pretrained(folder)
-    plain.set_progress_bar_config(disable=True)
-    for part in plain.components.values():
-        if isinstance(part, torch.nn.Module):  # mapped from a file they lie across the bounds of
-            for weights in part.parameters():  # vectors, which are then added in another order
-                weights.data = weights.data.clone()
+    plain = with_own_weights(AutoPipelineForImage2Image.from_pretrained(folder))
     return Served(request.param, engine, info, plain)
 
 
