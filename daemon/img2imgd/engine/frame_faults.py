@@ -23,7 +23,7 @@ def explain(
     lost = error if is_device_lost(error) else fault_of(device)
     if lost is not None:
         log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
-        reason = f"The device has failed: {first_line(lost)}"
+        reason = f"The device has failed: {first_line(lost)}."
         return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
     if is_out_of_memory(error):
         log.warning(  # in words: whoever keeps an error keeps what its frames hold on the GPU

@@ -39,14 +39,14 @@ def _explain(source: str, error: Exception, folder_advice: str) -> tuple[str, st
     lost = next(filter(is_device_lost, causes(error)), None)
     if lost is not None:
         return (
-            f"the device has failed while {source} was loaded: {first_line(lost)}",
+            f"the device has failed while {source} was loaded: {first_line(lost)}.",
             "See the system's log for the GPU (`dmesg`); the worker is started anew.",
         )
     if Path(source).is_dir():
         return _explain_folder(Path(source), error, folder_advice)
     if Path(source).is_file():
         return _explain_file(Path(source), error)
-    return f"{source} could not be loaded: {first_line(error)}", "The log has the details."
+    return f"{source} could not be loaded: {first_line(error)}.", "The log has the details."
 
 
 def _explain_folder(folder: Path, error: Exception, advice: str) -> tuple[str, str]:
@@ -63,7 +63,7 @@ def _explain_folder(folder: Path, error: Exception, advice: str) -> tuple[str, s
     misfit = _misfit(error)
     if misfit:
         return f"{folder}: {misfit}", "Copy or download the model again, all of it from one place."
-    return f"{folder} could not be loaded: {first_line(error)}", advice
+    return f"{folder} could not be loaded: {first_line(error)}.", advice
 
 
 def _explain_file(file: Path, error: Exception) -> tuple[str, str]:
@@ -77,7 +77,7 @@ def _explain_file(file: Path, error: Exception) -> tuple[str, str]:
         )
     misfit = _misfit(error)
     return (
-        f"{file}: {misfit}" if misfit else f"{file} could not be loaded: {first_line(error)}",
+        f"{file}: {misfit}" if misfit else f"{file} could not be loaded: {first_line(error)}.",
         "Name a diffusers folder or hub id with the configs of such models as `config`.",
     )
 

@@ -35,7 +35,8 @@ def place(model: ModelSpec, pipe: Any, device: torch.device) -> str:
     if model.offload != "none" or device.type == "cpu":
         _take_out_of_files(pipe)
     if model.offload == "none" or device.type == "cpu":
-        pipe.to(device)
+        # It would be warned of fp16 on a CPU, once for each part, as if that could not run.
+        pipe.to(device, silence_dtype_warnings=True)
         return "none" if model.offload == "none" else f"none ({model.offload} is for GPUs)"
     if model.offload == "model":
         pipe.enable_model_cpu_offload(device=device)
