@@ -234,7 +234,7 @@ def test_a_lost_device_gives_the_frame_back_and_asks_for_a_new_process(
     failing({1: torch.AcceleratorError("CUDA error: unspecified launch failure\nmore about it")})
     assert events_of(served.engine, task(image)) == [
         FrameGivenBack(
-            "j1", 0, "The device has failed: CUDA error: unspecified launch failure", True
+            "j1", 0, "The device has failed: CUDA error: unspecified launch failure.", True
         )
     ]
 

@@ -275,7 +275,7 @@ def test_a_lost_device_gives_the_frame_back_and_asks_for_a_new_process(
     error = torch.AcceleratorError("CUDA error: unspecified launch failure\nmore about it")
     event = Faulty(engine, error).first_event(task(image))
     assert event == FrameGivenBack(
-        "j1", 0, "The device has failed: CUDA error: unspecified launch failure", engine_lost=True
+        "j1", 0, "The device has failed: CUDA error: unspecified launch failure.", engine_lost=True
     )
 
 
@@ -296,7 +296,10 @@ def test_a_fault_that_a_library_tells_in_its_own_words_is_the_lost_device_that_i
     assert isinstance(told(), FrameRefused), "the device answers: it is the frame's own"
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
     assert told() == FrameGivenBack(
-        "j1", 0, "The device has failed: CUDA error: device-side assert triggered", engine_lost=True
+        "j1",
+        0,
+        "The device has failed: CUDA error: device-side assert triggered.",
+        engine_lost=True,
     )
 
 
