@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoPipelineForImage2Image
-from engines import Pixels, difference, events_of, paint, spec, task
+from engines import Pixels, difference, events_of, paint, spec, task, with_own_weights
 from PIL import Image
 from tiny_families import save_family
 
@@ -61,8 +61,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = save_family(request.param, tmp_path_factory.mktemp("model") / request.param)
     engine = create_engine("diffusers")
     info = engine.load(spec(folder))
-    plain: Any = AutoPipelineForImage2Image.from_pretrained(folder)
-    plain.set_progress_bar_config(disable=True)
+    plain = with_own_weights(AutoPipelineForImage2Image.from_pretrained(folder))
     return Served(request.param, engine, info, plain)
 
 
@@ -235,7 +234,7 @@ def test_a_lost_device_gives_the_frame_back_and_asks_for_a_new_process(
     failing({1: torch.AcceleratorError("CUDA error: unspecified launch failure\nmore about it")})
     assert events_of(served.engine, task(image)) == [
         FrameGivenBack(
-            "j1", 0, "The device has failed: CUDA error: unspecified launch failure", True
+            "j1", 0, "The device has failed: CUDA error: unspecified launch failure.", True
         )
     ]
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
+from engines import with_own_weights
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import save_tiny_model
@@ -52,9 +53,7 @@ def engine(folder: Path) -> Engine:
 
 @pytest.fixture(scope="module")
 def plain(folder: Path) -> StableDiffusionImg2ImgPipeline:
-    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(folder)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+    return with_own_weights(StableDiffusionImg2ImgPipeline.from_pretrained(folder))
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +275,7 @@ def test_a_lost_device_gives_the_frame_back_and_asks_for_a_new_process(
     error = torch.AcceleratorError("CUDA error: unspecified launch failure\nmore about it")
     event = Faulty(engine, error).first_event(task(image))
     assert event == FrameGivenBack(
-        "j1", 0, "The device has failed: CUDA error: unspecified launch failure", engine_lost=True
+        "j1", 0, "The device has failed: CUDA error: unspecified launch failure.", engine_lost=True
     )
 
 
@@ -297,7 +296,10 @@ def test_a_fault_that_a_library_tells_in_its_own_words_is_the_lost_device_that_i
     assert isinstance(told(), FrameRefused), "the device answers: it is the frame's own"
     monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
     assert told() == FrameGivenBack(
-        "j1", 0, "The device has failed: CUDA error: device-side assert triggered", engine_lost=True
+        "j1",
+        0,
+        "The device has failed: CUDA error: device-side assert triggered.",
+        engine_lost=True,
     )
 
 

@@ -102,6 +102,13 @@ def test_a_text_to_image_folder_is_loaded_as_image_to_image(copy: Path) -> None:
     assert load_pipeline(spec(copy))[1].pipeline == "StableDiffusionImg2ImgPipeline"
 
 
+def test_half_precision_is_computed_on_a_cpu_too_and_nobody_says_that_it_cannot(
+    whole: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_pipeline(spec(whole, dtype="fp16"))[1].dtype == "float16"
+    assert (capfd.readouterr().err, caplog.messages) == ("", [])
+
+
 def test_the_number_format_and_the_scheduler_can_be_named(whole: Path) -> None:
     pipe, info = load_pipeline(spec(whole, dtype="bf16", scheduler="ddim"))
     assert info.dtype == "bfloat16"
@@ -291,6 +298,7 @@ def test_a_name_that_no_hub_model_can_have_is_told() -> None:
     [
         ({"device": "cuda:7"}, "'cuda:7' cannot be used"),
         ({"device": "toaster"}, "'toaster' cannot be used"),
+        ({"device": "mps"}, "the device 'mps' cannot be used: this machine has none."),
         ({"dtype": "fp12"}, "'fp12'"),
         ({"scheduler": "tea"}, "'tea'"),
     ],
@@ -298,7 +306,9 @@ def test_a_name_that_no_hub_model_can_have_is_told() -> None:
 def test_settings_that_this_machine_or_model_cannot_serve_are_named(
     whole: Path, changes: dict[str, object], named: str
 ) -> None:
-    assert named in refusal(spec(whole, **changes)).message
+    message = refusal(spec(whole, **changes)).message
+    assert named in message
+    assert message.endswith("."), "what to do is told behind it, on the same line"
 
 
 class Unet:

@@ -14,8 +14,8 @@ from engines import difference, paint, spec, task
 from PIL import Image
 from tiny_families import save_family
 
+from img2imgd.engine.contract import check_contract
 from img2imgd.engine.factory import create_engine
-from img2imgd.engine.opening import _check_contract
 from img2imgd.engine.protocol import ModelUnavailable, StepDone
 
 # diffusers' schedulers call numpy on tensors in a way that numpy 2 deprecates.
@@ -69,4 +69,4 @@ def test_pipelines_that_want_more_than_a_picture_and_a_prompt_are_refused_at_loa
     """What refuses them looks at the class alone, so none of their parts are made."""
     pipe = object.__new__(getattr(diffusers, kind))
     with pytest.raises(ModelUnavailable, match=f"Model mine: {kind} {told}"):
-        _check_contract(spec("somewhere"), pipe)
+        check_contract(spec("somewhere"), pipe)

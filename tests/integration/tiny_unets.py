@@ -51,15 +51,15 @@ def small_tokenizer(pad: str) -> CLIPTokenizer:
 
 
 def autoencoder(**changes: Any) -> AutoencoderKL:
-    return AutoencoderKL(
-        block_out_channels=(8, 16),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=4,
-        **changes,
-    )
+    form: dict[str, Any] = {
+        "block_out_channels": (8, 16),
+        "down_block_types": ("DownEncoderBlock2D",) * 2,
+        "up_block_types": ("UpDecoderBlock2D",) * 2,
+        "layers_per_block": 1,
+        "latent_channels": 4,
+        "norm_num_groups": 4,
+    }
+    return AutoencoderKL(**{**form, **changes})
 
 
 def _unet(context: int, **changes: Any) -> UNet2DConditionModel:

@@ -184,6 +184,6 @@ def _embedding_unavailable(
         )
     return ModelUnavailable(
         f"Model {model.name}: the embedding {embedding.source} could not be loaded: "
-        f"{first_line(error).removesuffix('.')}.",
+        f"{first_line(error)}.",
         "Use one that is made for this family of models.",
     )

@@ -56,10 +56,12 @@ def choose_device(model: ModelSpec) -> Choice[torch.device]:
         return Choice(torch.device("cpu"), "auto: torch finds no GPU")
     try:
         device = torch.device(model.device)
+        if device.type == "mps" and not torch.backends.mps.is_available():
+            raise RuntimeError("this machine has none")  # torch's own words are a whole page
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ModelUnavailable(
-            f"Model {model.name}: the device {model.device!r} cannot be used: {first_line(error)}",
+            f"Model {model.name}: the device {model.device!r} cannot be used: {first_line(error)}.",
             "Set `engine.device` to auto, or to a device that this machine has.",
         ) from error
     return Choice(device, "engine.device")
@@ -159,5 +161,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its type where it has none."""
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    """The first line of an error's text, without full stop, or its type where it has none."""
+    line = next(iter(str(error).strip().splitlines()), "").removesuffix(".")
+    return line or type(error).__name__

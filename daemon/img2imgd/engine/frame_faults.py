@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,8 @@ from img2imgd.engine.protocol import FrameGivenBack, FrameRefused, FrameTask
 
 log = logging.getLogger(__name__)
 
+_traced: set[tuple[str, int]] = set()  # where errors were raised whose traceback is in the log
+
 
 def explain(
     task: FrameTask, size: tuple[int, int], error: Exception, device: torch.device
@@ -20,7 +23,7 @@ def explain(
     lost = error if is_device_lost(error) else fault_of(device)
     if lost is not None:
         log.error("device lost job=%s frame=%d", task.job, task.index, exc_info=error)
-        reason = f"The device has failed: {first_line(lost)}"
+        reason = f"The device has failed: {first_line(lost)}."
         return FrameGivenBack(task.job, task.index, reason, engine_lost=True)
     if is_out_of_memory(error):
         log.warning(  # in words: whoever keeps an error keeps what its frames hold on the GPU
@@ -35,9 +38,22 @@ def explain(
             "`engine.dtype` to fp32, or ask for other steps or another scheduler."
         )
         return FrameRefused(task.job, task.index, reason)
-    log.error("frame not painted job=%s frame=%d", task.job, task.index, exc_info=error)
-    reason = f"The model could not paint it ({type(error).__name__}: {first_line(error)})."
+    said = f"{type(error).__name__}: {first_line(error)}"
+    log.error(
+        "frame not painted job=%s frame=%d: %s",
+        task.job, task.index, said, exc_info=error if _is_news(error) else None,
+    )  # fmt: skip
+    reason = f"The model could not paint it ({said})."
     return FrameRefused(task.job, task.index, reason)
+
+
+def _is_news(error: Exception) -> bool:
+    """Whether nothing was raised there before: one traceback tells of a whole queue's frames."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = (frames[-1].filename, frames[-1].lineno or 0) if frames else ("", 0)
+    is_news = where not in _traced
+    _traced.add(where)
+    return is_news
 
 
 def flagged(task: FrameTask) -> FrameRefused:

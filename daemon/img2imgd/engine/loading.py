@@ -29,20 +29,23 @@ from img2imgd.engine.placement import place, set_attention, set_autoencoder
 from img2imgd.engine.protocol import ModelInfo, ModelSpec, ModelUnavailable, RefinerSpec
 from img2imgd.engine.schedulers import make_scheduler
 from img2imgd.engine.sources import locate
-from img2imgd.engine.speed import set_speed, set_threads
+from img2imgd.engine.speed import set_speed, set_threads, tell_what_has_no_effect
 from img2imgd.request import OWN, scheduler_named
 
 log = logging.getLogger(__name__)
 
 # Warnings that mean nothing here: torchvision is not used, the pipelines cut a long prompt
 # themselves (diffusers then logs what was cut), no module is named that must stay in fp32, a LoRA
-# without weights for any part is refused, and vectors of new words are replaced by their own.
+# without weights for any part is refused, vectors of new words are replaced by their own, and a
+# model that lacks weights is refused.
 _HARMLESS = (
     "requires torchvision (not installed)",
     "Token indices sequence length is longer",
     "that should be kept in float32: []",
     "No LoRA keys associated to",
     "The new embeddings will be initialized",
+    "LOAD REPORT",
+    "and are newly initialized: ",
 )
 
 
@@ -69,6 +72,7 @@ def load_pipeline(model: ModelSpec) -> tuple[Pipeline, ModelInfo]:
 def _load(model: ModelSpec, source: str) -> tuple[Pipeline, ModelInfo]:
     device = choose_device(model)
     set_threads(model)
+    tell_what_has_no_effect(model, device.value)
     pipe, dtype = open_pipeline(model, source, device.value)
     pipe.scheduler = make_scheduler(model, pipe.scheduler)
     hashes = WeightHashes(model.cache)

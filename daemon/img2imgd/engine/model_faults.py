@@ -5,6 +5,7 @@ What the hub does not give is told by ``img2imgd.hub.faults``: here the files ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from img2imgd.engine.devices import causes, first_line, is_device_lost, is_out_of_memory
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
+# diffusers' words, which go on with switches of its own for loading them nevertheless.
+_MISFIT = re.compile(r"(\S+) expected shape torch\.Size\((.*?)\), but got torch\.Size\((.*?)\)")
 _WHOLE = "The folder must be a whole diffusers model, with every part its model_index.json names."
 
 
@@ -36,14 +39,14 @@ def _explain(source: str, error: Exception, folder_advice: str) -> tuple[str, st
     lost = next(filter(is_device_lost, causes(error)), None)
     if lost is not None:
         return (
-            f"the device has failed while {source} was loaded: {first_line(lost)}",
+            f"the device has failed while {source} was loaded: {first_line(lost)}.",
             "See the system's log for the GPU (`dmesg`); the worker is started anew.",
         )
     if Path(source).is_dir():
         return _explain_folder(Path(source), error, folder_advice)
     if Path(source).is_file():
         return _explain_file(Path(source), error)
-    return f"{source} could not be loaded: {first_line(error)}", "The log has the details."
+    return f"{source} could not be loaded: {first_line(error)}.", "The log has the details."
 
 
 def _explain_folder(folder: Path, error: Exception, advice: str) -> tuple[str, str]:
@@ -57,7 +60,10 @@ def _explain_folder(folder: Path, error: Exception, advice: str) -> tuple[str, s
             f"({first_line(error)}).",
             "Use a model of a family that paints from pictures, such as Stable Diffusion.",
         )
-    return f"{folder} could not be loaded: {first_line(error)}", advice
+    misfit = _misfit(error)
+    if misfit:
+        return f"{folder}: {misfit}", "Copy or download the model again, all of it from one place."
+    return f"{folder} could not be loaded: {first_line(error)}.", advice
 
 
 def _explain_file(file: Path, error: Exception) -> tuple[str, str]:
@@ -69,10 +75,22 @@ def _explain_file(file: Path, error: Exception) -> tuple[str, str]:
             f"{file} lacks weights of its UNet or autoencoder.",
             "Use the whole checkpoint, or name a folder with its own configs as `config`.",
         )
+    misfit = _misfit(error)
     return (
-        f"{file} could not be loaded: {first_line(error)}",
+        f"{file}: {misfit}" if misfit else f"{file} could not be loaded: {first_line(error)}.",
         "Name a diffusers folder or hub id with the configs of such models as `config`.",
     )
+
+
+def misfit(name: str, found: str, expected: str) -> str:
+    """What is said of weights that have another shape than their config says."""
+    return f"its weights are not those of its config: {name} is {found}, and should be {expected}."
+
+
+def _misfit(error: Exception) -> str:
+    """What diffusers says of weights of a wrong shape, in our words; empty for other errors."""
+    said = _MISFIT.search(str(error))
+    return misfit(said[1], found=said[3], expected=said[2]) if said else ""
 
 
 def _damaged(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import diffusers
 import torch
 
+from img2imgd.engine.contract import check_contract
 from img2imgd.engine.devices import Choice, choose_dtype
 from img2imgd.engine.identity import variant_of
 from img2imgd.engine.model_faults import model_unavailable
@@ -21,6 +21,7 @@ from img2imgd.engine.single_files import (
     read_single_file,
 )
 from img2imgd.engine.sources import is_file_name
+from img2imgd.engine.wholeness import open_texts, refuse_absent_parts, refuse_gaps
 
 # diffusers chooses classes at run time and exports lazily: there are no types to name.
 Pipeline = Any
@@ -58,7 +59,7 @@ def open_pipeline(
         raise
     except Exception as error:
         raise model_unavailable(model, source, error) from error
-    _check_contract(model, pipe)
+    check_contract(model, pipe)
     _set_prediction(model, pipe)
     pipe.set_progress_bar_config(disable=True)
     return pipe, dtype
@@ -78,13 +79,18 @@ def _open_repository(
     left_out: dict[str, Any] = {}
     if not model.safety_checker and index.get("safety_checker", [None])[0] is not None:
         left_out = {"safety_checker": None, "requires_safety_checker": False}
+    given = {**left_out, **parts}
+    refuse_absent_parts(model, Path(source), index, given)
+    texts = open_texts(model, Path(source), index, dtype, given)
     pipe = _diffusers.AutoPipelineForImage2Image.from_pretrained(
         source,
         dtype=dtype,
         variant=model.variant,
         local_files_only=True,
-        **{**left_out, **parts},
+        **given,
+        **texts,
     )
+    refuse_gaps(model, source, pipe.components)
     if type(pipe).__name__ == "LatentConsistencyModelImg2ImgPipeline":
         # Its own pipeline runs every step at every strength, and takes no other scheduler. That of
         # Stable Diffusion has the same parts, and knows models with a guidance distilled in.
@@ -100,7 +106,7 @@ def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> 
     try:
         if is_file_name(model, "VAE", vae):
             return open_autoencoder(model, Path(vae), configs, dtype)
-        return _diffusers.AutoModel.from_pretrained(
+        opened = _diffusers.AutoModel.from_pretrained(
             vae,
             dtype=dtype,
             variant=variant_of(Path(vae), model.variant),
@@ -110,34 +116,8 @@ def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> 
         raise
     except Exception as error:
         raise model_unavailable(model, vae, error, _AUTOENCODER) from error
-
-
-def _check_contract(model: ModelSpec, pipe: Pipeline) -> None:
-    """Refuse pipelines that want something else than a picture to repaint and a prompt."""
-    parameters = inspect.signature(pipe.__call__).parameters
-    missing = {"image", "strength", "callback_on_step_end"} - set(parameters)
-    if missing:
-        raise ModelUnavailable(
-            f"Model {model.name}: {type(pipe).__name__} knows no {', '.join(sorted(missing))}.",
-            "Models that edit by instruction are not served yet; use an image-to-image one.",
-        )
-    kind = type(pipe).__name__
-    if "control_image" in parameters:
-        raise ModelUnavailable(
-            f"Model {model.name}: {kind} wants a control picture beside the one to repaint.",
-            "Models with a ControlNet are not served; use the plain one.",
-        )
-    if getattr(pipe, "vae", None) is None:
-        raise ModelUnavailable(
-            f"Model {model.name}: {kind} has no autoencoder by the name of vae.",
-            "Its family is not served; docs/models.md names those that are.",
-        )
-    if model.safety_checker and getattr(pipe, "safety_checker", None) is None:
-        raise ModelUnavailable(
-            f"Model {model.name}: {model.source} has no safety checker.",
-            "Set its `safety_checker` to false, or use a model that comes with one; for a single "
-            "file, name a diffusers folder that has one as `config`.",
-        )
+    refuse_gaps(model, vae, {"vae": opened})
+    return opened
 
 
 def _set_prediction(model: ModelSpec, pipe: Pipeline) -> None:

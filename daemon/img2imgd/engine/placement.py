@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from itertools import chain
 from typing import Any
 
 import torch
@@ -31,14 +32,29 @@ def place(model: ModelSpec, pipe: Any, device: torch.device) -> str:
             f"Model {model.name}: there is no way to offload named {model.offload!r}.",
             "Set `engine.offload` to none, model or sequential.",
         )
+    if model.offload != "none" or device.type == "cpu":
+        _take_out_of_files(pipe)
     if model.offload == "none" or device.type == "cpu":
-        pipe.to(device)
+        # It would be warned of fp16 on a CPU, once for each part, as if that could not run.
+        pipe.to(device, silence_dtype_warnings=True)
         return "none" if model.offload == "none" else f"none ({model.offload} is for GPUs)"
     if model.offload == "model":
         pipe.enable_model_cpu_offload(device=device)
     else:
         pipe.enable_sequential_cpu_offload(device=device)
     return model.offload
+
+
+def _take_out_of_files(pipe: Any) -> None:
+    """Copy weights that stay on the processor into memory of our own, one after the other.
+
+    Those in their file's number format still lie in the file, mapped into memory: whoever writes
+    to it would change pictures under way, and whoever cuts it short would end the process.
+    """
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            for weights in chain(part.parameters(), part.buffers()):
+                weights.data = weights.data.clone()
 
 
 def set_attention(model: ModelSpec, pipe: Any) -> str:

@@ -20,6 +20,7 @@ from img2imgd.engine.clip import clip_tokenizer
 from img2imgd.engine.families import SD2, SINGLE_FILE_FAMILIES, Family
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 from img2imgd.engine.sources import config_folder
+from img2imgd.engine.wholeness import open_checked, refuse_gaps
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -27,6 +28,7 @@ UNET = "model.diffusion_model."
 _FIRST = f"{UNET}input_blocks.0.0.weight"
 _CLASSES = f"{UNET}label_emb.0.0.weight"
 _VAES = ("first_stage_model.", "vae.")
+_WHOLE_OR_CONFIG = "Use the whole checkpoint, or name a folder with its own configs as `config`."
 _BASE_SAMPLE = 64  # latents of SD 2 base, which paints at 512 pixels
 
 _diffusers: Any = diffusers  # it exports lazily: there are no types to name
@@ -137,7 +139,7 @@ def open_single_file(
         local_files_only=True,
         **{**_tokenizers(file.family, folder), **_checker(model, folder, dtype), **parts},
     )
-    _refuse_gaps(model, path, pipe.components)
+    refuse_gaps(model, str(path), pipe.components, _WHOLE_OR_CONFIG)
     _heed_markers(model, file, pipe)
     return pipe
 
@@ -162,7 +164,7 @@ def open_autoencoder(model: ModelSpec, path: Path, configs: Path, dtype: torch.d
     vae = _diffusers.AutoencoderKL.from_single_file(
         str(path), config=str(configs), subfolder="vae", dtype=dtype, local_files_only=True
     )
-    _refuse_gaps(model, path, {"vae": vae})
+    refuse_gaps(model, str(path), {"vae": vae}, _WHOLE_OR_CONFIG)
     return vae
 
 
@@ -200,24 +202,7 @@ def _checker(model: ModelSpec, folder: Path, dtype: torch.dtype) -> dict[str, An
     from diffusers.pipelines.stable_diffusion import safety_checker
 
     checker: Any = safety_checker.StableDiffusionSafetyChecker
-    return {"safety_checker": checker.from_pretrained(weights, dtype=dtype)}
-
-
-def _refuse_gaps(model: ModelSpec, path: Path, parts: Mapping[str, Any]) -> None:
-    """Refuse what diffusers could not fill in wholly: it leaves the rest without values."""
-    lacking = [
-        f"{part}.{name}"
-        for part, module in parts.items()
-        if isinstance(module, torch.nn.Module)
-        for name, weight in module.named_parameters()
-        if weight.is_meta
-    ]
-    if lacking:
-        few = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
-        raise ModelUnavailable(
-            f"Model {model.name}: {path} lacks {len(lacking)} weights of its config: {few}.",
-            "Use the whole checkpoint, or name a folder with its own configs as `config`.",
-        )
+    return {"safety_checker": open_checked(model, weights, checker, dtype)}
 
 
 def _heed_markers(model: ModelSpec, file: SingleFile, pipe: Any) -> None:

@@ -19,8 +19,26 @@ log = logging.getLogger(__name__)
 
 def set_threads(model: ModelSpec) -> None:
     """How many of the processor's threads one operation uses; torch's own choice where not told."""
-    if model.threads is not None:
-        torch.set_num_threads(model.threads)
+    if model.threads is None:
+        return
+    torch.set_num_threads(model.threads)
+    cores = len(os.sched_getaffinity(0))
+    if model.threads > cores:
+        log.warning(
+            "more threads than cores are slower model=%s threads=%d cores=%d",
+            model.name, model.threads, cores,
+        )  # fmt: skip
+
+
+def tell_what_has_no_effect(model: ModelSpec, device: torch.device) -> None:
+    """Log what the config asks for and this device cannot follow."""
+    where = "a CPU" if device.type == "cpu" else device.type
+    if model.offload != "none" and device.type == "cpu":
+        log.warning(
+            "offload has no effect on %s model=%s offload=%s", where, model.name, model.offload
+        )
+    if model.tf32 and device.type != "cuda":
+        log.warning("tf32 has no effect on %s model=%s", where, model.name)
 
 
 def set_speed(model: ModelSpec, pipe: Any, device: torch.device) -> str:
@@ -65,6 +83,10 @@ def _compile(model: ModelSpec, pipe: Any, device: torch.device) -> None:
             f"Model {model.name}: it cannot be compiled: {first_line(error)}.",
             "Set `engine.compile` to false.",
         ) from error
+    log.info(
+        "model compiles within its first calls, which take minutes more model=%s part=%s",
+        model.name, type(denoiser(pipe)).__name__,
+    )  # fmt: skip
 
 
 def _missing_compiler(device: torch.device) -> str:

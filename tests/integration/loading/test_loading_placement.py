@@ -129,7 +129,7 @@ def test_one_line_tells_what_was_chosen_and_why(
             refiner=RefinerSpec(str(forms["sdxl_refiner"].folder)),
         )
     )
-    (line,) = [record.getMessage() for record in caplog.records]
+    (line,) = [one.getMessage() for one in caplog.records if one.levelname == "INFO"]
     assert line == (
         f"model loaded model=mine family=sdxl source={form.file} weights={info.weights[:10]} "
         f"refiner={info.refiner[:10]} pipeline=StableDiffusionXLRefinedImg2ImgPipeline "

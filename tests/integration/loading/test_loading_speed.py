@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -48,14 +49,37 @@ def test_the_config_says_how_many_threads_an_operation_has(forms: Mapping[str, F
     assert torch.get_num_threads() == 1, "null leaves it as it is"
 
 
+@pytest.mark.usefixtures("threads")
+def test_more_threads_than_cores_and_what_a_cpu_cannot_follow_are_told(
+    forms: Mapping[str, Forms], caplog: pytest.LogCaptureFixture
+) -> None:
+    cores = len(os.sched_getaffinity(0))
+    load_pipeline(spec(forms["sd1"].folder, threads=cores + 1, offload="model", tf32=True))
+    assert [one.getMessage() for one in caplog.records if one.levelname == "WARNING"] == [
+        f"more threads than cores are slower model=mine threads={cores + 1} cores={cores}",
+        "offload has no effect on a CPU model=mine offload=model",
+        "tf32 has no effect on a CPU model=mine",
+    ]
+    caplog.clear()
+    load_pipeline(spec(forms["sd1"].folder, threads=cores))
+    assert [one for one in caplog.records if one.levelname == "WARNING"] == []
+
+
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of itself
 def test_compiled_blocks_paint_the_same_picture(
-    forms: Mapping[str, Forms], image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    forms: Mapping[str, Forms],
+    image: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO", "img2imgd")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     model = spec(forms["sd1"].folder, compile=True)
     assert difference(pixels(model, image), pixels(spec(forms["sd1"].folder), image)) <= 1
     assert list(tmp_path.rglob("*.so")), "something was compiled"
+    told = "model compiles within its first calls, which take minutes more model=mine part=UNet"
+    assert [one for one in caplog.messages if one.startswith(told)]
 
 
 def test_a_machine_without_a_compiler_is_told(
