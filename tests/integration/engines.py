@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from img2imgd.engine.factory import create_engine
@@ -80,16 +78,3 @@ def refusal(model: ModelSpec) -> ModelUnavailable:
 def difference(one: Pixels, other: Pixels) -> int:
     """The largest of any channel, of 255."""
     return int(np.abs(one - other).max())
-
-
-def with_own_weights(pipe: Any) -> Any:
-    """The plain pipeline, its weights in memory as the engine has them, and without progress bars.
-
-    Mapped from a file they are aligned otherwise, and sums differ in their last digits.
-    """
-    for part in pipe.components.values():
-        if isinstance(part, torch.nn.Module):
-            for weights in part.parameters():
-                weights.data = weights.data.clone()
-    pipe.set_progress_bar_config(disable=True)
-    return pipe

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoPipelineForImage2Image
-from engines import Pixels, difference, events_of, paint, spec, task, with_own_weights
+from engines import Pixels, difference, events_of, paint, spec, task
 from PIL import Image
 from tiny_families import save_family
 
@@ -61,7 +61,8 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = save_family(request.param, tmp_path_factory.mktemp("model") / request.param)
     engine = create_engine("diffusers")
     info = engine.load(spec(folder))
-    plain = with_own_weights(AutoPipelineForImage2Image.from_pretrained(folder))
+    plain: Any = AutoPipelineForImage2Image.from_pretrained(folder)
+    plain.set_progress_bar_config(disable=True)
     return Served(request.param, engine, info, plain)
 
 

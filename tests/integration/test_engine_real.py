@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
-from engines import with_own_weights
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import save_tiny_model
@@ -53,7 +52,9 @@ def engine(folder: Path) -> Engine:
 
 @pytest.fixture(scope="module")
 def plain(folder: Path) -> StableDiffusionImg2ImgPipeline:
-    return with_own_weights(StableDiffusionImg2ImgPipeline.from_pretrained(folder))
+    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 @pytest.fixture(scope="module")

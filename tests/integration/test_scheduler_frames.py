@@ -16,7 +16,7 @@ from diffusers import (
     StableDiffusionImg2ImgPipeline,
     UNet2DConditionModel,
 )
-from engines import events_of, with_own_weights
+from engines import events_of
 from numpy.typing import NDArray
 from PIL import Image
 from tiny_model import save_tiny_model
@@ -152,7 +152,8 @@ def test_a_frame_is_bit_for_bit_what_a_plain_call_paints_with_the_class(
     engine: DiffusersEngine, folder: Path, image: Path, base: Base, strength: float
 ) -> None:
     """But for LMS and PNDM where they begin in the middle: diffusers leaves noise there."""
-    pipe = with_own_weights(StableDiffusionImg2ImgPipeline.from_pretrained(folder))
+    pipe = StableDiffusionImg2ImgPipeline.from_pretrained(folder)
+    pipe.set_progress_bar_config(disable=True)
     pipe.scheduler = getattr(diffusers, base.diffusers).from_config(
         pipe.scheduler.config, **SETTINGS.get(base.name, {})
     )

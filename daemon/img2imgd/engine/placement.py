@@ -17,6 +17,8 @@ LONGEST_UNTILED = 1536
 """Pixels. Up to this side SD's autoencoder passes a picture whole when tiling is ``auto``: every
 model's native size, where tiles would change the picture for nothing."""
 
+_LINE = 64  # bytes, a multiple of which torch has all that it allocates begin at
+
 # Names of diffusers' own switch, which transformers have; UNets have the older processors.
 _BACKENDS = {"sdpa": "native", "eager": "_native_math", "xformers": "xformers"}
 _PROCESSORS = {"sdpa": AttnProcessor2_0, "eager": AttnProcessor}
@@ -54,7 +56,21 @@ def _take_out_of_files(pipe: Any) -> None:
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):
             for weights in chain(part.parameters(), part.buffers()):
-                weights.data = weights.data.clone()
+                weights.data = _copied(weights.data)
+
+
+def _copied(weights: torch.Tensor) -> torch.Tensor:
+    """A copy as far into a line of memory as the original.
+
+    Sums of vectors round by where those begin: so pictures stay, to the bit, those of the plain
+    pipeline, whose weights lie in their files.
+    """
+    size = weights.numel() * weights.element_size()
+    room = torch.empty(size + _LINE, dtype=torch.uint8)
+    begin = (weights.data_ptr() - room.data_ptr()) % _LINE
+    if begin % weights.element_size() or not weights.is_contiguous():
+        return weights.clone()
+    return room[begin : begin + size].view(weights.dtype).view(weights.shape).copy_(weights)
 
 
 def set_attention(model: ModelSpec, pipe: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from diffusers import AutoPipelineForImage2Image
-from engines import events_of, with_own_weights
+from engines import events_of
 from PIL import Image
 
 from img2imgd.engine.diffusers_engine import DiffusersEngine
@@ -29,7 +29,8 @@ class Plain:
     """A model as diffusers alone loads and calls it."""
 
     def __init__(self, folder: Path) -> None:
-        pipe = with_own_weights(AutoPipelineForImage2Image.from_pretrained(folder))
+        pipe: Any = AutoPipelineForImage2Image.from_pretrained(folder)
+        pipe.set_progress_bar_config(disable=True)
         self._own = pipe.scheduler
         self.pipe = pipe
 
