@@ -42,10 +42,26 @@ class Turns:
         return any(may_start(frames, running, WINDOW) for frames in (1, WINDOW))
 
     def queued(self, held: Held) -> list[JobRow]:
+        """The oldest queued jobs, whatever their model; of each model at least the oldest.
+
+        Of the loaded one those that may start, however many of other models wait before them.
+        """
+        found = self._oldest(held)
+        if len(found) < _LOOKED_AT:
+            return found
+        loaded = "" if self._pool.loaded is None else self._pool.loaded.name
+        for model in self._models:
+            if model != loaded:
+                found += self._ledger.queued(1, *held, model=model)
+            elif any(row.spec.asked.model != model for row in found):
+                found += self._oldest(held, model)
+        return list({row.id: row for row in found}.values())
+
+    def _oldest(self, held: Held, model: str | None = None) -> list[JobRow]:
         """The oldest queued jobs; short ones too, however many long ones wait before them."""
-        found = self._ledger.queued(_LOOKED_AT, *held)
+        found = self._ledger.queued(_LOOKED_AT, *held, model=model)
         if len(found) == _LOOKED_AT and all(_is_long(row) for row in found):
-            found += self._ledger.queued(_LOOKED_AT, *held, short=True)
+            found += self._ledger.queued(_LOOKED_AT, *held, short=True, model=model)
         return found
 
     def may_start(self, row: JobRow, left_out: Callable[[str], bool]) -> bool:
