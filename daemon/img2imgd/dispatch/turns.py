@@ -35,11 +35,12 @@ class Turns:
         self._models = models
         self._choice = ModelChoice()
         self._loading_since: float | None = None
+        self._gives_way = False  # what runs, to another model
 
     def has_room(self, left_out: Callable[[str], bool]) -> bool:
         """True if some job could start. Running jobs ``left_out`` keep no place from others."""
         running = self._standings(left_out)
-        return any(may_start(frames, running, WINDOW) for frames in (1, WINDOW))
+        return self._gives_way or any(may_start(frames, running, WINDOW) for frames in (1, WINDOW))
 
     def queued(self, held: Held) -> list[JobRow]:
         """The oldest queued jobs, whatever their model; of each model at least the oldest.
@@ -84,10 +85,18 @@ class Turns:
         for row in queued:
             if (model := row.spec.asked.model) in self._models:
                 waits[model] = max(waits.get(model, 0.0), time.time() - row.claimed_at)
-        if loaded is not None and any(job.in_worker for job in self._running.values()):
+        unpainted = {job.model for job in self._running.values() if not job.painted}
+        if loaded is not None and loaded.name in unpainted:
             waits.setdefault(loaded.name, 0.0)
         demands = [Demand(model, age) for model, age in waits.items()]
-        return self._choice.choose(demands, None if loaded is None else loaded.name, now)
+        due = self._choice.choose(demands, None if loaded is None else loaded.name, now)
+        self._gives_way = loaded is not None and due != loaded.name
+        return due
+
+    @property
+    def drained(self) -> bool:
+        """True if the worker has nothing of the running jobs, so that a model can be loaded."""
+        return not any(job.at_work for job in self._running.values())
 
     def loading(self, now: float) -> None:
         """Note that a model is being loaded from now on."""
@@ -98,6 +107,18 @@ class Turns:
         job = next_job(self._standings(left_out, given=True), WINDOW)
         return None if job is None else self._running[job]
 
+    def to_queue_again(self) -> list[RunningJob]:
+        """Running jobs that have to wait for their turn, and of which the worker has no frame."""
+        return [
+            job
+            for job in self._running.values()
+            if job.to_paint and not job.in_engine and not self._has_turn(job)
+        ]
+
+    def _has_turn(self, job: RunningJob) -> bool:
+        loaded = self._pool.loaded
+        return not self._gives_way and loaded is not None and job.model == loaded.name
+
     def _standings(self, left_out: Callable[[str], bool], *, given: bool = False) -> list[Standing]:
         """Where the running jobs stand; with ``given``, the left out by what the worker has."""
         unpainted = Counter(job for job, _ in self._pool.unpainted)
@@ -105,7 +126,7 @@ class Turns:
         for job in self._running.values():
             out = left_out(job.id)
             if given or not out:
-                to_paint = 0 if out else len(job.to_paint)
+                to_paint = 0 if out or (given and not self._has_turn(job)) else len(job.to_paint)
                 frames = len(job.equal_frames)
                 standings.append(Standing(job.id, to_paint, unpainted[job.id], frames))
         return standings
