@@ -136,9 +136,6 @@ class Dispatch:
                 return
             if row.spec.home in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
-            inside = self._in_worker()
-            if inside and (row.suspect or any(job.row.suspect for job in inside)):
-                return
             if self._turns.may_start(row, faults.has_met):
                 self._guarded(row, now, lambda row=row: self._start(row, model, now))
             if self._pool.loading is not None:

@@ -87,7 +87,7 @@ class Starting:
             EnvironmentFault: the disk or a folder does not allow it now.
         """
         reading = self._readings.get(row.id)
-        if reading is None and len(self._readings) < _AHEAD:
+        if reading is None and (row.suspect or len(self._readings) < _AHEAD):  # all wait for it
             reading = self._readings[row.id] = self._read(row, model)
         return reading is not None and reading.model == model and reading.preparation.collect()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -35,7 +36,9 @@ class Turns:
         self._models = models
         self._choice = ModelChoice()
         self._loading_since: float | None = None
-        self._gives_way = False  # what runs, to another model
+        self._due: str | None = None
+        self._suspects_wait = False
+        self._gives_way = False  # what runs, to another model or to a suspect
 
     def has_room(self, left_out: Callable[[str], bool]) -> bool:
         """True if some job could start. Running jobs ``left_out`` keep no place from others."""
@@ -46,7 +49,12 @@ class Turns:
         """The oldest queued jobs, whatever their model; of each model at least the oldest.
 
         Of the loaded one those that may start, however many of other models wait before them.
+        Suspects come before all others, and of those the short ones.
         """
+        found = self._found(held)
+        return sorted(found, key=lambda row: _frames(row) if row.suspect else math.inf)
+
+    def _found(self, held: Held) -> list[JobRow]:
         found = self._oldest(held)
         if len(found) < _LOOKED_AT:
             return found
@@ -68,13 +76,16 @@ class Turns:
     def may_start(self, row: JobRow, left_out: Callable[[str], bool]) -> bool:
         """True if the job may run beside those that do.
 
+        Suspects run alone, and the others after them: one death of the worker tells whose it was.
         A file that is kept is painted once at a time: what is saved meanwhile waits, and gives way
         to the next save.
         """
+        if row.spec.asked.model == self._due and self._is_kept_apart(row):
+            return False
         kept = row.spec.mode == "keep"
         if kept and any(_is_of_same_file(row, job.row) for job in self._running.values()):
             return False
-        return may_start(len(row.spec.reserved.frames), self._standings(left_out), WINDOW)
+        return may_start(_frames(row), self._standings(left_out), WINDOW)
 
     def model(self, queued: Sequence[JobRow], loaded: ModelInfo | None, now: float) -> str | None:
         """The model to have for these jobs and those that run; ``now`` is monotonic time."""
@@ -90,7 +101,10 @@ class Turns:
             waits.setdefault(loaded.name, 0.0)
         demands = [Demand(model, age) for model, age in waits.items()]
         due = self._choice.choose(demands, None if loaded is None else loaded.name, now)
-        self._gives_way = loaded is not None and due != loaded.name
+        self._due = due
+        self._suspects_wait = any(row.suspect and row.spec.asked.model == due for row in queued)
+        to_suspect = self._suspects_wait and not any(job.row.suspect for job in self._inside)
+        self._gives_way = loaded is not None and (due != loaded.name or to_suspect)
         return due
 
     @property
@@ -115,6 +129,15 @@ class Turns:
             if job.to_paint and not job.in_engine and not self._has_turn(job)
         ]
 
+    @property
+    def _inside(self) -> list[RunningJob]:
+        return [job for job in self._running.values() if job.in_worker]
+
+    def _is_kept_apart(self, row: JobRow) -> bool:
+        if row.suspect:
+            return bool(self._inside)
+        return self._suspects_wait or any(job.row.suspect for job in self._inside)
+
     def _has_turn(self, job: RunningJob) -> bool:
         loaded = self._pool.loaded
         return not self._gives_way and loaded is not None and job.model == loaded.name
@@ -125,15 +148,23 @@ class Turns:
         standings: list[Standing] = []
         for job in self._running.values():
             out = left_out(job.id)
+            if given:
+                out |= not self._has_turn(job)
+                # A suspect shows with few that it is none; others wait for that.
+                out |= job.row.suspect and unpainted[job.id] >= SHORT_JOB
             if given or not out:
-                to_paint = 0 if out or (given and not self._has_turn(job)) else len(job.to_paint)
+                to_paint = 0 if out else len(job.to_paint)
                 frames = len(job.equal_frames)
                 standings.append(Standing(job.id, to_paint, unpainted[job.id], frames))
         return standings
 
 
+def _frames(row: JobRow) -> int:
+    return len(row.spec.reserved.frames)
+
+
 def _is_long(row: JobRow) -> bool:
-    return is_long(len(row.spec.reserved.frames), WINDOW)
+    return is_long(_frames(row), WINDOW)
 
 
 def _is_of_same_file(row: JobRow, other: JobRow) -> bool:
