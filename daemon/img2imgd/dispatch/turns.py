@@ -36,6 +36,7 @@ class Turns:
         self._models = models
         self._choice = ModelChoice()
         self._loading_since: float | None = None
+        self._waiting_since: dict[str, float] = {}  # by job, in monotonic time
         self._due: str | None = None
         self._suspects_wait = False
         self._gives_way = False  # what runs, to another model or to a suspect
@@ -92,10 +93,13 @@ class Turns:
         if loaded is not None and self._loading_since is not None:
             self._choice.loaded(loaded.name, now - self._loading_since, now)
             self._loading_since = None
+        self._waiting_since = {
+            row.id: self._waiting_since.get(row.id, now - _age(row)) for row in queued
+        }
         waits: dict[str, float] = {}
         for row in queued:
             if (model := row.spec.asked.model) in self._models:
-                waits[model] = max(waits.get(model, 0.0), time.time() - row.claimed_at)
+                waits[model] = max(waits.get(model, 0.0), now - self._waiting_since[row.id])
         unpainted = {job.model for job in self._running.values() if not job.painted}
         if loaded is not None and loaded.name in unpainted:
             waits.setdefault(loaded.name, 0.0)
@@ -157,6 +161,11 @@ class Turns:
                 frames = len(job.equal_frames)
                 standings.append(Standing(job.id, to_paint, unpainted[job.id], frames))
         return standings
+
+
+def _age(row: JobRow) -> float:
+    """Seconds since it was claimed; asked once a job, since the clock may be set meanwhile."""
+    return max(0.0, time.time() - row.claimed_at)
 
 
 def _frames(row: JobRow) -> int:
