@@ -10,7 +10,7 @@ from rig import Rig
 
 from img2imgd import durable
 from img2imgd.config.sections import ModelConfig
-from img2imgd.dispatch import Dispatch, faults, model_choice
+from img2imgd.dispatch import Dispatch, faults, model_choice, publishing
 from img2imgd.engine.protocol import FrameTask, ModelSpec
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow
@@ -189,6 +189,22 @@ def test_nothing_gives_way_to_a_job_whose_inbox_is_away(rig: Rig) -> None:
     rig.until(lambda: state(rig, "other") is JobState.DONE)
     rig.serve()
     assert len(pool.given) == len(set(pool.given))
+
+
+def test_a_painted_job_that_the_disk_holds_up_keeps_no_model_loaded(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "Permission denied", "staging")
+
+    drop(rig, "held", "prompt: a lake\nn: 2\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "next_assembly", refuse)
+        rig.until(lambda: "Permission denied" in rig.ledger.facts().get("waits_for", ""))
+        drop(rig, "other", model="other")
+        rig.until(lambda: painted(rig, "other") == 1)
+        assert state(rig, "held") is JobState.RUNNING
+    rig.serve()
 
 
 def test_a_job_that_is_to_be_painted_again_has_its_model_loaded_first(

@@ -10,7 +10,7 @@ import pytest
 from rig import Rig
 
 from img2imgd.config.sections import LimitsConfig, ModelConfig
-from img2imgd.dispatch import faults
+from img2imgd.dispatch import faults, publishing
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow
 
@@ -158,4 +158,21 @@ def test_a_suspect_is_read_though_as_many_pictures_as_there_may_be_were_read_ahe
         rig.until(lambda: not rig.dispatch._starting.under_way)
     rig.ledger.set_suspect(row(rig, "c").id, True)
     rig.until(lambda: state(rig, "c") is JobState.DONE)
+    rig.serve()
+
+
+def test_a_suspect_does_not_wait_for_a_painted_job_that_the_disk_holds_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(13, "Permission denied", "staging")
+
+    drop(rig, "held", "prompt: a lake\nn: 2\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "next_assembly", refuse)
+        rig.until(lambda: "Permission denied" in rig.ledger.facts().get("waits_for", ""))
+        drop(rig, "single")
+        rig.ledger.set_suspect(row(rig, "single").id, True)
+        rig.until(lambda: painted(rig, "single") == 1)
+        assert state(rig, "held") is JobState.RUNNING
     rig.serve()

@@ -135,7 +135,8 @@ class Turns:
 
     @property
     def _inside(self) -> list[RunningJob]:
-        return [job for job in self._running.values() if job.in_worker]
+        """The jobs that the worker works for, and not those that are painted and meet a fault."""
+        return [job for job in self._running.values() if job.at_work or job.to_paint]
 
     def _is_kept_apart(self, row: JobRow) -> bool:
         if row.suspect:
