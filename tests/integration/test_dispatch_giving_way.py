@@ -191,6 +191,20 @@ def test_nothing_gives_way_to_a_job_whose_inbox_is_away(rig: Rig) -> None:
     assert len(pool.given) == len(set(pool.given))
 
 
+def test_a_model_that_cannot_be_loaded_keeps_no_sweep_from_its_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_POISON", "other")
+    pool = pool_of(rig)
+    drop(rig, "sweep", SWEEP.replace("n: 400", "n: 200"))
+    drop(rig, "never", model="other")
+    rig.until(lambda: state(rig, "sweep") is JobState.DONE)
+    assert "Model other: the worker died loading it" in rig.ledger.facts()["waits_for"]
+    assert len(pool.given) == len(set(pool.given)) == FRAMES / 2
+    assert not row(rig, "sweep").suspect
+    assert (state(rig, "never"), row(rig, "never").attempts) == (JobState.QUEUED, 0)
+
+
 def test_a_painted_job_that_the_disk_holds_up_keeps_no_model_loaded(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
