@@ -136,6 +136,27 @@ def test_models_that_alternate_drop_by_drop_are_loaded_once_each(two_models: Rig
     assert pool.loads == ["other", "demo"]
 
 
+def drop_for(rig: Rig, name: str, model: str, sidecar: str = "prompt: a lake\n") -> None:
+    rig.picture(f"{name}.png")
+    rig.drop(f"{name}.yaml", f"{sidecar}model: {model}\n")
+
+
+def test_one_picture_is_not_behind_all_those_of_another_model(
+    two_models: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are more of them than are looked at for whoever is the oldest."""
+    monkeypatch.setattr(model_choice, "SHORTEST_STAY", 0.3)
+    monkeypatch.setattr(model_choice, "STAY_PER_LOAD", 0)
+    use(two_models)
+    for number in range(200):
+        drop_for(two_models, f"many{number:03}", "demo")
+    two_models.claim()
+    drop_for(two_models, "one", "other")
+    two_models.claim()
+    two_models.until(lambda: "one.png" in ended(two_models))
+    assert len(ended(two_models)) < 150
+
+
 def test_a_model_gives_way_once_another_has_waited_for_as_long_as_is_right(
     two_models: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

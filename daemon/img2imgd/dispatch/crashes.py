@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from img2imgd.dispatch.archive import Archive
@@ -86,6 +87,17 @@ class Crashes:
             if row.suspect and self._used_up(row, "img2imgd or its machine", "", _MACHINE):
                 return
             self._queue_again(row, suspect=True)
+
+    def got_on(self, job: RunningJob) -> None:
+        """A frame was staged: crashes in a row are over, and a suspect is none any more.
+
+        Suspects are painted alone. One that is to blame comes to its fatal frame again, since those
+        that are staged are not painted again.
+        """
+        self._ledger.clear_attempts(job.id)
+        if job.row.suspect:
+            self._ledger.set_suspect(job.id, False)
+            job.row = replace(job.row, suspect=False)
 
     def model_loaded(self) -> None:
         """The device works: if one was lost with a job alone, that was the job's doing."""

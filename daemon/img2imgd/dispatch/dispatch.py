@@ -7,7 +7,6 @@ here is the truth: a dispatcher that starts anew goes on from the ledger and the
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,7 +20,7 @@ from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing, check_outbox
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.dispatch.spools import InboxAway
+from img2imgd.dispatch.spools import InboxAway, has_files
 from img2imgd.dispatch.starting import Starting
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
@@ -122,20 +121,21 @@ class Dispatch:
         """
         self._starting.collect()
         faults = self._faults
-        if self._pool.loading is not None or not self._turns.has_room(faults.has_met):
+        if self._pool.loading is not None or faults.holding(now):
+            return
+        if not self._turns.has_room(faults.has_met):
             return
         held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
         queued = self._turns.queued(held)
         self._starting.keep({row.id for row in queued}, self._pool.loaded)
         model = self._turns.model(queued, self._pool.loaded, now)
+        for job in self._turns.to_queue_again():
+            self._queue_again(job)
         for row in queued:
             if faults.holding(now):
                 return
             if row.spec.home in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
-            inside = self._in_worker()
-            if inside and (row.suspect or any(job.row.suspect for job in inside)):
-                return
             if self._turns.may_start(row, faults.has_met):
                 self._guarded(row, now, lambda row=row: self._start(row, model, now))
             if self._pool.loading is not None:
@@ -171,7 +171,8 @@ class Dispatch:
             return  # its turn comes
         loaded = self._pool.loaded
         if loaded is None or loaded.name != wanted:
-            if not self._in_worker() and not self._starting.under_way:
+            has_files(row)  # where its inbox is away, nothing gives way to it
+            if self._turns.drained and not self._starting.under_way:
                 self._turns.loading(now)
                 self._pool.load(model_spec(self._config, wanted))
             return
@@ -217,8 +218,13 @@ class Dispatch:
         """Queue a job whose prepared picture is gone, once the worker has none of its frames."""
         if not job.in_engine:
             log.warning("job %s: its prepared picture is gone, it is made again", job.id)
-            self._ledger.set_state(job.id, JobState.QUEUED)
-            self._running.pop(job.id, None)
+            self._queue_again(job)
+
+    def _queue_again(self, job: RunningJob) -> None:
+        """Queue a job of which the worker has nothing; it goes on from its staged frames."""
+        self._starting.remember(job)
+        self._ledger.set_state(job.id, JobState.QUEUED)
+        del self._running[job.id]
 
     def _publish_painted(self, now: float) -> None:
         """Bring jobs that are painted to their end, those of an earlier process too."""
@@ -261,11 +267,6 @@ class Dispatch:
 
     # Upkeep
 
-    @property
-    def _idle_unload(self) -> float:
-        seconds = self._config.engine.idle_unload
-        return math.inf if seconds is None else seconds
-
     def _hold_while_stuck(self, now: float) -> None:
         """Nothing is started while a worker that was killed still holds its device."""
         if self._pool.stuck and not self._faults.holding(now):
@@ -281,12 +282,13 @@ class Dispatch:
     def _rest(self, now: float) -> None:
         """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
         works = self._in_worker() or self._starting.under_way or self._pool.loading
-        if works or not self._pool.running:
+        limit = self._config.engine.idle_unload
+        if works or limit is None or not self._pool.running:
             self._idle_since = None
             return
         if self._idle_since is None:
             self._idle_since = now
-        elif now - self._idle_since >= self._idle_unload:
+        elif now - self._idle_since >= limit:
             log.info("idle for %.0f s: the worker is let go", now - self._idle_since)
             self._pool.stop(5)
             self._reader.close()

@@ -88,7 +88,7 @@ class Events:
             job.in_engine.discard(event.index)
             self._steps.pop((event.job, event.index), None)
             self._ledger.set_frame(job.id, event.index, FrameState.STAGED)
-            self._ledger.clear_attempts(job.id)
+            self._crashes.got_on(job)
             self._faults.painted()
             if event.note and event.note not in job.notes:
                 job.notes.append(event.note)

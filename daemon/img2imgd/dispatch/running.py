@@ -51,10 +51,15 @@ class RunningJob:
     assembled: bool = False
 
     @classmethod
-    def begin(cls, row: JobRow, outbox: Path, painting: Painting) -> RunningJob:
-        """Start a job or take it up again: frames that are staged already are not painted again."""
-        job = cls._of(row, outbox)
-        job.painting = painting
+    def begin(
+        cls, row: JobRow, outbox: Path, painting: Painting, earlier: RunningJob | None = None
+    ) -> RunningJob:
+        """Start a job or take it up again: frames that are staged already are not painted again.
+
+        Nor are those that were refused, where it ran ``earlier`` in this process.
+        """
+        job = earlier or cls._of(row, outbox)
+        job.row, job.painting, job.assembled = row, painting, False
         job.prepare_staging()
         job.to_paint = job.missing()
         if job.to_paint and job.has_folder:  # what was made without these frames is made again
@@ -79,6 +84,11 @@ class RunningJob:
         return self.row.id
 
     @property
+    def model(self) -> str:
+        """The name of the model that it is painted with."""
+        return self.request.model
+
+    @property
     def has_folder(self) -> bool:
         """True when the job publishes a folder of frames, False for a single file."""
         return len(self.frames) > 1
@@ -87,6 +97,11 @@ class RunningJob:
     def in_worker(self) -> bool:
         """False once everything is staged: then the worker's death is nothing to the job."""
         return not self.assembled
+
+    @property
+    def at_work(self) -> bool:
+        """True while the worker has frames of it, or makes something of them."""
+        return bool(self.in_engine) or self.assembling is not None
 
     @property
     def painted(self) -> bool:

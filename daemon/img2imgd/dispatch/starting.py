@@ -53,6 +53,7 @@ class Starting:
         self._ledger = ledger
         self._preparing = Preparing(reader, read)
         self._readings: dict[str, _Reading] = {}  # by job
+        self._earlier: dict[str, RunningJob] = {}  # as they were when they were queued again
 
     @property
     def under_way(self) -> bool:
@@ -71,6 +72,11 @@ class Starting:
             for job, reading in self._readings.items()
             if not reading.preparation.collected or (job in jobs and reading.model == model)
         }
+        self._earlier = {job: kept for job, kept in self._earlier.items() if job in jobs}
+
+    def remember(self, job: RunningJob) -> None:
+        """Know, when a job that is queued again begins, what was refused of it and noted."""
+        self._earlier[job.id] = job
 
     def prepare(self, row: JobRow, model: ModelInfo) -> bool:
         """Have a job's picture read, if there is room for it; True once that was done.
@@ -81,7 +87,7 @@ class Starting:
             EnvironmentFault: the disk or a folder does not allow it now.
         """
         reading = self._readings.get(row.id)
-        if reading is None and len(self._readings) < _AHEAD:
+        if reading is None and (row.suspect or len(self._readings) < _AHEAD):  # all wait for it
             reading = self._readings[row.id] = self._read(row, model)
         return reading is not None and reading.model == model and reading.preparation.collect()
 
@@ -97,8 +103,9 @@ class Starting:
         _check_sides(request, prepared)
         encoding, origin = _encoding(request, prepared), _origin(row, request, model, prepared)
         painting = Painting(reading.picture, encoding, origin)
-        job = RunningJob.begin(row, self._config.outbox, painting)
-        job.notes.extend(prepared.notes)
+        earlier = self._earlier.pop(row.id, None)
+        job = RunningJob.begin(row, self._config.outbox, painting, earlier)
+        job.notes.extend(note for note in prepared.notes if note not in job.notes)
         with self._ledger.transaction():
             current = self._ledger.job(row.id)
             if current is None or current.state is not JobState.QUEUED:

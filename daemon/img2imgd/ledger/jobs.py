@@ -19,6 +19,7 @@ _LISTED = "(SELECT value FROM json_each(?))"  # there may be more than SQLite ta
 _HOME = "coalesce(nullif(json_extract(spec, '$.spool'), ''), inbox)"  # JobSpec.home
 SHORT_JOB = 16  # frames; the index jobs_short says it too
 _SHORT = f"json_array_length(spec, '$.outputs.frames') <= {SHORT_JOB}"
+_MODEL = "json_extract(spec, '$.request.model')"  # the index jobs_by_model says it too
 _UNDER_WAY = "ended_at IS NULL OR archived=0"
 
 
@@ -159,18 +160,23 @@ class Jobs(Transactions):
         without_jobs: Collection[str] = (),
         *,
         short: bool = False,
+        model: str | None = None,
     ) -> list[JobRow]:
         """Jobs that may start, oldest claim first; some models, spools and jobs are left out.
 
-        With ``short``, only those of at most SHORT_JOB frames.
+        With ``short``, only those of at most SHORT_JOB frames; with ``model``, only its own.
         """
         without = without_models, without_homes, without_jobs
-        of_length = f" AND {_SHORT}" if short else ""
+        of_kind = f" AND {_SHORT}" if short else ""
+        of_kind += f" AND {_MODEL}=?" if model is not None else ""
         return self._jobs(
-            f"state='queued'{of_length} AND json_extract(spec, '$.request.model') NOT IN {_LISTED}"
+            f"state='queued'{of_kind} AND {_MODEL} NOT IN {_LISTED}"
             f" AND {_HOME} NOT IN {_LISTED}"
             f" AND id NOT IN {_LISTED}",
-            [json.dumps(list(names)) for names in without],
+            [
+                *([] if model is None else [model]),
+                *(json.dumps(list(names)) for names in without),
+            ],
             limit=limit,
         )
 

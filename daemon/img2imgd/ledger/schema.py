@@ -90,5 +90,7 @@ CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs(aging_from, id);
 CREATE INDEX IF NOT EXISTS jobs_to_archive ON jobs(state, archived) WHERE archived=0;
 CREATE INDEX IF NOT EXISTS jobs_short ON jobs(state)
   WHERE state='queued' AND json_array_length(spec, '$.outputs.frames') <= 16;
+CREATE INDEX IF NOT EXISTS jobs_by_model ON jobs(json_extract(spec, '$.request.model'))
+  WHERE state='queued';
 CREATE INDEX IF NOT EXISTS jobs_by_bundle ON jobs(bundle) WHERE bundle IS NOT NULL;
 """

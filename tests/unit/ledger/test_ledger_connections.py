@@ -171,6 +171,7 @@ def test_what_is_asked_for_every_job_does_not_grow_with_the_queue(
         ledger.unarchived(64)
         ledger.placing("/done")
         ledger.queued(16)
+        ledger.queued(1, model="one that no job has")
         ledger.sql.set_progress_handler(None, 0)
         return tens
 

@@ -84,6 +84,15 @@ def test_queued_jobs_can_leave_out_models(ledger: Ledger) -> None:
     assert [row.id for row in ledger.queued(9)] == ["J1", "J2"]
 
 
+def test_queued_jobs_can_be_those_of_one_model(ledger: Ledger) -> None:
+    other = Request.from_json(spec().asked.to_json().replace('"demo"', '"other"'))
+    for job, request in (("J1", spec().asked), ("J2", other), ("J3", other)):
+        add(ledger, job=job, request=request)
+    assert [row.id for row in ledger.queued(1, model="other")] == ["J2"]
+    assert [row.id for row in ledger.queued(9, model="demo")] == ["J1"]
+    assert ledger.queued(9, without_models=["other"], model="other") == []
+
+
 def test_the_newest_job_of_a_stem_or_a_path_since_a_moment(ledger: Ledger) -> None:
     add(ledger, job="J1", rel="sub/cat.png")
     add(ledger, job="J2", rel="sub/cat.jpg")
