@@ -13,6 +13,7 @@ from sample_drops import drop
 from served_root import RunningDaemon, ServedRoot
 
 from img2imgd import durable
+from img2imgd.job import JobState
 from waiting import wait_until
 
 SIDECAR = "prompt: a lake\nsteps: 2\n"
@@ -120,8 +121,9 @@ def test_jobs_whose_inbox_is_away_for_a_while_are_served_when_it_is_back(root: S
     worker = daemon.worker
     assert worker is not None
     os.kill(worker, signal.SIGKILL)  # so that the jobs are started anew while it is away
-    wait_until(lambda: daemon.worker not in (worker, None), "there is a new worker")
-    wait_until(lambda: root.status()["waits_for"], "the new one was tried")
+    wait_until(lambda: daemon.worker != worker, "it has died")
+    wait_until(lambda: {job.state for job in root.jobs()} == {JobState.QUEUED}, "the jobs wait")
+    wait_until(lambda: root.status()["waits_for"], "they were tried")
     away.rename(root.inbox)
     root.wait_served(3)
     assert set(account(root, dropped).values()) == {"done"}

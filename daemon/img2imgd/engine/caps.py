@@ -44,6 +44,8 @@ class _Profile:
             enough = min(self.per_row.values()) / GAIN
             self.rows = min(rows for rows, each in self.per_row.items() if each <= enough)
         self.rows = min(self.rows, self.limit)
+        self.seconds.clear()  # of a size for which memory ran out, perhaps
+        self.memory.clear()
         self.settled = True
         if self.found is not None:
             self.again = min(2 * self.again, LATE) if self.rows == self.found else SOON
@@ -94,7 +96,10 @@ class BatchCaps:
         ``memory`` is the bytes that it needed.
         """
         profile = self._profile(key)
-        if not self.wants(key, rows) or not 0 < seconds < math.inf:
+        if rows < self._tried(profile):
+            profile.row_bytes = memory // rows
+            return
+        if profile.settled or not 0 < seconds < math.inf:
             return
         profile.seconds.append(seconds / rows)
         profile.memory.append(memory // rows)
@@ -105,24 +110,28 @@ class BatchCaps:
             return
         profile.per_row[rows] = each
         profile.row_bytes = median_high(profile.memory)  # other threads may have had some of it
-        profile.seconds.clear()
-        profile.memory.clear()
         if each <= best * GAIN and rows < self._most:
             profile.rows = 2 * rows
+            profile.seconds.clear()
+            profile.memory.clear()
         else:
             profile.settle()
             log.info("UNet calls have up to %d rows from now on key=%s", profile.rows, key)
 
     def wants(self, key: str, rows: int) -> bool:
-        """True if the seconds of a call with so many rows would teach something."""
+        """True if what a call with so many rows takes would teach something.
+
+        Where it is memory that allows no more, it is looked at again now and then, too.
+        """
         profile = self._profile(key)
-        return not profile.settled and rows >= self._tried(profile)
+        if rows >= self._tried(profile):
+            return not profile.settled
+        return rows >= self.cap(key) and self._is_time(profile)
 
     def used(self, key: str, rows: int) -> None:
         """A call was made that taught nothing; it may be time to look again."""
         profile = self._profile(key)
-        full = rows >= self._tried(profile)
-        if profile.settled and full and self._chance() * profile.again < 1:
+        if profile.settled and rows >= self._tried(profile) and self._is_time(profile):
             profile.look_again()
 
     def out_of_memory(self, key: str, rows: int) -> None:
@@ -134,6 +143,9 @@ class BatchCaps:
     def settled(self, key: str) -> bool:
         """True when the cap is found: calls need not be timed any more."""
         return self._profile(key).settled
+
+    def _is_time(self, profile: _Profile) -> bool:
+        return self._chance() * profile.again < 1
 
     def _profile(self, key: str) -> _Profile:
         return self._profiles.setdefault(key, _Profile())

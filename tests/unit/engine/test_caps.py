@@ -333,6 +333,36 @@ def test_memory_that_others_took_during_a_call_is_not_counted_for_long() -> None
     assert caps.cap("k") == 2 * FIRST
 
 
+def test_a_wrong_reading_of_memory_is_mended_in_time_also_after_a_start() -> None:
+    chance = Random(7).random  # noqa: S311
+    before = BatchCaps(fits=lambda needed: needed <= 2000, chance=chance)
+    before.observe("k", FIRST, 0.08, 1000 * FIRST)
+    assert before.cap("k") < FIRST
+    caps = BatchCaps(fits=lambda needed: needed <= 2000, chance=chance)
+    caps.from_json(before.to_json())
+    for _ in range(20 * SOON):
+        rows = caps.cap("k")
+        if caps.wants("k", rows):
+            caps.observe("k", rows, knee(16)(rows), 10 * rows)
+        if caps.settled("k"):
+            break
+    assert caps.cap("k") == 16
+
+
+def test_a_size_that_memory_did_not_hold_leaves_no_times_behind() -> None:
+    caps = BatchCaps(chance=lambda: 0.0)
+    while caps.cap("k") < 16:
+        caps.observe("k", caps.cap("k"), knee(64)(caps.cap("k")))
+    for _ in range(FEW - 1):
+        caps.observe("k", 16, knee(64)(16))
+    caps.out_of_memory("k", 16)
+    assert caps.cap("k") == 8
+    caps.used("k", 8)
+    while not caps.settled("k"):
+        caps.observe("k", caps.cap("k"), knee(64)(caps.cap("k")))
+    assert caps.cap("k") == 16
+
+
 def test_what_the_ceiling_decided_is_found_anew_under_another() -> None:
     low = BatchCaps(ceiling=8)
     paint(low, knee(64))

@@ -70,7 +70,7 @@ class Capping:
         with self._gauge.reading() as taken:
             yield
         self._caps.observe(key, rows, taken.seconds, taken.bytes)
-        if self._caps.settled(key) or not self._caps.wants(key, rows):
+        if self._caps.settled(key) or self._caps.cap(key) != rows:
             self._keep()
 
     def out_of_memory(self, shape: Shape, rows: int) -> None:
