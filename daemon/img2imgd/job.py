@@ -110,8 +110,8 @@ def equal_strengths_note(request: Request) -> str:
             different = len({frame.painted_by for frame in frames})
             shown = f"{different} different pictures" if different > 1 else "the same picture"
             return (
-                f"The {len(frames)} frames show {shown}: with {steps} steps, a strength counts in "
-                f"multiples of {1 / steps:.2g}. More steps make more of them."
+                f"The {len(frames)} frames show {shown}: with {steps} steps, a strength is rounded "
+                f"down to a multiple of {1 / steps:.2g}."
             )
     return ""
 

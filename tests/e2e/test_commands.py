@@ -131,8 +131,8 @@ def test_a_sweep_whose_strengths_give_the_same_pictures_is_told_by_check_and_by_
     sidecar = root.path / "cat.yaml"
     sidecar.write_text("prompt: a lake\nsteps: 4\nsweep: {strength: [0.5, 0.6, 0.8]}\n")
     note = (
-        "The 3 frames show 2 different pictures: with 4 steps, a strength counts in multiples of "
-        "0.25. More steps make more of them."
+        "The 3 frames show 2 different pictures: with 4 steps, a strength is rounded down to a "
+        "multiple of 0.25."
     )
     assert f"{sidecar}: {note}\n" in root.command("check", sidecar).stdout
     drop(root.inbox, "cat.png", sidecar.read_text())

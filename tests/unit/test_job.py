@@ -88,8 +88,8 @@ def test_equal_effective_steps_are_painted_by_the_first() -> None:
     [
         (
             {"sweep": {"strength": tuple(n / 100 for n in range(5, 96))}, "steps": 50},
-            "The 91 frames show 46 different pictures: with 50 steps, a strength counts in "
-            "multiples of 0.02. More steps make more of them.",
+            "The 91 frames show 46 different pictures: with 50 steps, a strength is rounded down "
+            "to a multiple of 0.02.",
         ),
         (
             {"sweep": {"strength": (0.5, 0.55, 0.6)}, "styles": ("ink", "oil")},

@@ -89,8 +89,7 @@ def _has_adapter(pipe: Any, name: str) -> bool:
 
 def _lora_unavailable(model: ModelSpec, lora: LoraSpec, reason: str) -> ModelUnavailable:
     return ModelUnavailable(
-        f"Model {model.name}: the LoRA {lora.source} could not be loaded: "
-        f"{reason.removesuffix('.')}.",
+        f"Model {model.name}: the LoRA {lora.source} could not be loaded: {reason}.",
         "Use one that is made for this family of models.",
     )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from img2imgd.engine.model_faults import COPY_AGAIN
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
-
-_AGAIN = "Copy or download the model again, all of it from one place."
 
 
 def check_contract(model: ModelSpec, pipe: Any) -> None:
@@ -55,7 +54,7 @@ def _check_autoencoder(model: ModelSpec, pipe: Any) -> None:
         raise ModelUnavailable(
             f"Model {model.name}: its autoencoder's config.json has the scaling_factor {scale!r}, "
             "which is no number above 0.",
-            _AGAIN,
+            COPY_AGAIN,
         )
     unet = getattr(pipe, "unet", None)
     made = config.get("latent_channels")
@@ -73,7 +72,7 @@ def _check_tokenizer(model: ModelSpec, name: str, tokenizer: Any, encoder: Any) 
     words = getattr(encoder.get_text_config(), "vocab_size", 0)
     if len(tokenizer) < words // 2:
         told = f"{name} knows {len(tokenizer)} tokens, where its text encoder knows {words}"
-        raise ModelUnavailable(f"Model {model.name}: its {told}.", _AGAIN)
+        raise ModelUnavailable(f"Model {model.name}: its {told}.", COPY_AGAIN)
     if encoder.model_type != "clip_text_model":
         return  # others have no longest text, or pipelines that know it
     longest = encoder.max_position_embeddings

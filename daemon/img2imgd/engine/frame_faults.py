@@ -13,7 +13,7 @@ from img2imgd.engine.protocol import FrameGivenBack, FrameRefused, FrameTask
 
 log = logging.getLogger(__name__)
 
-_traced: set[tuple[str, int]] = set()  # where errors were raised whose traceback is in the log
+_traced: set[tuple[object, ...]] = set()  # errors, and where, whose traceback is in the log
 
 
 def explain(
@@ -49,8 +49,8 @@ def explain(
 
 def _is_news(error: Exception) -> bool:
     """Whether nothing was raised there before: one traceback tells of a whole queue's frames."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = (frames[-1].filename, frames[-1].lineno or 0) if frames else ("", 0)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = type(error).__name__, *((one.filename, one.lineno) for one in last)
     is_news = where not in _traced
     _traced.add(where)
     return is_news

@@ -16,6 +16,7 @@ from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
 # diffusers' words, which go on with switches of its own for loading them nevertheless.
 _MISFIT = re.compile(r"(\S+) expected shape torch\.Size\((.*?)\), but got torch\.Size\((.*?)\)")
+COPY_AGAIN = "Copy or download the model again, all of it from one place."
 _WHOLE = "The folder must be a whole diffusers model, with every part its model_index.json names."
 
 
@@ -62,7 +63,7 @@ def _explain_folder(folder: Path, error: Exception, advice: str) -> tuple[str, s
         )
     misfit = _misfit(error)
     if misfit:
-        return f"{folder}: {misfit}", "Copy or download the model again, all of it from one place."
+        return f"{folder}: {misfit}", COPY_AGAIN
     return f"{folder} could not be loaded: {first_line(error)}.", advice
 
 

@@ -21,7 +21,7 @@ from img2imgd.engine.single_files import (
     read_single_file,
 )
 from img2imgd.engine.sources import is_file_name
-from img2imgd.engine.wholeness import open_texts, refuse_absent_parts, refuse_gaps
+from img2imgd.engine.wholeness import open_pretrained, refuse_absent_parts, refuse_gaps
 
 # diffusers chooses classes at run time and exports lazily: there are no types to name.
 Pipeline = Any
@@ -80,8 +80,9 @@ def _open_repository(
     if not model.safety_checker and index.get("safety_checker", [None])[0] is not None:
         left_out = {"safety_checker": None, "requires_safety_checker": False}
     given = {**left_out, **parts}
+    _refuse_unknown_family(index)
     refuse_absent_parts(model, Path(source), index, given)
-    texts = open_texts(model, Path(source), index, dtype, given)
+    texts = open_pretrained(model, Path(source), index, dtype, given)
     pipe = _diffusers.AutoPipelineForImage2Image.from_pretrained(
         source,
         dtype=dtype,
@@ -99,6 +100,15 @@ def _open_repository(
             **pipe.components, requires_safety_checker=checked
         )
     return pipe
+
+
+def _refuse_unknown_family(index: Mapping[str, Any]) -> None:
+    """Raise diffusers' error for a family that paints from no picture, before much is read."""
+    kind = str(index.get("_class_name"))
+    auto = _diffusers.pipelines.auto_pipeline
+    if "Control" not in kind:  # the names of those are put together from what they are given
+        mapping = auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING
+        auto._get_task_class(mapping, kind)  # noqa: SLF001 - there is no public way to ask
 
 
 def _open_vae(model: ModelSpec, vae: str, configs: Path, dtype: torch.dtype) -> Any:

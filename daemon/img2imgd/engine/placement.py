@@ -56,7 +56,8 @@ def _take_out_of_files(pipe: Any) -> None:
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):
             for weights in chain(part.parameters(), part.buffers()):
-                weights.data = _copied(weights.data)
+                if weights.device.type == "cpu" and type(weights.data) is torch.Tensor:
+                    weights.data = _copied(weights.data)
 
 
 def _copied(weights: torch.Tensor) -> torch.Tensor:

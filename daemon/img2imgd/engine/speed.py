@@ -84,7 +84,7 @@ def _compile(model: ModelSpec, pipe: Any, device: torch.device) -> None:
             "Set `engine.compile` to false.",
         ) from error
     log.info(
-        "model compiles within its first calls, which take minutes more model=%s part=%s",
+        "model compiles within its first calls, for minutes on a CPU model=%s part=%s",
         model.name, type(denoiser(pipe)).__name__,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ import torch
 import transformers
 
 from img2imgd.engine.identity import variant_of
-from img2imgd.engine.model_faults import misfit
+from img2imgd.engine.model_faults import COPY_AGAIN, misfit
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
 
 _diffusers: Any = diffusers  # it exports lazily: there are no types to name
@@ -23,15 +23,13 @@ _pretrained: Any = transformers.PreTrainedModel
 
 Index = Mapping[str, Any]
 
-_AGAIN = "Copy or download the model again, all of it from one place."
-
 
 def named_parts(index: Index) -> dict[str, tuple[str, str]]:
     """The parts that a ``model_index.json`` names, each with its library and class."""
     named: dict[str, tuple[str, str]] = {}
     for name, value in index.items():
         match value:
-            case [str(library), str(kind)]:
+            case [str(library), str(kind)] if not name.startswith("_"):
                 named[name] = library, kind
             case _:
                 pass
@@ -52,14 +50,14 @@ def refuse_absent_parts(
         raise ModelUnavailable(
             f"Model {model.name}: {folder} lacks {', '.join(absent)}, which its model_index.json "
             "names.",
-            _AGAIN,
+            COPY_AGAIN,
         )
 
 
-def open_texts(
+def open_pretrained(
     model: ModelSpec, folder: Path, index: Index, dtype: torch.dtype, without: Iterable[str]
 ) -> dict[str, Any]:
-    """The parts of a folder that transformers loads, which are mostly its text encoders.
+    """The parts of a folder that are transformers' models: text encoders, the safety checker.
 
     Raises:
         ModelUnavailable: one is not whole.
@@ -91,13 +89,14 @@ def open_checked(model: ModelSpec, folder: Path, kind: Any, dtype: torch.dtype) 
     if misfits:
         name, found, expected = misfits[0]
         raise ModelUnavailable(
-            f"Model {model.name}: {folder}: {misfit(name, f'{[*found]}', f'{[*expected]}')}", _AGAIN
+            f"Model {model.name}: {folder}: {misfit(name, f'{[*found]}', f'{[*expected]}')}",
+            COPY_AGAIN,
         )
     return part
 
 
 def refuse_gaps(
-    model: ModelSpec, source: str, parts: Mapping[str, Any], advice: str = _AGAIN
+    model: ModelSpec, source: str, parts: Mapping[str, Any], advice: str = COPY_AGAIN
 ) -> None:
     """Refuse what diffusers could not fill in wholly: it leaves the rest without values.
 
@@ -114,7 +113,9 @@ def refuse_gaps(
     refuse_missing(model, source, lacking, advice)
 
 
-def refuse_missing(model: ModelSpec, source: str, lacking: list[str], advice: str = _AGAIN) -> None:
+def refuse_missing(
+    model: ModelSpec, source: str, lacking: list[str], advice: str = COPY_AGAIN
+) -> None:
     """Refuse a model that is said to lack weights."""
     if lacking:
         few = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")

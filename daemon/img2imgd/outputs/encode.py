@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 PACKED: dict[str, Any] = {"compress_level": 1, "compress_type": zlib.Z_RLE}
 """How a PNG's pixels are: zlib looks for runs of one byte only, since painted pictures hardly
-repeat themselves otherwise. Files are a little smaller than at its level 4, in half of the time."""
+repeat themselves otherwise: as small as at its level 4, in half of the time. Line art grows."""
 
 _FULL_COLOUR = 90  # the JPEG quality from which on colours are kept at every pixel
 _SEGMENT = 65_000  # bytes that one segment of a JPEG has room for, less its headers (ITU-T T.81)

@@ -19,7 +19,7 @@ MAX_WEIGHT = 10
 NO_SWAP = "compel's .swap() is not known here. Write one of its two texts."
 NO_LORA = "withLora() has no effect here: a LoRA belongs to a model of the config."
 
-_SWAP = re.compile(r"[^\s\\]\s*\.swap\s*\([^()]*\)")
+_SWAP = re.compile(r"[^\s\\+,-]\s*\.swap\s*\([^()]*\)")
 _LORA = re.compile(r"\b(?:with|use)Lora\s*\([^()]+\)")
 
 

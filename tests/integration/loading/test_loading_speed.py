@@ -78,7 +78,7 @@ def test_compiled_blocks_paint_the_same_picture(
     model = spec(forms["sd1"].folder, compile=True)
     assert difference(pixels(model, image), pixels(spec(forms["sd1"].folder), image)) <= 1
     assert list(tmp_path.rglob("*.so")), "something was compiled"
-    told = "model compiles within its first calls, which take minutes more model=mine part=UNet"
+    told = "model compiles within its first calls, for minutes on a CPU model=mine part=UNet"
     assert [one for one in caplog.messages if one.startswith(told)]
 
 

@@ -91,6 +91,7 @@ def test_what_compel_knows_and_the_engine_does_not_is_refused(prompt: str, reaso
         ("a house.swap(b) withLora(ink)", "a1111"),
         ("a lake++ (fog)0.5", "compel"),
         (r"a house\.swap(b), the swap (b), to swap", "compel"),
+        ("a lake+.swap(b), fog,.swap(c)", "compel"),
         ("a (lake:99).swap(b) withLora(ink)", "plain"),
     ],
 )
