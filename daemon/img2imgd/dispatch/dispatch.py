@@ -53,8 +53,8 @@ class Dispatch:
         self._crashes = Crashes(
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
-        self._events = Events(ledger, self._faults, self._crashes, self._running)
         self._turns = Turns(ledger, self._running, pool, config.models.keys())
+        self._events = Events(ledger, self._faults, self._crashes, self._turns, self._running)
         self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False

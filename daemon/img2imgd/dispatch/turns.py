@@ -120,6 +120,12 @@ class Turns:
         """Note that a model is being loaded from now on."""
         self._loading_since = now
 
+    def load_failed(self, model: str, now: float) -> None:
+        """Note that the model could not be loaded."""
+        if self._loading_since is not None:
+            self._choice.failed(model, now - self._loading_since, now)
+            self._loading_since = None
+
     def next(self, left_out: Callable[[str], bool]) -> RunningJob | None:
         """The running job whose next frame goes to the worker; None while its window is full."""
         job = next_job(self._standings(left_out, given=True), WINDOW)
