@@ -263,6 +263,7 @@ class Dispatch:
         self._pool.cancel(row.id)
         self._archive.end(row, JobState.FAILED, reason)
         self._running.pop(row.id, None)
+        self._starting.forget(row.id)
         self._faults.clear_job(row.id)
 
     # Upkeep
