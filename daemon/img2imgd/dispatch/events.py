@@ -106,6 +106,7 @@ class Events:
             job.in_engine.discard(event.index)
             job.refused[event.index] = event.reason
             self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
+            self._crashes.lived(job)
             log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
         elif isinstance(event, WorkerFault):
             if job.has_picture:
