@@ -191,6 +191,18 @@ def test_nothing_gives_way_to_a_job_whose_inbox_is_away(rig: Rig) -> None:
     assert len(pool.given) == len(set(pool.given))
 
 
+def test_nothing_gives_way_to_a_job_whose_files_somebody_took(rig: Rig) -> None:
+    pool = pool_of(rig)
+    drop(rig, "sweep", SWEEP)
+    drop(rig, "other", model="other")
+    shutil.rmtree(rig.spool / row(rig, "other").id)
+    rig.until(lambda: state(rig, "other") is JobState.FAILED)
+    assert "no longer in" in row(rig, "other").reason
+    assert painted(rig, "sweep") < FRAMES
+    assert pool.loads == ["demo"]
+    rig.serve()
+
+
 def test_a_model_that_cannot_be_loaded_keeps_no_sweep_from_its_end(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

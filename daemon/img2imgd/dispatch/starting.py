@@ -128,11 +128,7 @@ class Starting:
 
     def _read(self, row: JobRow, model: ModelInfo) -> _Reading:
         """Have the reader make the plain RGB picture of the output's size."""
-        if not has_files(row):
-            raise PictureError(
-                f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
-                "Drop the picture once more.",
-            )
+        check_files(row)
         self._check_room(row)
         request = self._in_full(row, model)
         _check_keys(request, model)
@@ -172,6 +168,20 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
+
+
+def check_files(row: JobRow) -> None:
+    """Refuse a job whose inputs somebody took out of the spool.
+
+    Raises:
+        PictureError: they are gone.
+        InboxAway: its inbox is not there.
+    """
+    if not has_files(row):
+        raise PictureError(
+            f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
+            "Drop the picture once more.",
+        )
 
 
 def _check_keys(request: Request, model: ModelInfo) -> None:
