@@ -191,6 +191,18 @@ def test_nothing_gives_way_to_a_job_whose_inbox_is_away(rig: Rig) -> None:
     assert len(pool.given) == len(set(pool.given))
 
 
+def test_nothing_gives_way_to_a_job_whose_files_somebody_took(rig: Rig) -> None:
+    pool = pool_of(rig)
+    drop(rig, "sweep", SWEEP)
+    drop(rig, "other", model="other")
+    shutil.rmtree(rig.spool / row(rig, "other").id)
+    rig.until(lambda: state(rig, "other") is JobState.FAILED)
+    assert "no longer in" in row(rig, "other").reason
+    assert painted(rig, "sweep") < FRAMES
+    assert pool.loads == ["demo"]
+    rig.serve()
+
+
 def test_a_model_that_cannot_be_loaded_keeps_no_sweep_from_its_end(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +215,28 @@ def test_a_model_that_cannot_be_loaded_keeps_no_sweep_from_its_end(
     assert len(pool.given) == len(set(pool.given)) == FRAMES / 2
     assert not row(rig, "sweep").suspect
     assert (state(rig, "never"), row(rig, "never").attempts) == (JobState.QUEUED, 0)
+
+
+@pytest.mark.parametrize("source", ["/nowhere", None])
+def test_the_choice_of_models_is_told_of_a_load_that_failed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, source: str | None
+) -> None:
+    failed: list[str] = []
+    tell = model_choice.ModelChoice.failed
+
+    def noted(choice: model_choice.ModelChoice, model: str, seconds: float, now: float) -> None:
+        assert seconds > 0
+        failed.append(model)
+        tell(choice, model, seconds, now)
+
+    monkeypatch.setattr(model_choice.ModelChoice, "failed", noted)
+    if source is None:
+        monkeypatch.setenv("IMG2IMGD_FAKE_POISON", "other")
+    else:
+        rig.config.models["other"] = ModelConfig(source=source)
+    drop(rig, "never", model="other")
+    rig.until(lambda: failed == ["other", "other"])
+    assert pool_of(rig).loads == failed
 
 
 def test_a_painted_job_that_the_disk_holds_up_keeps_no_model_loaded(

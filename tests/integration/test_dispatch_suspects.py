@@ -1,4 +1,4 @@
-"""Who was in a worker that died is a suspect until a frame is painted of it alone."""
+"""Who was in a worker that died is a suspect until a frame of it alone is painted or refused."""
 
 from __future__ import annotations
 
@@ -128,6 +128,37 @@ def test_what_was_under_way_when_the_daemon_died_is_cleared_like_that_too(rig: R
     assert suspects(rig) == set()
     assert JobState.DONE not in {state(rig, name) for name in ("one", "two")}
     assert {job.attempts for job in rig.serve()} == {0}
+
+
+def test_a_suspect_is_none_any_more_once_a_frame_of_it_was_refused(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_OOM", "huge")
+    drop(rig, "sweep", SWEEP.replace("a lake", "[huge, a lake]").replace("n: 300", "n: 1"))
+    sweep = row(rig, "sweep").id
+    rig.ledger.set_suspect(sweep, True)
+    rig.ledger.count_attempt(sweep)
+    with monkeypatch.context() as held:  # what comes after the refusal
+        held.setattr(rig.dispatch._crashes, "got_on", lambda _: None)
+        rig.until(lambda: rig.ledger.frames(sweep)[0].state is FrameState.FAILED)
+        assert suspects(rig) == set()
+        assert row(rig, "sweep").attempts == 1
+    rig.serve()
+
+
+def test_a_frame_that_kills_each_worker_is_found_behind_some_that_are_refused(
+    make_rig: RigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMG2IMGD_FAKE_POISON", "poison")
+    monkeypatch.setenv("IMG2IMGD_FAKE_OOM", "huge")
+    rig = make_rig(root="behind", limits=LimitsConfig(min_free_gb=0, max_attempts=2))
+    drop(rig, "bad", "prompt: [huge, a lake, poison]\nn: 5\nsteps: 10\nseed: 1\n")
+    for number in range(12):
+        drop(rig, f"good{number:02}", SINGLE.replace("a lake", "[huge, a lake]"))
+    rig.serve()
+    outcome = {job.spec.rel: (job.state, job.attempts) for job in rig.jobs()}
+    assert outcome.pop("bad.png") == (JobState.FAILED, 2)
+    assert set(outcome.values()) == {(JobState.DONE, 0)}
 
 
 def test_a_suspect_of_another_model_holds_nobody_up_before_its_turn(make_rig: RigMaker) -> None:

@@ -89,12 +89,16 @@ class Crashes:
             self._queue_again(row, suspect=True)
 
     def got_on(self, job: RunningJob) -> None:
-        """A frame was staged: crashes in a row are over, and a suspect is none any more.
-
-        Suspects are painted alone. One that is to blame comes to its fatal frame again, since those
-        that are staged are not painted again.
-        """
+        """A frame was staged: crashes in a row are over, and a suspect is none any more."""
         self._ledger.clear_attempts(job.id)
+        self.lived(job)
+
+    def lived(self, job: RunningJob) -> None:
+        """The worker is through with a frame, staged or refused: a suspect is none any more.
+
+        Suspects are painted alone. One that is to blame comes to its fatal frame again, since
+        frames that are staged or refused are not painted again.
+        """
         if job.row.suspect:
             self._ledger.set_suspect(job.id, False)
             job.row = replace(job.row, suspect=False)

@@ -20,8 +20,8 @@ from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing, check_outbox
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.dispatch.spools import InboxAway, has_files
-from img2imgd.dispatch.starting import Starting
+from img2imgd.dispatch.spools import InboxAway
+from img2imgd.dispatch.starting import Starting, check_files
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
@@ -53,8 +53,8 @@ class Dispatch:
         self._crashes = Crashes(
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
-        self._events = Events(ledger, self._faults, self._crashes, self._running)
         self._turns = Turns(ledger, self._running, pool, config.models.keys())
+        self._events = Events(ledger, self._faults, self._crashes, self._turns, self._running)
         self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
@@ -169,14 +169,11 @@ class Dispatch:
             return
         if wanted != model:
             return  # its turn comes
-        loaded = self._pool.loaded
-        if loaded is None or loaded.name != wanted:
-            has_files(row)  # where its inbox is away, nothing gives way to it
-            if self._turns.drained and not self._starting.under_way:
-                self._turns.loading(now)
-                self._pool.load(model_spec(self._config, wanted))
-            return
         try:
+            if (loaded := self._pool.loaded) is None or loaded.name != wanted:
+                check_files(row)  # where they are away or gone, nothing gives way to it
+                self._load(wanted, now)
+                return
             if not self._starting.prepare(row, loaded):
                 return
             job = self._starting.begin(row)
@@ -189,6 +186,12 @@ class Dispatch:
             return
         self._running[row.id] = job
         log.info("job %s started, frames to paint: %d", row.id, len(job.to_paint))
+
+    def _load(self, model: str, now: float) -> None:
+        """Have a model loaded once the worker has nothing more to do."""
+        if self._turns.drained and not self._starting.under_way:
+            self._turns.loading(now)
+            self._pool.load(model_spec(self._config, model))
 
     def _admit(self, now: float) -> None:
         """Give the worker frames of the running jobs, in their turns."""
@@ -263,6 +266,7 @@ class Dispatch:
         self._pool.cancel(row.id)
         self._archive.end(row, JobState.FAILED, reason)
         self._running.pop(row.id, None)
+        self._starting.forget(row.id)
         self._faults.clear_job(row.id)
 
     # Upkeep

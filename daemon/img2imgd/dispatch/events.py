@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.running import RunningJob
+from img2imgd.dispatch.turns import Turns
 from img2imgd.engine.protocol import FrameRefused, StepDone
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
@@ -39,11 +40,17 @@ class Events:
     """Handles the worker's events, each until the ledger has taken it. ``running``: by job id."""
 
     def __init__(
-        self, ledger: Ledger, faults: Faults, crashes: Crashes, running: Mapping[str, RunningJob]
+        self,
+        ledger: Ledger,
+        faults: Faults,
+        crashes: Crashes,
+        turns: Turns,
+        running: Mapping[str, RunningJob],
     ) -> None:
         self._ledger = ledger
         self._faults = faults
         self._crashes = crashes
+        self._turns = turns
         self._running = running
         self._unhandled: deque[PoolEvent] = deque()
         self._steps: dict[tuple[str, int], int] = {}
@@ -76,8 +83,11 @@ class Events:
             self._ledger.set_facts(model=event.info.name, device=device)
         elif isinstance(event, ModelFailed):
             self._faults.report_model(event.name, f"{event.reason} {event.advice}".strip(), now)
+            self._turns.load_failed(event.name, now)
         elif isinstance(event, WorkerDied):
             self._crashes.worker_died(event, now)
+            if event.loading is not None:
+                self._turns.load_failed(event.loading, now)
         elif (job := self._running.get(event.job)) is not None:
             self._job_event(job, event, now)
 
@@ -96,6 +106,7 @@ class Events:
             job.in_engine.discard(event.index)
             job.refused[event.index] = event.reason
             self._ledger.set_frame(job.id, event.index, FrameState.FAILED, event.reason)
+            self._crashes.lived(job)
             log.warning("job %s frame %d refused: %s", job.id, event.index, event.reason)
         elif isinstance(event, WorkerFault):
             if job.has_picture:

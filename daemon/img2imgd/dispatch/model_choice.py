@@ -24,6 +24,7 @@ class ModelChoice:
     The loaded model stays while it has work, until it has had its stay and another has waited as
     long as its own. The one that has waited longest comes next. A model waits from the moment its
     oldest job came, or it was replaced; so a model with many jobs keeps no other from its turn.
+    One that cannot be loaded waits anew after each try, as if it had had its turn.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,11 @@ class ModelChoice:
         if model != self._model:
             self._left[self._model] = now
         self._model, self._since, self._seconds[model] = model, now, seconds
+
+    def failed(self, model: str, seconds: float, now: float) -> None:
+        """Note that a load has failed, and the seconds it took; the former model is loaded anew."""
+        self._left[model] = now
+        self._seconds[model] = seconds + self._seconds.get(self._model, 0.0)
 
     def choose(self, demands: Iterable[Demand], loaded: str | None, now: float) -> str | None:
         """The model to have now: the loaded one, or another to load once its frames are painted.

@@ -52,13 +52,20 @@ class RunningJob:
 
     @classmethod
     def begin(
-        cls, row: JobRow, outbox: Path, painting: Painting, earlier: RunningJob | None = None
+        cls,
+        row: JobRow,
+        outbox: Path,
+        painting: Painting,
+        frames: Sequence[FrameRow] = (),
+        earlier: RunningJob | None = None,
     ) -> RunningJob:
         """Start a job or take it up again: frames that are staged already are not painted again.
 
-        Nor are those that were refused, where it ran ``earlier`` in this process.
+        Nor are those that were refused. What was noted is known where it ran ``earlier`` in this
+        process.
         """
         job = earlier or cls._of(row, outbox)
+        job.refused = _refused(frames)
         job.row, job.painting, job.assembled = row, painting, False
         job.prepare_staging()
         job.to_paint = job.missing()
@@ -70,7 +77,7 @@ class RunningJob:
     def resume(cls, row: JobRow, outbox: Path, frames: Sequence[FrameRow]) -> RunningJob:
         """Take up a job that was being published: nothing is to be painted, or made, any more."""
         job = cls._of(row, outbox)
-        job.refused = {f.index: f.reason for f in frames if f.state is FrameState.FAILED}
+        job.refused = _refused(frames)
         return job
 
     @classmethod
@@ -193,3 +200,7 @@ class RunningJob:
                     failed = index in self.refused
                     states[frame.index] = FrameState.FAILED if failed else FrameState.STAGED
         return states
+
+
+def _refused(frames: Sequence[FrameRow]) -> dict[int, str]:
+    return {frame.index: frame.reason for frame in frames if frame.state is FrameState.FAILED}

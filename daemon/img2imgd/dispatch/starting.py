@@ -72,11 +72,14 @@ class Starting:
             for job, reading in self._readings.items()
             if not reading.preparation.collected or (job in jobs and reading.model == model)
         }
-        self._earlier = {job: kept for job, kept in self._earlier.items() if job in jobs}
 
     def remember(self, job: RunningJob) -> None:
-        """Know, when a job that is queued again begins, what was refused of it and noted."""
+        """Know, when a job that is queued again begins, what was noted of it."""
         self._earlier[job.id] = job
+
+    def forget(self, job: str) -> None:
+        """Forget what was noted of a job that has ended."""
+        self._earlier.pop(job, None)
 
     def prepare(self, row: JobRow, model: ModelInfo) -> bool:
         """Have a job's picture read, if there is room for it; True once that was done.
@@ -103,17 +106,17 @@ class Starting:
         _check_sides(request, prepared)
         encoding, origin = _encoding(request, prepared), _origin(row, request, model, prepared)
         painting = Painting(reading.picture, encoding, origin)
-        earlier = self._earlier.pop(row.id, None)
-        job = RunningJob.begin(row, self._config.outbox, painting, earlier)
+        frames, earlier = self._ledger.frames(row.id), self._earlier.get(row.id)
+        job = RunningJob.begin(row, self._config.outbox, painting, frames, earlier)
         job.notes.extend(note for note in prepared.notes if note not in job.notes)
         with self._ledger.transaction():
             current = self._ledger.job(row.id)
             if current is None or current.state is not JobState.QUEUED:
                 return None
             self._ledger.set_state(row.id, JobState.RUNNING)
-            for frame in job.frames:
-                if frame.painted_by == frame.index and frame.index not in job.to_paint:
-                    self._ledger.set_frame(row.id, frame.index, FrameState.STAGED)
+            for index in job.equal_frames.keys() - job.refused.keys() - set(job.to_paint):
+                self._ledger.set_frame(row.id, index, FrameState.STAGED)
+        self.forget(row.id)
         return job
 
     def stop(self) -> None:
@@ -125,11 +128,7 @@ class Starting:
 
     def _read(self, row: JobRow, model: ModelInfo) -> _Reading:
         """Have the reader make the plain RGB picture of the output's size."""
-        if not has_files(row):
-            raise PictureError(
-                f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
-                "Drop the picture once more.",
-            )
+        check_files(row)
         self._check_room(row)
         request = self._in_full(row, model)
         _check_keys(request, model)
@@ -169,6 +168,20 @@ class Starting:
                 f"Only {free / 1e9:.1f} GB are free for the outbox; "
                 f"limits.min_free_gb asks for {needed / 1e9:g}."
             )
+
+
+def check_files(row: JobRow) -> None:
+    """Refuse a job whose inputs somebody took out of the spool.
+
+    Raises:
+        PictureError: they are gone.
+        InboxAway: its inbox is not there.
+    """
+    if not has_files(row):
+        raise PictureError(
+            f"Its files are no longer in {Path(row.spec.inbox) / STAGING}, where they waited.",
+            "Drop the picture once more.",
+        )
 
 
 def _check_keys(request: Request, model: ModelInfo) -> None:

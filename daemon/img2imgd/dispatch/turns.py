@@ -83,8 +83,7 @@ class Turns:
         """
         if row.spec.asked.model == self._due and self._is_kept_apart(row):
             return False
-        kept = row.spec.mode == "keep"
-        if kept and any(_is_of_same_file(row, job.row) for job in self._running.values()):
+        if self._waits_for_its_file(row):
             return False
         return may_start(_frames(row), self._standings(left_out), WINDOW)
 
@@ -96,8 +95,9 @@ class Turns:
         self._waiting_since = {
             row.id: self._waiting_since.get(row.id, now - _age(row)) for row in queued
         }
+        ready = [row for row in queued if not self._waits_for_its_file(row)]
         waits: dict[str, float] = {}
-        for row in queued:
+        for row in ready:
             if (model := row.spec.asked.model) in self._models:
                 waits[model] = max(waits.get(model, 0.0), now - self._waiting_since[row.id])
         unpainted = {job.model for job in self._running.values() if not job.painted}
@@ -106,7 +106,7 @@ class Turns:
         demands = [Demand(model, age) for model, age in waits.items()]
         due = self._choice.choose(demands, None if loaded is None else loaded.name, now)
         self._due = due
-        self._suspects_wait = any(row.suspect and row.spec.asked.model == due for row in queued)
+        self._suspects_wait = any(row.suspect and row.spec.asked.model == due for row in ready)
         to_suspect = self._suspects_wait and not any(job.row.suspect for job in self._inside)
         self._gives_way = loaded is not None and (due != loaded.name or to_suspect)
         return due
@@ -119,6 +119,12 @@ class Turns:
     def loading(self, now: float) -> None:
         """Note that a model is being loaded from now on."""
         self._loading_since = now
+
+    def load_failed(self, model: str, now: float) -> None:
+        """Note that the model could not be loaded."""
+        if self._loading_since is not None:
+            self._choice.failed(model, now - self._loading_since, now)
+            self._loading_since = None
 
     def next(self, left_out: Callable[[str], bool]) -> RunningJob | None:
         """The running job whose next frame goes to the worker; None while its window is full."""
@@ -137,6 +143,10 @@ class Turns:
     def _inside(self) -> list[RunningJob]:
         """The jobs that the worker works for, and not those that are painted and meet a fault."""
         return [job for job in self._running.values() if job.at_work or job.to_paint]
+
+    def _waits_for_its_file(self, row: JobRow) -> bool:
+        kept = row.spec.mode == "keep"
+        return kept and any(_is_of_same_file(row, job.row) for job in self._running.values())
 
     def _is_kept_apart(self, row: JobRow) -> bool:
         if row.suspect:

@@ -241,9 +241,9 @@ class Jobs(Transactions):
         return rows[0] if rows else None
 
     def queued_for(self, inbox: str, rel: str, home: str) -> list[JobRow]:
-        """Jobs of a path that have not started, and whose files are in that spool."""
+        """Jobs of a path that have never started, and whose files are in that spool."""
         return self._jobs(
-            f"inbox=? AND stem=? AND rel=? AND state='queued' AND {_HOME}=?",
+            f"inbox=? AND stem=? AND rel=? AND state='queued' AND started_at IS NULL AND {_HOME}=?",
             (inbox, stem_of(rel), os.fsencode(rel), home),
         )
 

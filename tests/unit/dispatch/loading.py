@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from img2imgd.dispatch.model_choice import Demand
+from img2imgd.dispatch.model_choice import Demand, ModelChoice
 
 
 class Choice(Protocol):
@@ -66,6 +66,30 @@ def serve(
             served.waits.append(served.now - drop.time)
             served.now += drop.seconds
     return served
+
+
+def share_beside_a_broken_model(
+    choice: ModelChoice, load: float, failing: float, pause: float
+) -> float:
+    """The share of the time that A paints, which has always work, while B has one job.
+
+    Each load of B fails; it is tried again ``pause`` seconds after A was loaded, at the soonest.
+    """
+    now, painting, held_until, loaded = 0.0, 0.0, 0.0, None
+    for _ in range(50_000):
+        demands = [Demand("A", now)] + [Demand("B", now)] * (now >= held_until)
+        wanted = choice.choose(demands, loaded, now)
+        if wanted == loaded:
+            painting, now = painting + 1, now + 1
+        elif wanted == "A":
+            now += load
+            choice.loaded("A", load, now)
+            loaded, held_until = "A", now + pause
+        else:
+            now += failing
+            choice.failed("B", failing, now)
+            loaded, held_until = None, now + pause
+    return painting / now
 
 
 class FirstInFirstOut:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from loading import Choice, Drop, FirstInFirstOut, WhileThereIsWork, serve
+from loading import (
+    Choice,
+    Drop,
+    FirstInFirstOut,
+    WhileThereIsWork,
+    serve,
+    share_beside_a_broken_model,
+)
 
 from img2imgd.dispatch.model_choice import SHORTEST_STAY, STAY_PER_LOAD, Demand, ModelChoice
 
@@ -77,6 +84,15 @@ def test_one_drop_does_not_wait_for_the_many_of_another_model() -> None:
     served = serve(ModelChoice(), [*many, Drop(10, "B", 1.0)], {"A": 5.0, "B": 5.0})
     assert served.turns[1] <= SHORTEST_STAY + 1
     assert served.loads == 3
+
+
+@pytest.mark.parametrize("failing", [0.5, 10.0, 120.0, 1000.0])
+@pytest.mark.parametrize("load", [0.5, 10.0, 60.0])
+@pytest.mark.parametrize("pause", [2.0, 60.0])
+def test_a_model_that_cannot_be_loaded_leaves_most_of_the_time_to_the_one_that_can(
+    load: float, failing: float, pause: float
+) -> None:
+    assert share_beside_a_broken_model(ModelChoice(), load, failing, pause) >= 0.75
 
 
 # Single decisions

@@ -220,12 +220,15 @@ def test_a_job_that_takes_the_number_of_an_undone_claim_came_later(ledger: Ledge
     assert [row.id for row in ledger.jobs_since(mark)] == ["J2"]
 
 
-def test_queued_jobs_of_one_path_and_one_spool(ledger: Ledger) -> None:
+def test_queued_jobs_of_one_path_and_one_spool_that_never_started(ledger: Ledger) -> None:
     add(ledger, job="J1", rel=ODD, spool="s1")
     add(ledger, job="J2", rel=ODD, spool="s1", state=JobState.RUNNING)
     add(ledger, job="J3", rel="other.png", spool="s1")
     add(ledger, job="J4", rel=ODD, spool="s2")
     add(ledger, job="J5", rel=ODD)
+    add(ledger, job="J6", rel=ODD, spool="s1")
+    ledger.set_state("J6", JobState.RUNNING)
+    ledger.set_state("J6", JobState.QUEUED)  # it gave way, and is gone on with
     queued = {home: ledger.queued_for("/in", ODD, home) for home in ("s1", "s2", "/in")}
     assert {home: [row.id for row in rows] for home, rows in queued.items()} == {
         "s1": ["J1"], "s2": ["J4"], "/in": ["J5"],
