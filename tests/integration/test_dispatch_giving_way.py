@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 import pytest
+from in_turns import SINGLE, RigMaker, painted, row, shorten, state, with_two_models
 from rig import Rig
 
 from img2imgd import durable
 from img2imgd.config.sections import ModelConfig
-from img2imgd.dispatch import Dispatch, faults, model_choice, publishing
+from img2imgd.dispatch import Dispatch, model_choice, publishing
 from img2imgd.engine.protocol import FrameTask, ModelSpec
-from img2imgd.job import FrameState, JobState
-from img2imgd.ledger import JobRow
+from img2imgd.job import JobState
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.messages import AssemblyStaged, WorkerEvent
 from img2imgd.pool.supervision import WorkerPool
 
-RigMaker = Callable[..., Rig]
 FRAMES = 400
 SWEEP = f"prompt: a lake\nseed: 7\nsteps: 10\ngif: false\nsheet: false\nn: {FRAMES}\n"
-SINGLE = "prompt: a lake\nsteps: 2\nstrength: 1\n"
 
 
 class WatchedPool(WorkerPool):
@@ -53,19 +50,12 @@ class WatchedPool(WorkerPool):
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short stays and pauses; frames of a sweep that take some milliseconds."""
-    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.002")
-    monkeypatch.setattr(model_choice, "SHORTEST_STAY", 0.3)
-    monkeypatch.setattr(model_choice, "STAY_PER_LOAD", 0)
-    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
+    shorten(monkeypatch)
 
 
 @pytest.fixture
 def rig(make_rig: RigMaker) -> Rig:
-    source = make_rig(root="one").config.models["demo"].source
-    models = {name: ModelConfig(source=source) for name in ("demo", "other")}
-    rig = make_rig(root="models", models=models)
+    rig = with_two_models(make_rig)
     pool = WatchedPool()
     rig._pools.append(pool)
     rig.pool = pool
@@ -82,20 +72,6 @@ def drop(rig: Rig, name: str, sidecar: str = SINGLE, model: str = "demo") -> Non
     rig.picture(f"{name}.png")
     rig.drop(f"{name}.yaml", f"{sidecar}model: {model}\n")
     rig.claim()
-
-
-def row(rig: Rig, name: str) -> JobRow:
-    (found,) = [job for job in rig.jobs() if job.spec.rel == f"{name}.png"]
-    return found
-
-
-def state(rig: Rig, name: str) -> JobState:
-    return row(rig, name).state
-
-
-def painted(rig: Rig, name: str) -> int:
-    there = {FrameState.STAGED, FrameState.PUBLISHED}
-    return sum(frame.state in there for frame in rig.ledger.frames(row(rig, name).id))
 
 
 def test_a_sweep_gives_way_to_a_picture_of_another_model_and_goes_on_where_it_was(

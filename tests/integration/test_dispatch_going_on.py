@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
+from in_turns import RigMaker, shorten, with_two_models
 from rig import Rig
 
-from img2imgd.config.sections import ModelConfig
-from img2imgd.dispatch import faults, model_choice
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.engine.protocol import FrameTask
 from img2imgd.job import FrameState, JobState
@@ -19,20 +17,15 @@ from img2imgd.ledger import JobRow
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.supervision import WorkerPool
 
-RigMaker = Callable[..., Rig]
 SWEEP = "prompt: [huge, a lake]\nseed: 7\nsteps: 10\ngif: false\nsheet: false\nn: 150\n"
 REFUSED = 150
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short stays and pauses; frames that take some milliseconds, or are refused."""
-    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.002")
+    """Frames that take some milliseconds, or are refused."""
+    shorten(monkeypatch)
     monkeypatch.setenv("IMG2IMGD_FAKE_OOM", "huge")
-    monkeypatch.setattr(model_choice, "SHORTEST_STAY", 0.3)
-    monkeypatch.setattr(model_choice, "STAY_PER_LOAD", 0)
-    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
 
 
 @pytest.fixture
@@ -51,9 +44,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def rig(make_rig: RigMaker) -> Rig:
-    source = make_rig(root="one").config.models["demo"].source
-    models = {name: ModelConfig(source=source) for name in ("demo", "other")}
-    return make_rig(root="models", models=models)
+    return with_two_models(make_rig)
 
 
 def drop(rig: Rig, name: str, sidecar: str) -> JobRow:

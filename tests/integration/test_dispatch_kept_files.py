@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
+from in_turns import SINGLE, RigMaker, shorten, with_two_models
 from rig import Rig
 
-from img2imgd.config.sections import ModelConfig
-from img2imgd.dispatch import faults, model_choice, publishing
+from img2imgd.dispatch import model_choice, publishing
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow
 from img2imgd.pool.messages import Assembly
 
-RigMaker = Callable[..., Rig]
 FRAMES = 200
-SINGLE = "prompt: a lake\nsteps: 2\nstrength: 1\n"
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short stays; frames of a sweep that take some milliseconds."""
-    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.002")
-    monkeypatch.setattr(model_choice, "SHORTEST_STAY", 0.3)
-    monkeypatch.setattr(model_choice, "STAY_PER_LOAD", 0)
-    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
+    shorten(monkeypatch)
 
 
 @pytest.fixture
 def rig(make_rig: RigMaker) -> Rig:
-    source = make_rig(root="one").config.models["demo"].source
-    models = {name: ModelConfig(source=source) for name in ("demo", "other")}
-    return make_rig(root="kept", mode="keep", settle=1, models=models)
+    return with_two_models(make_rig, mode="keep", settle=1)
 
 
 def save(rig: Rig, name: str, sidecar: str, model: str = "demo", grey: int = 200) -> JobRow:

@@ -4,48 +4,28 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
 import pytest
+from in_turns import SINGLE, RigMaker, painted, row, shorten, state
 from rig import Rig
 
 from img2imgd.config.sections import LimitsConfig, ModelConfig
-from img2imgd.dispatch import faults, publishing
+from img2imgd.dispatch import publishing
 from img2imgd.job import FrameState, JobState
-from img2imgd.ledger import JobRow
 
-RigMaker = Callable[..., Rig]
 FRAMES = 300
 SWEEP = f"prompt: a lake\nseed: 7\nsteps: 10\ngif: false\nsheet: false\nn: {FRAMES}\n"
-SINGLE = "prompt: a lake\nsteps: 2\nstrength: 1\n"
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short pauses; frames of a sweep that take some milliseconds."""
-    monkeypatch.setenv("IMG2IMGD_FAKE_STEP_SECONDS", "0.002")
-    monkeypatch.setattr(faults, "_FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(faults, "_LONGEST_PAUSE", 0.2)
+    shorten(monkeypatch)
 
 
 def drop(rig: Rig, name: str, sidecar: str = SINGLE) -> None:
     rig.picture(f"{name}.png")
     rig.drop(f"{name}.yaml", sidecar)
     rig.claim()
-
-
-def row(rig: Rig, name: str) -> JobRow:
-    (found,) = [job for job in rig.jobs() if job.spec.rel == f"{name}.png"]
-    return found
-
-
-def state(rig: Rig, name: str) -> JobState:
-    return row(rig, name).state
-
-
-def painted(rig: Rig, name: str) -> int:
-    there = {FrameState.STAGED, FrameState.PUBLISHED}
-    return sum(frame.state in there for frame in rig.ledger.frames(row(rig, name).id))
 
 
 def inside(rig: Rig) -> set[str]:
