@@ -32,12 +32,11 @@ def set_threads(model: ModelSpec) -> None:
 
 def tell_what_has_no_effect(model: ModelSpec, device: torch.device) -> None:
     """Log what the config asks for and this device cannot follow."""
-    where = "a CPU" if device.type == "cpu" else device.type
-    if model.offload != "none" and device.type == "cpu":
-        log.warning(
-            "offload has no effect on %s model=%s offload=%s", where, model.name, model.offload
-        )
+    on_cpu = device.type == "cpu"
+    if model.offload != "none" and on_cpu:
+        log.warning("offload has no effect on a CPU model=%s offload=%s", model.name, model.offload)
     if model.tf32 and device.type != "cuda":
+        where = "a CPU" if on_cpu else device.type
         log.warning("tf32 has no effect on %s model=%s", where, model.name)
 
 
