@@ -49,6 +49,7 @@ from img2imgd.pool.messages import (
     WorkerFault,
 )
 from img2imgd.pool.staging import Stager
+from img2imgd.pool.steps import Steps
 from img2imgd.pool.writing import when_done
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Worker:
         self._read: queue.SimpleQueue[Order] = queue.SimpleQueue()
         self._orders: deque[Load | Admit] = deque()
         self._files: dict[tuple[str, int], tuple[FrameFile, ...]] = {}
+        self._steps = Steps(self._send)
         self._stager = Stager(self._send)
         self._assembler = Assembler(self._send)
         self._lasting = package_log.Lasting(log)
@@ -182,6 +184,7 @@ class Worker:
         )
         for frame in [frame for frame in self._files if frame[0] == job]:
             del self._files[frame]
+        self._steps.forget(job)
         if self._engine is not None:
             self._engine.cancel(job)
         running = self._stager.cancel(job) + self._assembler.cancel(job)
@@ -191,19 +194,23 @@ class Worker:
         """Pass on what the engine says; called from within its step."""
         match event:
             case StepDone():
-                self._send(event)
+                self._steps.done(event)
                 self._take(wait=False)
             case FramePainted():
                 if (files := self._files.pop(event.key, None)) is not None:  # not given up
                     self._stager.stage(event, files)
             case FrameRefused():
-                self._files.pop((event.job, event.index), None)
+                self._forget(event.job, event.index)
                 self._send(event)
             case FrameGivenBack():
                 if event.engine_lost:
                     self._end_without_engine(event.reason)
-                self._files.pop((event.job, event.index), None)
+                self._forget(event.job, event.index)
                 self._send(WorkerFault(event.job, event.index, event.reason))
+
+    def _forget(self, job: str, index: int) -> None:
+        self._steps.forget(job, index)
+        self._files.pop((job, index), None)
 
     def _finish(self) -> None:
         """Before the end: what is painted is staged, what waits to be assembled is dropped."""

@@ -230,8 +230,8 @@ def test_another_model_is_loaded_after_the_frames_before_it(
     assert [
         event.info.name if isinstance(event, ModelLoaded) else event.index
         for event in seen
-        if isinstance(event, ModelLoaded | StepDone)
-    ] == ["demo", 0, 0, "other", 1, 1]
+        if isinstance(event, ModelLoaded) or event == StepDone("j1", event.index, 2, 2)
+    ] == ["demo", 0, "other", 1]
 
 
 def gif(pool: WorkerPool, frames: list[Path], target: Path, job: str = "j1") -> None:
