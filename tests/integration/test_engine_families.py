@@ -263,3 +263,22 @@ def test_a_named_scheduler_is_refused_with_those_that_can_be_had(
     assert isinstance(refused, FrameRefused)
     assert "dpm++_2m_karras" in refused.reason
     assert refused.reason.endswith("Ask for one of: own, euler.")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_picture_of_numbers_out_of_range_is_refused_alone(
+    served: Served, image: Path, number: str
+) -> None:
+    def spoil(_: object, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        spoilt = output.clone()
+        spoilt[..., 5, 5] = float(number)
+        return spoilt
+
+    before = paint(served.engine, task(image))[0]
+    last = served.engine._pipe.vae.decoder.conv_out  # type: ignore[attr-defined]
+    hook = last.register_forward_hook(spoil)
+    *_, refused = events_of(served.engine, task(image))
+    hook.remove()
+    assert isinstance(refused, FrameRefused), refused
+    assert "would be black or white" in refused.reason
+    assert difference(paint(served.engine, task(image))[0], before) == 0

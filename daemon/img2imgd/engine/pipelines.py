@@ -54,6 +54,7 @@ class PipelineCalls:
         self._frames: deque[FrameTask] = deque()
         self._cancelled: set[str] = set()
         self._sparingly = Sparingly(pipe)
+        _refuse_infinity(pipe)
 
     def admit(self, task: FrameTask) -> None:
         """Take a frame; frames are painted in order of admission."""
@@ -152,6 +153,22 @@ class PipelineCalls:
             **step_arguments(self._pipe.scheduler),
         }
         return {name: value for name, value in arguments.items() if name in known}
+
+
+def _refuse_infinity(pipe: Pipeline) -> None:
+    """Have FloatingPointError raised where pixels are infinite.
+
+    Pipelines, and some autoencoders, clamp those to white or black. Kandinsky's is its ``movq``.
+    """
+
+    def check(_: object, __: object, decoded: torch.Tensor) -> None:
+        if not torch.isfinite(decoded).all():
+            raise FloatingPointError("the decoded picture")
+
+    for name in ("vae", "movq"):
+        decoder = getattr(getattr(pipe, name, None), "decoder", None)
+        if decoder is not None:
+            decoder.register_forward_hook(check)
 
 
 @contextlib.contextmanager
