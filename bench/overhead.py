@@ -29,7 +29,7 @@ from measuring.cases import Case, sketch, source_of
 from measuring.pairs import Spread, paired, seconds
 from measuring.remote import Remote
 from measuring.report import options, save, table
-from measuring.served import Daemon, Root
+from measuring.served import HELD_BACK, Daemon, Root
 
 PARTS = ("drop to claim", "claim to start", "start to end")
 
@@ -69,9 +69,13 @@ def measure(case: Case, repetitions: int) -> dict[str, object]:
                 parts.pop()
                 return took
 
+            def called(pipeline: Remote) -> float:
+                time.sleep(HELD_BACK)
+                return pipeline.call("singles", case, [frame], picture, folder)
+
             contenders = {
-                "bare": lambda: bare.call("singles", case, [frame], picture, folder),
-                "torch's own": lambda: torchs_own.call("singles", case, [frame], picture, folder),
+                "bare": lambda: called(bare),
+                "torch's own": lambda: called(torchs_own),
                 "daemon": rested,
                 "daemon, next": following,
             }

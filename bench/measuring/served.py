@@ -19,9 +19,10 @@ from img2imgd.ledger import open_ledger
 from .cases import Case
 
 PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
-_LOOK = 0.004  # seconds between two looks at the outbox
+_LOOK = 0.004  # seconds between two looks at the ledger, once a drop is served
+_SELDOM = 0.05  # seconds between two looks at the outbox: each takes a core from what is measured
 _PATIENCE = 3600.0
-_HELD_BACK = 0.6  # seconds: watchdog tells late of a drop that follows a file's leaving the inbox
+HELD_BACK = 0.6  # seconds: watchdog tells late of a drop that follows a file's leaving the inbox
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,17 @@ class Root:
                 (self._outside / (drop.name + suffix)).rename(self.inbox / (drop.name + suffix))
         return moments
 
-    def published(self) -> set[str]:
-        """The names of drops whose outputs are in the outbox."""
+    def published(self) -> dict[str, float]:
+        """When the outputs of which drop came into the outbox: a rename is a file's last change."""
         if not self.outbox.exists():
-            return set()
-        return {name.partition("_")[0] for name in os.listdir(self.outbox) if name[0] != "."}
+            return {}
+        offset = time.time() - time.perf_counter()
+        with os.scandir(self.outbox) as entries:
+            return {
+                entry.name.partition("_")[0]: entry.stat().st_ctime - offset
+                for entry in entries
+                if entry.name[0] != "."
+            }
 
     def clear(self) -> None:
         """Take what was published."""
@@ -132,16 +139,15 @@ class Program:
 
     def wait_for(self, names: Collection[str]) -> dict[str, float]:
         """The moment when each drop's outputs were in the outbox."""
-        found: dict[str, float] = {}
         deadline = time.perf_counter() + _PATIENCE
-        while len(found) < len(names):
-            now = time.perf_counter()
-            for name in self.root.published() & set(names):
-                found.setdefault(name, now)
-            if self._process.poll() is not None or now > deadline:
+        while True:
+            published = self.root.published()
+            found = {name: published[name] for name in names if name in published}
+            if len(found) == len(names):
+                return found
+            if self._process.poll() is not None or time.perf_counter() > deadline:
                 raise RuntimeError("".join(line for _, line in self._lines[-40:]))
-            time.sleep(_LOOK)
-        return found
+            time.sleep(_SELDOM)
 
     def end(self) -> float:
         """The moment when a command ended that ends by itself."""
@@ -186,7 +192,7 @@ class Daemon:
     def rest(self) -> None:
         """Wait until the daemon has nothing to do."""
         self.root.wait_archived()
-        time.sleep(_HELD_BACK)
+        time.sleep(HELD_BACK)
 
     def drop(self, sidecars: Collection[tuple[str, str]]) -> dict[str, float]:
         """Drop only; the moments by the names that the drops got."""
