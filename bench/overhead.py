@@ -8,6 +8,8 @@
   inbox's ``settle``
 - ``daemon, next``: a picture that is dropped as soon as the one before is in the outbox
 
+All but the last come after a rest of 0.6 s, which makes a call of the bare pipeline slower, too.
+
 The parts of the daemon's time are the ledger's: found and claimed, waiting for its start, and from
 there (prepared, painted, written, published) to the end. A picture takes three steps, so that the
 call is short and the rest shows, and then thirty, as the article's.

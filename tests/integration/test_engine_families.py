@@ -275,8 +275,8 @@ def test_a_picture_of_numbers_out_of_range_is_refused_alone(
         return spoilt
 
     before = paint(served.engine, task(image))[0]
-    last = served.engine._pipe.vae.decoder.conv_out  # type: ignore[attr-defined]
-    hook = last.register_forward_hook(spoil)
+    pipe: Any = served.engine._pipe  # type: ignore[attr-defined]
+    hook = pipe.vae.decoder.conv_out.register_forward_hook(spoil)
     *_, refused = events_of(served.engine, task(image))
     hook.remove()
     assert isinstance(refused, FrameRefused), refused
