@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
 # What `make bench` runs: make bench BENCH=bench/sweep.py
 BENCH ?= $(wildcard bench/*.py)
-PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead where_time_goes cpu_settings gpu)
+PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead spinning where_time_goes cpu_settings gpu)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test faults check bench smoke evaluate format clean

@@ -9,7 +9,7 @@ from img2imgd.engine.protocol import Engine
 from img2imgd.errors import UsageError
 
 BACKENDS = ("diffusers", "fake")
-SPINS = "2500"
+SPINS = "5000"
 """How often a thread looks for the others of its operation before it sleeps."""
 
 
@@ -38,8 +38,8 @@ def create_engine(backend: str, *, offline: bool = False) -> Engine:
 
 def _set_up_libraries(*, offline: bool) -> None:
     """Settings that the libraries read once, from the environment, when they are imported."""
-    # Beside another program that computes, the embedded model's steps take 0.08 s so instead of
-    # up to 3 s with libgomp's own 300,000; alone on the machine hardly longer (two cores).
+    # As fast as with libgomp's own 300,000 alone on the machine, and faster beside programs that
+    # keep all cores busy (bench/spinning.py).
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
