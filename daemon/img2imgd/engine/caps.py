@@ -19,6 +19,7 @@ CALLS = 10  # that are timed for a size
 FEW = 6  # that do for the first size, and where the gain is beyond doubt
 GAIN = 0.95  # seconds per row must fall to this share for a larger size to be worth it
 DOUBTLESS = 0.8
+BRISK = 0.8  # of the work per second that is done at best; what else frames give up to hurry
 SOON = 50  # full calls, on average, until what was found is looked at again
 LATE = 1000  # at most, where it was found again and again
 KEPT = 500  # keys that are remembered
@@ -37,12 +38,16 @@ class _Profile:
     memory: list[int] = field(default_factory=list[int])  # bytes per row of the same calls
     per_row: dict[int, float] = field(default_factory=dict[int, float])  # seconds, by size
     row_bytes: int = 0  # that a row needs
+    before: dict[int, float] = field(default_factory=dict[int, float])  # as multiples of the best
 
     def settle(self) -> None:
         """Take the smallest size that is nearly as fast as the fastest."""
         if self.per_row:
             enough = min(self.per_row.values()) / GAIN
             self.rows = min(rows for rows, each in self.per_row.items() if each <= enough)
+            best = min(self.per_row.values())
+            not_tried = {rows: times * best for rows, times in self.before.items()}
+            self.per_row = not_tried | self.per_row
         self.rows = min(self.rows, self.limit)
         self.seconds.clear()  # of a size for which memory ran out, perhaps
         self.memory.clear()
@@ -55,6 +60,8 @@ class _Profile:
         self.found = self.rows
         self.rows = max(_half(self.rows), min(self.rows, FIRST))
         self.limit = min(2 * self.limit, LARGEST)
+        best = min(self.per_row.values(), default=1.0)
+        self.before = {rows: each / best for rows, each in self.per_row.items() if rows < self.rows}
         self.per_row.clear()
         self.settled = False
 
@@ -89,6 +96,13 @@ class BatchCaps:
         while rows > 1 and self._fits and not self._fits(rows * profile.row_bytes):
             rows = _half(rows)
         return rows
+
+    def brisk(self, key: str) -> int:
+        """The rows of the next call that is to be short, and still a good use of the device."""
+        profile = self._profile(key)
+        known = profile.per_row or profile.before
+        enough = min(known.values(), default=0.0) / BRISK
+        return min([self.cap(key), *(rows for rows, each in known.items() if each <= enough)])
 
     def observe(self, key: str, rows: int, seconds: float, memory: int = 0) -> None:
         """Learn from the seconds that a call took, from its start to the end of its work.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 FrameId = tuple[str, int]  # job, index
+SHORT = 16  # frames of a job that somebody may be waiting for
 OLDEST_SHARE = 0.25  # of the calls, where shorter jobs want all of them
 
 
@@ -36,6 +37,8 @@ class BatchPolicy:
 
     - Short jobs come first, among equals the one that was admitted first. The first of them leads:
       its next frame is in the call, and the call is of that frame's key.
+    - A call for frames of short jobs and of long ones is brisk: it has as few rows as are still a
+      good use of the device, or twice those of the short jobs, so that it ends soon.
     - The oldest job has a quarter of the work, whatever comes: of each call of its key, or else
       every fourth call. So it ends, another is the oldest, and every job's turn comes.
     - A call is full, or holds all that is ready of its key. Frames without slack go before others:
@@ -48,10 +51,16 @@ class BatchPolicy:
         self._jobs: list[str] = []  # those with frames here, by first admission
         self._owed = 0.0  # calls that the oldest job has a right to, at most one
 
-    def choose(self, ready: Sequence[Candidate], cap: Callable[[Hashable], int]) -> list[FrameId]:
+    def choose(
+        self,
+        ready: Sequence[Candidate],
+        cap: Callable[[Hashable], int],
+        brisk: Callable[[Hashable], int],
+    ) -> list[FrameId]:
         """The frames of the next call, of those ``ready`` in order of admission.
 
-        ``cap`` is the most rows of a call with that key; one frame may always be alone.
+        ``cap`` is the most rows of a call with that key, ``brisk`` of one that is to be short; one
+        frame may always be alone.
         """
         if not ready:
             self._jobs.clear()
@@ -66,7 +75,11 @@ class BatchPolicy:
         leads = by_turn[0].job if self._owed < 1 else oldest
         leader = next(one for one in by_turn if one.job == leads)
         mates = [one for one in by_turn if one.key == leader.key]
-        call = _Call(max(cap(leader.key), leader.rows))
+        most = cap(leader.key)
+        hurried = sum(one.rows for one in mates if one.job_frames <= SHORT)
+        if hurried and mates[-1].job_frames > SHORT:
+            most = min(most, max(brisk(leader.key), 2 * hurried))
+        call = _Call(max(most, leader.rows))
         call.fill([leader])
         call.fill(_without_slack(mates, call.most))
         share = self._owed * call.most - call.rows_of(oldest)

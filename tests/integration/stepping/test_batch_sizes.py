@@ -136,6 +136,19 @@ def test_the_config_sets_the_most_frames_of_a_call(folder: Path, image: Path) ->
     assert max(rows) == 6
 
 
+def test_calls_are_short_while_a_picture_is_waited_for(folder: Path, image: Path) -> None:
+    engine = loaded(folder)
+    capping = engine._painter._capping
+    profile = capping._caps._profile(capping._key(Shape((32, 32))))
+    profile.rows, profile.settled = 16, True
+    profile.per_row = {4: 0.010, 8: 0.009, 16: 0.008}
+    single = task(image, job="single", strength=1.0, steps=6)
+    with calls_of(engine._pipe.unet) as rows:
+        stepped(engine, [single, *sweep(image, frames=20, steps=12)])
+    assert max(rows[:6]) == 4
+    assert max(rows[6:]) == 16
+
+
 def test_a_call_takes_no_more_rows_than_there_is_memory_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

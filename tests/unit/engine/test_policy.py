@@ -209,12 +209,12 @@ def test_other_policies_do_not_hold_that() -> None:
 
 
 def test_nothing_ready_makes_no_call() -> None:
-    assert BatchPolicy().choose([], always(8)) == []
+    assert BatchPolicy().choose([], always(8), always(8)) == []
 
 
 def test_one_frame_may_always_be_alone() -> None:
     frames = [Candidate(("a", 0), "A", 2, 5, 1), Candidate(("b", 0), "A", 2, 5, 1)]
-    assert BatchPolicy().choose(frames, always(1)) == [("a", 0)]
+    assert BatchPolicy().choose(frames, always(1), always(1)) == [("a", 0)]
 
 
 @given(calls=st.lists(st.tuples(st.sets(st.integers(0, 30)), st.sampled_from(CAPS)), max_size=20))
@@ -225,14 +225,14 @@ def test_frames_may_come_and_go_and_caps_change_between_calls(
     frames = [Candidate((f"j{n % 7}", n), "AB"[n % 2], 1 + n % 3 % 2, 1 + n, 5) for n in range(31)]
     for numbers, rows in calls:
         ready = {frames[number].frame: frames[number] for number in sorted(numbers)}
-        chosen = policy.choose(list(ready.values()), always(rows))
+        chosen = policy.choose(list(ready.values()), always(rows), always(rows))
         assert not ready or check_call(chosen, ready, always(rows))
 
 
 def test_jobs_that_left_are_forgotten() -> None:
     policy = BatchPolicy()
     for number in range(50):
-        policy.choose([Candidate((f"j{number}", 0), "A", 2, 1, 1)], always(8))
+        policy.choose([Candidate((f"j{number}", 0), "A", 2, 1, 1)], always(8), always(8))
     assert policy._jobs == ["j49"]
 
 
@@ -241,12 +241,15 @@ def test_the_first_of_two_equal_sweeps_ends_first() -> None:
     policy = BatchPolicy()
     first = [Candidate(("first", index), "A", 2, 5, 9) for index in range(3)]
     second = [Candidate(("second", index), "A", 2, 5, 9) for index in range(9)]
-    policy.choose([first[0], *second], always(4))
-    policy.choose([first[0], *second, first[1]], always(4))
-    assert policy.choose([*second, *first[1:]], always(4)) == [("first", 1), ("first", 2)]
+    policy.choose([first[0], *second], always(4), always(4))
+    policy.choose([first[0], *second, first[1]], always(4), always(4))
+    assert policy.choose([*second, *first[1:]], always(4), always(4)) == [
+        ("first", 1),
+        ("first", 2),
+    ]
 
 
 def test_a_guided_picture_joins_where_long_unguided_frames_leave_one_row() -> None:
     long = [Candidate(("long", index), "A", 1, 20, 7) for index in range(7)]
     single = Candidate(("single", 0), "A", 2, 5, 1)
-    assert ("single", 0) in BatchPolicy().choose([*long, single], always(8))
+    assert ("single", 0) in BatchPolicy().choose([*long, single], always(8), always(8))

@@ -59,6 +59,10 @@ class Capping:
         """The most rows of the next call."""
         return self._caps.cap(self._key(shape))
 
+    def brisk_rows(self, shape: Shape) -> int:
+        """The most rows of a call that is to be short because somebody waits for some of them."""
+        return self._caps.brisk(self._key(shape))
+
     @contextlib.contextmanager
     def watching(self, shape: Shape, rows: int) -> Generator[None]:
         """Learn from the call that is made meanwhile, as long as there is something to learn."""

@@ -151,11 +151,16 @@ class Stepper:
             )
             for frame, one in by_id.items()
         ]
-        return [by_id[frame] for frame in self._policy.choose(candidates, self._most_rows)]
+        chosen = self._policy.choose(candidates, self._most_rows, self._brisk_rows)
+        return [by_id[frame] for frame in chosen]
 
     def _most_rows(self, key: Hashable) -> int:
         shape = cast("Shape", key)
         return 1 if shape.size in self._sparingly else self._capping.most_rows(shape)
+
+    def _brisk_rows(self, key: Hashable) -> int:
+        shape = cast("Shape", key)
+        return 1 if shape.size in self._sparingly else self._capping.brisk_rows(shape)
 
     def _start_ahead(self, report: Report) -> None:
         """Start one frame already: a GPU is still busy with the call that it was given."""
