@@ -71,12 +71,12 @@ class Root:
         if not self.outbox.exists():
             return {}
         offset = time.time() - time.perf_counter()
+        found: dict[str, float] = {}
         with os.scandir(self.outbox) as entries:
-            return {
-                entry.name.partition("_")[0]: entry.stat().st_ctime - offset
-                for entry in entries
-                if entry.name[0] != "."
-            }
+            for entry in entries:
+                name, moment = entry.name.partition("_")[0], entry.stat().st_ctime - offset
+                found[name] = min(moment, found.get(name, moment))
+        return found
 
     def clear(self) -> None:
         """Take what was published."""

@@ -38,16 +38,24 @@ class _Profile:
     memory: list[int] = field(default_factory=list[int])  # bytes per row of the same calls
     per_row: dict[int, float] = field(default_factory=dict[int, float])  # seconds, by size
     row_bytes: int = 0  # that a row needs
-    before: dict[int, float] = field(default_factory=dict[int, float])  # as multiples of the best
+    before: dict[int, float] = field(default_factory=dict[int, float])  # what the last look found
+
+    @property
+    def known(self) -> dict[int, float]:
+        """Seconds per row of all sizes; those too small to be timed anew, as the machine is now."""
+        first = min(self.per_row, default=0)
+        if first not in self.before:
+            return self.per_row or self.before
+        slower = self.per_row[first] / self.before[first]
+        small = {rows: slower * each for rows, each in self.before.items() if rows < first}
+        return small | self.per_row
 
     def settle(self) -> None:
         """Take the smallest size that is nearly as fast as the fastest."""
         if self.per_row:
             enough = min(self.per_row.values()) / GAIN
             self.rows = min(rows for rows, each in self.per_row.items() if each <= enough)
-            best = min(self.per_row.values())
-            not_tried = {rows: times * best for rows, times in self.before.items()}
-            self.per_row = not_tried | self.per_row
+        self.per_row, self.before = self.known, {}
         self.rows = min(self.rows, self.limit)
         self.seconds.clear()  # of a size for which memory ran out, perhaps
         self.memory.clear()
@@ -60,9 +68,7 @@ class _Profile:
         self.found = self.rows
         self.rows = max(_half(self.rows), min(self.rows, FIRST))
         self.limit = min(2 * self.limit, LARGEST)
-        best = min(self.per_row.values(), default=1.0)
-        self.before = {rows: each / best for rows, each in self.per_row.items() if rows < self.rows}
-        self.per_row.clear()
+        self.per_row, self.before = {}, self.known
         self.settled = False
 
 
@@ -73,6 +79,7 @@ class BatchCaps:
     the seconds per row fall; calls that fill less than the size that is tried teach nothing. A
     machine that did other things meanwhile, or had no memory left, may have misled: so what was
     found is looked at again by chance, soon at first, and half as often each time that it holds.
+    What was found of sizes below half of it is believed.
 
     ``ceiling`` is the most rows that the config allows: an even number, or 1. ``fits`` says whether
     there is memory for so many bytes now. ``chance`` draws from 0 to 1.
@@ -98,11 +105,16 @@ class BatchCaps:
         return rows
 
     def brisk(self, key: str) -> int:
-        """The rows of the next call that is to be short, and still a good use of the device."""
-        profile = self._profile(key)
-        known = profile.per_row or profile.before
+        """The rows of the next call that is to be short, and still a good use of the device.
+
+        As long as larger sizes are yet to be tried, only one counts that was found to be nearly as
+        good as one of twice the rows: short calls teach nothing.
+        """
+        profile, most = self._profile(key), self.cap(key)
+        known = {rows: each for rows, each in profile.known.items() if rows <= most}
         enough = min(known.values(), default=0.0) / BRISK
-        return min([self.cap(key), *(rows for rows, each in known.items() if each <= enough)])
+        good = [rows for rows, each in known.items() if each <= enough]
+        return min([most, *(rows for rows in good if profile.settled or 2 * rows in known)])
 
     def observe(self, key: str, rows: int, seconds: float, memory: int = 0) -> None:
         """Learn from the seconds that a call took, from its start to the end of its work.
@@ -177,7 +189,7 @@ class BatchCaps:
                 "limit": profile.limit,
                 "settled": profile.settled,
                 "again": profile.again,
-                "seconds_per_row": {str(rows): each for rows, each in profile.per_row.items()},
+                "seconds_per_row": {str(rows): each for rows, each in profile.known.items()},
                 "bytes_per_row": profile.row_bytes,
             }
             for key, profile in self._profiles.items()

@@ -158,17 +158,14 @@ class PipelineCalls:
 def _refuse_infinity(pipe: Pipeline) -> None:
     """Have FloatingPointError raised where pixels are infinite.
 
-    Pipelines, and some autoencoders, clamp those to white or black. Kandinsky's is its ``movq``.
+    Pipelines, and some autoencoders, clamp those to white or black.
     """
 
     def check(_: object, __: object, decoded: torch.Tensor) -> None:
         if not torch.isfinite(decoded).all():
             raise FloatingPointError("the decoded picture")
 
-    for name in ("vae", "movq"):
-        decoder = getattr(getattr(pipe, name, None), "decoder", None)
-        if decoder is not None:
-            decoder.register_forward_hook(check)
+    pipe.vae.decoder.register_forward_hook(check)
 
 
 @contextlib.contextmanager

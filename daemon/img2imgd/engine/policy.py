@@ -37,14 +37,14 @@ class BatchPolicy:
 
     - Short jobs come first, among equals the one that was admitted first. The first of them leads:
       its next frame is in the call, and the call is of that frame's key.
-    - A call for frames of short jobs and of long ones is brisk: it has as few rows as are still a
-      good use of the device, or twice those of the short jobs, so that it ends soon.
+    - A call with frames of short jobs is brisk: it has as few rows as are still a good use of the
+      device, or twice those of the short jobs if that is more, so that it ends soon.
     - The oldest job has a quarter of the work, whatever comes: of each call of its key, or else
       every fourth call. So it ends, another is the oldest, and every job's turn comes.
-    - A call is full, or holds all that is ready of its key. Frames without slack go before others:
-      those with as many passes as their key needs calls, for they would prolong the work at its
-      end. So without further arrivals a key is painted in the fewest calls there can be,
-      ``max(ceil(all passes / frames a call), most passes)``.
+    - Other calls are full, or hold all that is ready of their key. Frames without slack go before
+      others: those with as many passes as their key needs calls, for they would prolong the work
+      at its end. So without further arrivals, and where no call is brisk, a key is painted in the
+      fewest calls there can be, ``max(ceil(all passes / frames a call), most passes)``.
     """
 
     def __init__(self) -> None:
@@ -76,15 +76,15 @@ class BatchPolicy:
         leader = next(one for one in by_turn if one.job == leads)
         mates = [one for one in by_turn if one.key == leader.key]
         most = cap(leader.key)
-        hurried = sum(one.rows for one in mates if one.job_frames <= SHORT)
-        if hurried and mates[-1].job_frames > SHORT:
-            most = min(most, max(brisk(leader.key), 2 * hurried))
-        call = _Call(max(most, leader.rows))
-        call.fill([leader])
-        call.fill(_without_slack(mates, call.most))
+        short = [one for one in mates if one.job_frames <= SHORT]
+        soon = max(brisk(leader.key), 2 * sum(one.rows for one in short))
+        is_brisk = bool(short) and soon < most
+        call = _Call(max(soon if is_brisk else most, leader.rows))
+        urgent = _without_slack(mates, call.most)
+        call.fill([leader, *([] if is_brisk else urgent)])
         share = self._owed * call.most - call.rows_of(oldest)
         call.fill([one for one in mates if one.job == oldest], share)
-        call.fill(mates)
+        call.fill([*short, *urgent, *mates] if is_brisk else mates)
         self._owed = max(0.0, self._owed - call.rows_of(oldest) / call.rows)
         return list(call.frames)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
 from img2imgd.engine.protocol import StepDone
 
 _EVERY = 0.1  # seconds
+_TOGETHER = 0.02  # seconds in which the frames of one call take their steps
 
 
 class Steps:
@@ -22,15 +24,16 @@ class Steps:
         self._send = send
         self._clock = clock
         self._held: dict[tuple[str, int], StepDone] = {}
-        self._due = 0.0
+        self._began = -math.inf
 
     def done(self, event: StepDone) -> None:
         """A frame has taken a step."""
         frame = event.job, event.index
         self._held[frame] = event
         now = self._clock()
-        if now >= self._due:
-            self._due = now + _EVERY
+        if now - self._began >= _EVERY:
+            self._began = now
+        if now - self._began <= _TOGETHER:
             for one in self._held.values():
                 self._send(one)
             self._held.clear()

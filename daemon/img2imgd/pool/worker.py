@@ -197,6 +197,7 @@ class Worker:
                 self._steps.done(event)
                 self._take(wait=False)
             case FramePainted():
+                self._steps.forget(event.job, event.index)
                 if (files := self._files.pop(event.key, None)) is not None:  # not given up
                     self._stager.stage(event, files)
             case FrameRefused():

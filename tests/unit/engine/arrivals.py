@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from img2imgd.engine.policy import Candidate, FrameId
+from img2imgd.engine.policy import SHORT, Candidate, FrameId
 
 Cap = Callable[[Hashable], int]
 
@@ -113,14 +113,19 @@ def check_call(
     cap: Cap,
     brisk: Cap | None = None,
 ) -> int:
-    """The rows of a call, which has one key, keeps to its cap and has no room for one more."""
+    """The rows of a call, which has one key, keeps to its cap and has no room for one more.
+
+    A call with frames of short jobs may have as few as ``brisk``, or twice theirs, and has no more.
+    """
     frames = [ready[frame] for frame in chosen]
     [key] = {one.key for one in frames}
     rows = sum(one.rows for one in frames)
     assert len(set(chosen)) == len(chosen)
-    assert rows <= cap(key) or len(chosen) == 1
-    left_out = [one for frame, one in ready.items() if one.key == key and frame not in chosen]
-    assert all(rows + one.rows > (brisk or cap)(key) for one in left_out)
+    mates = [one for one in ready.values() if one.key == key]
+    short = sum(one.rows for one in mates if one.job_frames <= SHORT)
+    most = cap(key) if brisk is None or not short else min(cap(key), max(brisk(key), 2 * short))
+    assert rows <= most or len(chosen) == 1
+    assert all(rows + one.rows > most for one in mates if one.frame not in chosen)
     return rows
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from arrivals import Cap, Device, Run, fewest_calls, simulate, single, sweep
+from arrivals import Arrival, Cap, Device, Run, fewest_calls, simulate, single, sweep
+from hypothesis import given
+from hypothesis import strategies as st
 from timed_calls import Seconds, knee, paint, quiet, rising, rows_painted
 
-from img2imgd.engine.caps import BRISK, BatchCaps
+from img2imgd.engine.caps import BRISK, CALLS, BatchCaps
 from img2imgd.engine.policy import SHORT, BatchPolicy, Candidate
 
 PROCESSOR = Device(fixed=0.02, per_row=0.006, knee=1)  # the embedded model's at 256 pixels
@@ -85,6 +87,36 @@ def test_a_sweep_ends_though_pictures_come_without_end(gap: float) -> None:
     assert "sweep" in run.ended
 
 
+def test_pictures_that_come_near_the_end_of_a_sweep_are_painted_together() -> None:
+    """Though its last frames have no slack."""
+    jobs = [sweep(SHORT + 1, [1] * 14 + [12] * 3), *(single(10, 0.15, job=j) for j in "ab")]
+    run = simulate(BatchPolicy(), jobs, always(32), PROCESSOR, brisk=always(8))
+    assert run.calls_of("a") == 10
+    assert run.calls_of("b") <= 11
+
+
+@given(
+    sizes=st.lists(st.sampled_from((1, 1, 2, 16, 17, 31)), min_size=1, max_size=7),
+    passes=st.integers(1, 12),
+    rows=st.sampled_from((1, 2)),
+    brisk=st.sampled_from((1, 4, 8, 16)),
+    gap=st.sampled_from((0.0, 0.1, 1.0)),
+)
+def test_every_job_ends_in_time_whatever_comes(
+    sizes: list[int], passes: int, rows: int, brisk: int, gap: float
+) -> None:
+    """Within the calls that it and those before it need at most, four times; calls are checked."""
+    jobs = [
+        Arrival(f"j{number}", number * gap, (("A", rows, passes),) * frames)
+        for number, frames in enumerate(sizes)
+    ]
+    run = simulate(BatchPolicy(), jobs, always(32), PROCESSOR, brisk=always(brisk))
+    small = always(max(brisk, 2))
+    alone = [fewest_calls(job.frames, small) for job in jobs]
+    for number, job in enumerate(jobs):
+        assert run.calls_of(job.job) <= 4 * sum(alone[: number + 1]) + 4
+
+
 # How short
 
 
@@ -127,19 +159,48 @@ def test_brisk_calls_fit_into_memory_too() -> None:
     assert tight.brisk("k") == tight.cap("k") == 8
 
 
-def test_what_was_found_of_small_calls_outlives_a_look_at_large_ones() -> None:
-    def device(slower: float) -> Seconds:
-        return lambda call: slower * (0.007 + 0.006 * call)
+def steep(call: int) -> float:
+    """A GPU's: small calls take nearly as long as large ones."""
+    return 0.042 + 0.0006 * call
 
-    caps = found(device(1))
-    assert (caps.brisk("k"), caps.cap("k")) == (4, 16)
-    for slower in (1, 3):  # the machine is busy when it looks again
+
+def test_pictures_without_end_do_not_keep_larger_calls_from_being_tried() -> None:
+    """With a sweep beside them, from which calls that are short would learn nothing."""
+    caps = BatchCaps()
+    for _ in range(40 * CALLS):
+        rows = caps.brisk("k")
+        caps.observe("k", rows, steep(rows))
+    assert caps.brisk("k") >= 64
+    assert caps.cap("k") == 128
+
+
+def scaled(slower: float) -> Seconds:
+    """Up to 16 rows pay, and 4 are brisk."""
+    return lambda call: slower * (0.007 + 0.006 * call)
+
+
+def test_what_was_found_of_small_calls_outlives_looks_at_large_ones() -> None:
+    """However fast the machine is by then."""
+    caps = found(scaled(1))
+    for slower in (3, 1, 0.2):
         while caps.settled("k"):
-            rows_painted(caps, device(slower), quiet, 1)
-        assert caps.brisk("k") == 4, "also meanwhile"
+            rows_painted(caps, scaled(slower), quiet, 1)
         while not caps.settled("k"):
-            rows_painted(caps, device(slower), quiet, 1)
-        assert (caps.brisk("k"), caps.cap("k")) == (4, 16)
-    again = BatchCaps()
-    again.from_json(caps.to_json())
-    assert again.brisk("k") == 4
+            assert caps.brisk("k") == 4
+            rows_painted(caps, scaled(slower), quiet, 1)
+        assert caps.cap("k") == 16
+        four, eight = (caps._profile("k").per_row[rows] for rows in (4, 8))
+        assert (four, eight) == pytest.approx((scaled(slower)(4) / 4, scaled(slower)(8) / 8))
+
+
+def test_a_start_amid_a_look_at_large_calls_forgets_no_small_ones() -> None:
+    caps = found(scaled(1))
+    while caps.settled("k"):
+        rows_painted(caps, scaled(1), quiet, 1)
+    for _ in range(2):
+        rows_painted(caps, scaled(1), quiet, CALLS // 2)
+        again = BatchCaps()
+        again.from_json(caps.to_json())
+        assert (again.brisk("k"), again.settled("k")) == (4, False)
+        rows_painted(again, scaled(1), quiet, 3 * CALLS)
+        assert (again.brisk("k"), again.cap("k"), again.settled("k")) == (4, 16, True)
