@@ -97,7 +97,8 @@ class Worker:
             frame = self.coming.popleft()[1]
             self.ready[frame.frame] = frame
         jobs = {job.name: job for job in self.running}
-        for name in self.policy.choose(list(self.ready.values()), lambda _: 2 * self.cap):
+        ready = list(self.ready.values())
+        for name in self.policy.choose(ready, lambda _: 2 * self.cap, lambda _: 2 * self.cap):
             one = self.ready[name]
             self.steps += 1
             if one.passes > 1:
