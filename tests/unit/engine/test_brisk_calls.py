@@ -199,7 +199,7 @@ def test_a_start_amid_a_look_at_large_calls_forgets_no_small_ones() -> None:
         rows_painted(caps, scaled(1), quiet, 1)
     for _ in range(2):
         rows_painted(caps, scaled(1), quiet, CALLS // 2)
-        again = BatchCaps()
+        again = BatchCaps(chance=lambda: 1.0)
         again.from_json(caps.to_json())
         assert (again.brisk("k"), again.settled("k")) == (4, False)
         rows_painted(again, scaled(1), quiet, 3 * CALLS)
