@@ -7,7 +7,7 @@ whatever else wants the processor. A picture is painted by the bare pipeline, af
 - beside a program that computes for 2 ms out of 10, as one that somebody draws with
 - beside one, and two, that compute all the time
 
-Prints a table, writes ``bench/results/spinning.json``. With two cores: eight minutes.
+Prints a table, writes ``bench/results/spinning.json``. With two cores: a quarter of an hour.
 Run: ``python bench/spinning.py [--case NAME] [--quick]``.
 """
 
