@@ -3,6 +3,7 @@
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
+from img2imgd.ledger.orders import OrderRow
 from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
 from img2imgd.ledger.rows import (
     ENDED_FILE,
@@ -32,6 +33,7 @@ __all__ = [
     "Ledger",
     "Mark",
     "Moves",
+    "OrderRow",
     "Outputs",
     "missing_mount",
     "mount_fact",

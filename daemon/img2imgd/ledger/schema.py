@@ -77,6 +77,17 @@ CREATE TABLE facts(                     -- the daemon's own state: pid, what it 
 ) STRICT, WITHOUT ROWID;
 """
 
+# Added after the first ledgers were written, and needed at once: made whenever one is opened.
+ORDERS = """
+CREATE TABLE IF NOT EXISTS orders(     -- what commands and the page ask of the daemon
+  number INTEGER PRIMARY KEY,
+  verb   TEXT NOT NULL,
+  job    TEXT NOT NULL,
+  at     REAL NOT NULL,
+  UNIQUE(verb, job)
+) STRICT
+"""
+
 # Added after the first ledgers were written: upkeep makes them in those.
 AGING = "ALTER TABLE jobs ADD COLUMN aging_from REAL"
 INDEXES = """

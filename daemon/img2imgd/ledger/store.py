@@ -10,6 +10,7 @@ from pathlib import Path
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import schema
+from img2imgd.ledger.orders import Orders
 from img2imgd.ledger.rebasing import Rebasing
 from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text, bundle_row
 
@@ -38,6 +39,7 @@ def open_ledger(path: Path) -> Ledger:
                 f"BEGIN IMMEDIATE; {schema.TABLES} {schema.INDEXES}"
                 f" PRAGMA user_version={schema.VERSION}; COMMIT;"
             )
+        connection.execute(schema.ORDERS)
     except sqlite3.Error as error:
         raise EnvironmentFault(f"The ledger {path} cannot be opened: {error}.") from error
     if version > schema.VERSION:
@@ -70,7 +72,7 @@ def read_ledger(path: Path) -> Ledger | None:
     return Ledger(connection)
 
 
-class Ledger(Rebasing):
+class Ledger(Rebasing, Orders):
     """Everything one daemon knows. Methods that write commit before they return."""
 
     def frames(self, job: str) -> list[FrameRow]:

@@ -1,0 +1,1 @@
+"""What img2imgd tells its service manager, and what it inherits from it."""
