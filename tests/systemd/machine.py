@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,9 +76,8 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted() -> Iterator[Machine]:
-    """A machine, gone without a trace at the end: processes, mounts, folder, control groups."""
-    folder = Path(tempfile.mkdtemp(prefix="img2imgd-machine-"))
+def booted(folder: Path) -> Iterator[Machine]:
+    """A machine, gone without a trace at the end: processes, mounts, control groups."""
     (folder / "root").mkdir()
     name = f"{_CGROUP}{os.getpid()}"
     with (folder / "console").open("wb") as console:
@@ -97,7 +95,6 @@ def booted() -> Iterator[Machine]:
         process.wait()
         wait_until(lambda: not any(map(_is_there, first)), "the machine is gone")
         _remove_control_groups()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _running(process: subprocess.Popen[bytes], folder: Path) -> Machine:
