@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
+from fetched import MODELS, fetch
 from machine import REPOSITORY, Machine
 from served_machine import UNIT, Service
 
@@ -44,7 +45,8 @@ def probed(machine: Machine) -> Probed:
     """A sweep painted by the real pipeline, and everything tried meanwhile."""
     service = Service(machine)
     service.reset()
-    service.write_config(backend="diffusers")
+    service.write_config(backend="diffusers", extra=MODELS)
+    fetch(service)
     machine.shell(
         """
 for home in /root /home/anna; do echo secret > $home/secret; chmod 644 $home/secret; done
