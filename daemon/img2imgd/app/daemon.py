@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from img2imgd import __version__
 from img2imgd.app import folders, places
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
+from img2imgd.app.reloading import changes, check_folders
 from img2imgd.app.removals import Removals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
@@ -36,6 +37,7 @@ from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 from img2imgd.service.notify import Notifier
 from img2imgd.service.reporting import Reporting
+from img2imgd.service.sockets import check_token, listening_sockets
 from img2imgd.service.standing import Telling
 from img2imgd.service.threads import ThreadNames
 
@@ -46,15 +48,30 @@ _CLOSING_SECONDS = 10.0  # for what comes after: the reader's end, the ledger's
 
 
 class Daemon:
-    """All the parts of one running img2imgd. ``drain`` is the way of ``once``."""
+    """All the parts of one running img2imgd. ``drain`` is the way of ``once``.
+
+    ``read_again`` reads the config on SIGHUP. ``inherited`` are listening sockets for the page,
+    ``sockets`` those that it is served on.
+    """
 
     def __init__(
-        self, config: Config, *, drain: bool = False, notifier: Notifier | None = None
+        self,
+        config: Config,
+        *,
+        drain: bool = False,
+        read_again: Callable[[], Config] | None = None,
+        notifier: Notifier | None = None,
+        inherited: Sequence[socket.socket] = (),
     ) -> None:
         self.config = config
         self._drain = drain
+        self._read_again = read_again
+        self._inherited = inherited
+        self.sockets: list[socket.socket] = []
         self.reporting = Reporting(notifier or Notifier())
         self._asked_to_stop = threading.Event()
+        self._asked_to_reload = threading.Event()
+        self._asked = threading.Event()  # one of the two
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
@@ -65,12 +82,14 @@ class Daemon:
         """Run until a signal, or until ``tick`` (asked every ``seconds``) returns True.
 
         Raises:
-            HeldByAnother, EnvironmentFault: before anything was started.
+            HeldByAnother, EnvironmentFault, UsageError: before anything was started.
         """
+        check_token(self.config.status, self._inherited)
         self.reporting.opening()
         folders.check_mounts(self.config, self._known_facts())
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
+            self.sockets = listening_sockets(self.config.status, self._inherited)
             ledger = self._open_ledger()
             if locks[self.config.state].was_let_go:
                 self._queue_running(ledger)
@@ -81,7 +100,7 @@ class Daemon:
             self.reporting.line = Telling(ledger).line
             try:
                 self._start(locks)
-                while not self._asked_to_stop.wait(min(seconds, self.reporting.every)):
+                while not self._is_asked_to_stop(min(seconds, self.reporting.every)):
                     self._check_alive(heartbeat)
                     self._report(heartbeat)
                     if tick is not None and tick(ledger):
@@ -89,6 +108,8 @@ class Daemon:
             finally:
                 self._stop()
                 heartbeat.stop()
+                for one in self.sockets:
+                    one.close()
                 with contextlib.suppress(EnvironmentFault, LedgerDamaged):
                     ledger.set_facts(pid="", waits_for="")
                 ledger.close()
@@ -99,6 +120,12 @@ class Daemon:
     def stop(self) -> None:
         """Ask the daemon to stop; safe in a signal handler and from any thread."""
         self._asked_to_stop.set()
+        self._asked.set()
+
+    def reload(self) -> None:
+        """Ask the daemon to read its config again; safe as :meth:`stop` is."""
+        self._asked_to_reload.set()
+        self._asked.set()
 
     @property
     def ledger_path(self) -> Path:
@@ -157,10 +184,7 @@ class Daemon:
             log.info("%s", note)
 
     def _start(self, locks: Mapping[Path, FolderLock]) -> None:
-        limits = self.config.limits
-        reader = ReaderProcess(
-            ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)
-        )
+        reader = ReaderProcess(_reader_limits(self.config))
         self._reader = reader
         outbox = self.config.outbox
         removals = Removals(outbox, locks[outbox], self.ledger_path)
@@ -200,6 +224,52 @@ class Daemon:
                     f"A part of img2imgd has ended ({loop.name}); the log says why."
                 )
 
+    def _is_asked_to_stop(self, seconds: float) -> bool:
+        """Wait for so long, unless there is something to do."""
+        self._asked.wait(seconds)
+        self._asked.clear()
+        if self._asked_to_stop.is_set():
+            return True
+        if self._asked_to_reload.is_set():
+            self._asked_to_reload.clear()
+            self._reload()
+        return False
+
+    def _reload(self) -> None:
+        """Read the config again and have every part go by it; or by the one before, if it is bad.
+
+        A part takes it over between two steps, so that nothing that runs is harmed.
+        """
+        if self._read_again is None:
+            return
+        self.reporting.reloading()
+        try:
+            config = self._read_again()
+            check_folders(self.config, config)
+            self._listen_anew(config)
+        except (Img2imgdError, OSError) as error:
+            for line in str(error).splitlines():
+                log.error("config not reloaded: %s", line)
+            first = str(error).partition("\n")[0]
+            self.reporting.reloaded(f"config not reloaded, the one before holds: {first}")
+            return
+        changed = changes(self.config, config)
+        self.config = config
+        limits = _reader_limits(config)
+        self._reader.reconfigure(limits)
+        for loop in self._loops():
+            loop.reconfigure(config)
+        log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
+        self.reporting.reloaded("")
+
+    def _listen_anew(self, config: Config) -> None:
+        """Listen where the config says now; what is inherited stays as it is."""
+        check_token(config.status, self._inherited)
+        if config.status.listen != self.config.status.listen and not self._inherited:
+            before, self.sockets = self.sockets, listening_sockets(config.status, ())
+            for one in before:
+                one.close()
+
     def _report(self, heartbeat: Heartbeat) -> None:
         """Name the threads, then tell the service manager how the parts are doing."""
         self._names.tell()
@@ -229,7 +299,11 @@ class Daemon:
 
     @contextmanager
     def _signals(self) -> Generator[None]:
-        """SIGTERM and SIGINT set a flag, nothing more; the former handlers come back after."""
+        """The signals set a flag, nothing more; the former handlers come back after."""
+
+        def reload(_number: int, _frame: FrameType | None) -> None:
+            log.info("SIGHUP: reading the config again")
+            self.reload()
 
         def handle(number: int, _frame: FrameType | None) -> None:
             log.info("%s: stopping", signal.Signals(number).name)
@@ -239,6 +313,8 @@ class Daemon:
             yield
             return
         before = {number: signal.signal(number, handle) for number in _STOPPING}
+        if self._read_again is not None:
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
         try:
             yield
         finally:
@@ -247,3 +323,8 @@ class Daemon:
 
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def _reader_limits(config: Config) -> ReaderLimits:
+    limits = config.limits
+    return ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)

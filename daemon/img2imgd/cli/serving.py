@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+from functools import partial
 
 from img2imgd import log
 from img2imgd.app import Daemon, Outcome, serve_once
@@ -12,13 +14,20 @@ from img2imgd.cli.progress import ProgressBars
 from img2imgd.errors import Exit, shown
 from img2imgd.job import JobState
 from img2imgd.service.notify import Notifier
+from img2imgd.service.sockets import inherited_sockets
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    """The daemon, until SIGTERM or SIGINT."""
+    """The daemon, until SIGTERM or SIGINT; SIGHUP has it read its config again."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to read again
     config = config_of(arguments)
     log.configure(arguments.log_level)
-    Daemon(config, notifier=Notifier.from_environment(os.environ)).serve()
+    Daemon(
+        config,
+        read_again=partial(config_of, arguments),
+        notifier=Notifier.from_environment(os.environ),
+        inherited=inherited_sockets(os.environ),
+    ).serve()
     return Exit.OK
 
 
