@@ -39,7 +39,9 @@ def what_is_missing() -> str:
     return ""
 
 
-_NAMESPACES = ["unshare", "--fork", "--kill-child=KILL", "--pid", "--mount", "--uts", "--ipc", "--net"]  # fmt: skip
+_NAMESPACES = (
+    "unshare", "--fork", "--kill-child=KILL", "--pid", "--mount", "--uts", "--ipc", "--net",
+)  # fmt: skip
 
 
 class Machine:
@@ -72,7 +74,8 @@ class Machine:
 
     def _entering(self, command: tuple[str, ...]) -> list[str]:
         enter = ["setpriv", "--pdeathsig", "KILL", "nsenter", "--target", str(self.first), "--all"]
-        return [*enter, "--root", "--wd", "--", "env", "-i", f"PATH={_TOOLS}", "LANG=C.UTF-8", *command]  # fmt: skip
+        clean = ["env", "-i", f"PATH={_TOOLS}", "LANG=C.UTF-8"]
+        return [*enter, "--root", "--wd", "--", *clean, *command]
 
 
 @contextlib.contextmanager
@@ -134,5 +137,3 @@ own=/mnt$(sed -n 's/^0:://p' /proc/self/cgroup)
 find "$own" -depth -type d -path '*/{_CGROUP}*' -exec rmdir {{}} + 2>/dev/null || true
 """
     subprocess.run(["unshare", "--mount", "sh", "-c", script], check=False)
-
-

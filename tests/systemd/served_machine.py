@@ -20,7 +20,7 @@ offline: true
 engine: {{backend: {backend}, device: cpu}}
 limits: {{min_free_gb: 0}}
 inboxes:
-  - {{path: /var/lib/img2imgd/inbox, settle: 0.3, rescan: 1, pair_wait: 1, orphan_after: {orphan_after}}}
+  - {{path: /var/lib/img2imgd/inbox, settle: 0.3, rescan: 1, pair_wait: 1}}
 {extra}"""
 
 
@@ -47,11 +47,9 @@ systemd-tmpfiles --create img2imgd.conf
         said = self.machine.shell("journalctl --lines 0 --show-cursor --quiet")
         self.cursor = said.partition("cursor: ")[2].strip()
 
-    def write_config(
-        self, *, backend: str = "fake", orphan_after: float = 600, extra: str = ""
-    ) -> None:
+    def write_config(self, *, backend: str = "fake", extra: str = "") -> None:
         """Write the config; ``extra`` is further YAML."""
-        text = _CONFIG.format(backend=backend, orphan_after=orphan_after, extra=extra)
+        text = _CONFIG.format(backend=backend, extra=extra)
         (self.machine.root / "etc/img2imgd/config.yaml").write_text(text)
 
     def drop_in(self, name: str, *lines: str, unit: str = UNIT) -> None:
@@ -85,14 +83,23 @@ systemd-tmpfiles --create img2imgd.conf
 
     def child(self, marker: str) -> int | None:
         """The pid of the worker (``pool.process``) or the reader (``reader.process``), if any."""
-        found = self.machine.run("pgrep", "--full", "--newest", f" -m img2imgd.{marker}", check=False)
+        found = self.machine.run(
+            "pgrep", "--full", "--newest", f" -m img2imgd.{marker}", check=False
+        )
         return int(found.stdout) if found.stdout else None
 
     @property
     def log(self) -> str:
         """What the journal says of the unit since the last reset."""
         return self.machine.run(
-            "journalctl", "--after-cursor", self.cursor, "--unit", UNIT, "--output", "cat", "--quiet"
+            "journalctl",
+            "--after-cursor",
+            self.cursor,
+            "--unit",
+            UNIT,
+            "--output",
+            "cat",
+            "--quiet",
         ).stdout
 
     def path(self, inside: str) -> Path:
@@ -100,16 +107,20 @@ systemd-tmpfiles --create img2imgd.conf
         return self.machine.root / Path("/var/lib/img2imgd", inside).relative_to("/")
 
     def drop(
-        self, name: str, sidecar: str, *, umask: str = "022", inbox: str = "/var/lib/img2imgd/inbox"
+        self,
+        name: str,
+        sidecar: str | None,
+        *,
+        umask: str = "022",
+        inbox: str = "/var/lib/img2imgd/inbox",
     ) -> None:
         """anna, of the group, puts a picture and its sidecar into the inbox, as a copy does."""
         (self.machine.root / "tmp/picture").write_bytes(encoded(seed=zlib.crc32(name.encode())))
-        (self.machine.root / "tmp/sidecar").write_text(sidecar)
-        self.machine.shell(
-            f"umask {umask}; cd {inbox}; mkdir -p $(dirname {name})\n"
-            f"cat /tmp/picture > {name}; cat /tmp/sidecar > {Path(name).with_suffix('.yaml')}",
-            user="anna",
-        )
+        script = f"umask {umask}; cd {inbox}; mkdir -p $(dirname {name}); cat /tmp/picture > {name}"
+        if sidecar is not None:
+            (self.machine.root / "tmp/sidecar").write_text(sidecar)
+            script += f"; cat /tmp/sidecar > {Path(name).with_suffix('.yaml')}"
+        self.machine.shell(script, user="anna")
 
     def done(self) -> list[str]:
         """The pictures that are served, by their paths below done."""
@@ -124,6 +135,10 @@ systemd-tmpfiles --create img2imgd.conf
             path for path in outbox.rglob("*.png")
             if ".img2imgd" not in path.parts and "sheet" not in path.name
         )  # fmt: skip
+
+    def published(self) -> set[tuple[int, int]]:
+        """(inode, mtime) of every picture that is published."""
+        return {(path.stat().st_ino, path.stat().st_mtime_ns) for path in self.outputs()}
 
     def staged(self) -> dict[str, tuple[int, int]]:
         """Name → (inode, mtime) of every whole frame that waits to be published."""

@@ -13,9 +13,8 @@ def test_a_model_is_downloaded_into_the_cache_of_the_service(service: Service) -
     service.write_config(backend="diffusers", extra=MODELS)
     with hub(service.machine):
         service.systemctl("start", UNIT)
-    listing = service.machine.shell(
-        f"find {CACHE}/huggingface/hub/models--them--toy/snapshots -name '*.safetensors' -printf '%u\\n'"
-    )
+    snapshots = f"{CACHE}/huggingface/hub/models--them--toy/snapshots"
+    listing = service.machine.shell(f"find {snapshots} -name '*.safetensors' -printf '%u\\n'")
     assert set(listing.split()) == {"img2imgd"}
 
 

@@ -33,7 +33,7 @@ def test_its_status_says_what_it_paints(service: Service) -> None:
     service.drop("hills.png", SWEEP)
     wait_until(lambda: "painting job" in service.show("StatusText"), "the status names the job")
     assert "hills.png" in service.show("StatusText")
-    assert "Status: \"painting" in service.systemctl("status", "--no-pager", UNIT)
+    assert 'Status: "painting' in service.systemctl("status", "--no-pager", UNIT)
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_job_served(service: Service) -> None:
@@ -49,7 +49,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_job_served(service: Service
     assert service.pid == daemon
     assert service.show("NRestarts") == "0"
     assert len(service.outputs()) == FRAMES
-    assert {(o.stat().st_ino, o.stat().st_mtime_ns) for o in service.outputs()} >= set(before.values())  # fmt: skip
+    assert service.published() >= set(before.values())
 
 
 def test_a_daemon_that_is_killed_is_started_again_and_serves_each_job_once(
@@ -100,9 +100,42 @@ def test_a_stop_amid_a_sweep_keeps_what_is_painted_for_the_next_start(service: S
     assert 3 <= len(staged) < FRAMES
     service.start()
     service.wait_done("hills.png")
-    published = {(path.stat().st_ino, path.stat().st_mtime_ns) for path in service.outputs()}
-    assert len(published) == FRAMES
-    assert published >= set(staged.values())
+    assert len(service.published()) == FRAMES
+    assert service.published() >= set(staged.values())
+
+
+def test_a_reload_takes_the_new_config_and_leaves_the_running_job_alone(
+    service: Service,
+) -> None:
+    service.slow()
+    service.start()
+    daemon = service.pid
+    service.drop("hills.png", SWEEP)
+    wait_until(lambda: len(service.staged()) >= 2, "two frames are painted")
+    worker, before = service.child("pool.process"), service.staged()
+    service.write_config(extra="defaults: {prompt: a hill}\n")
+    service.systemctl("reload", UNIT)
+    wait_until(lambda: "reloaded" in service.log, "it has read the config again")
+    service.drop("alone.png", None)  # it would wait for its sidecar, but for the new prompt
+    service.wait_done("alone.png", "hills.png")
+    assert service.show("ActiveState") == "active"
+    assert (service.pid, service.child("pool.process")) == (daemon, worker)
+    assert service.published() >= set(before.values())
+    assert len(service.outputs()) == FRAMES + 1
+
+
+def test_a_reload_of_a_wrong_config_is_refused_and_the_old_one_stays(service: Service) -> None:
+    service.start()
+    daemon = service.pid
+    service.write_config(extra="strenght: 1\n")
+    service.systemctl("reload", UNIT)
+    wait_until(lambda: "strenght" in service.show("StatusText"), "the status says what is wrong")
+    service.drop("lake.png", ONE)
+    service.wait_done("lake.png")
+    assert (service.pid, service.show("ActiveState")) == (daemon, "active")
+    service.write_config()
+    service.systemctl("reload", UNIT)
+    wait_until(lambda: service.show("StatusText") == "idle", "and no more once it is right")
 
 
 def test_a_config_that_is_wrong_ends_it_and_it_is_not_tried_again(service: Service) -> None:

@@ -1,20 +1,16 @@
-"""systemd/README.md: what it says to type works, section by section. Install is the machine itself."""
+"""systemd/README.md: what it says to type works. Install is what makes the machine."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
 from installing import README, commands, follow
-from served_machine import SOCKET, UNIT, Service
-
-from waiting import wait_until
+from served_machine import UNIT, Service
 
 ONE = "prompt: a lake\nsteps: 2\nstrength: 1\nseed: 1\n"
 # Sections whose commands are run here, or by the fixture; a new one must come here too.
 TRIED = {"Install", "Look", "Change the config", "A real model", "A GPU", "The page",
          "An inbox elsewhere", "Remove"}  # fmt: skip
-_OWN_FOLDERS = "  - {path: /var/lib/img2imgd/inbox, settle: 0.3}\n"
 
 
 def test_every_section_with_commands_is_tried() -> None:
@@ -66,7 +62,7 @@ def test_an_inbox_elsewhere(service: Service) -> None:
     service.systemctl("start", UNIT, check=False)
     assert service.show("ExecMainStatus") == "5"
     assert "/srv/scans" in service.log, "the log names the folder that is out of reach"
-    print(service.log)
+    assert "inbox-elsewhere.conf" in service.log
     follow(service.machine, "An inbox elsewhere")
     service.drop("scan.png", ONE, inbox="/srv/scans", umask="002")
     service.wait_done("scan.png")
@@ -88,7 +84,9 @@ install -m 600 -o anna /dev/null /home/anna/letter
     service.start()
     service.drop("sketch.png", ONE, inbox="/home/anna/sketches", umask="002")
     service.wait_done("sketch.png")
-    seen = service.machine.run("nsenter", "--target", str(service.pid), "--mount", "ls", "/home/anna")
+    seen = service.machine.run(
+        "nsenter", "--target", str(service.pid), "--mount", "ls", "/home/anna"
+    )
     assert seen.stdout.split() == ["sketches"]
 
 

@@ -25,7 +25,7 @@ sweep: {strength: [0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]}
 FRAMES = 8
 # The service's folders, as its sandbox shows them; tmp and shm are its own and gone with it.
 FOLDERS = {"/var/lib/img2imgd", "/var/cache/img2imgd", "/run/img2imgd"}
-OWN = {"/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"}
+OWN = {"/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"}  # noqa: S108 - their names alone
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ systemd-run --quiet --unit=server /opt/img2imgd/bin/python -m http.server --bind
     service.drop("house.png", SWEEP)
     result = service.path("state/probe.json")
     wait_until(
-        lambda: result.exists() or service.show("ActiveState") == "failed", "the probe is through", 150
+        lambda: result.exists() or service.show("ActiveState") == "failed",
+        "the probe is through",
+        150,
     )
     assert result.exists(), service.log
     reader = service.child("reader.process")
@@ -93,7 +95,7 @@ def test_every_attempt_is_refused(probed: Probed, request: pytest.FixtureRequest
     assert [what for what, told in probed.attempts.items() if told == "DONE"] == []
     if request.config.getoption("--write-attempts"):
         before, after = DOCS.read_text(encoding="utf-8").split(_BEGIN)
-        DOCS.write_text(before + _BEGIN + table + after[after.index(_END):], encoding="utf-8")
+        DOCS.write_text(before + _BEGIN + table + after[after.index(_END) :], encoding="utf-8")
 
 
 def test_the_docs_list_what_is_tried(probed: Probed) -> None:
