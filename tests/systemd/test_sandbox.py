@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from fetched import MODELS, fetch
@@ -35,13 +37,26 @@ class Probed:
     attempts: dict[str, str]
     writable: list[str]
     status: str
-    staged: tuple[int, int]
+    staged: list[int]
     reader: str
     log: str
 
 
 @pytest.fixture(scope="module")
-def probed(machine: Machine) -> Probed:
+def probed(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Probed:
+    """What the probe has found: once, also where several processes run these tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    result = shared / "probed.json"
+    with (shared / "probed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not result.exists():
+            result.write_text(json.dumps(asdict(_probe(machine))))
+    return Probed(**json.loads(result.read_text()))
+
+
+def _probe(machine: Machine) -> Probed:
     """A sweep painted by the real pipeline, and everything tried meanwhile."""
     service = Service(machine)
     service.reset()
@@ -81,7 +96,7 @@ systemd-run --quiet --unit=server /opt/img2imgd/bin/python -m http.server --bind
     assert len(service.outputs()) == FRAMES
     service.systemctl("stop", "annas.service", "server.service", UNIT)
     found = json.loads(result.read_text())
-    return Probed(**{**found, "staged": tuple(found["staged"])}, reader=status, log=service.log)
+    return Probed(**found, reader=status, log=service.log)
 
 
 def test_everything_was_tried_while_a_job_was_painted(probed: Probed) -> None:
@@ -93,7 +108,7 @@ def test_every_attempt_is_refused(probed: Probed, request: pytest.FixtureRequest
     table = _table(probed.attempts)
     print(table)
     assert [what for what, told in probed.attempts.items() if told == "DONE"] == []
-    if request.config.getoption("--write-attempts"):
+    if request.config.getoption("--write-attempts", default=False):
         before, after = DOCS.read_text(encoding="utf-8").split(_BEGIN)
         DOCS.write_text(before + _BEGIN + table + after[after.index(_END) :], encoding="utf-8")
 
