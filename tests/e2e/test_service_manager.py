@@ -6,6 +6,8 @@ import ctypes
 import itertools
 import os
 import secrets
+import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,3 +148,39 @@ def test_a_dispatcher_that_hangs_ends_the_signs_of_life(root: ServedRoot, ear: E
 def test_threads_have_names_that_the_system_shows(root: ServedRoot, ear: Ear) -> None:
     names = threads(told(root, ear))
     assert {"inbox inbox", "dispatch", "upkeep", "heartbeat", "watch inbox"} <= names.keys()
+
+
+def test_a_page_that_others_can_reach_without_a_token_keeps_the_daemon_from_starting(
+    root: ServedRoot, tmp_path: Path
+) -> None:
+    root.config.write_text(root.config.read_text() + "status: {listen: '0.0.0.0:8765'}\n")
+    result = root.command("run", "-c", root.config, timeout=30)
+    assert result.returncode == 2
+    assert "can be reached from other machines, and there is no token" in result.stderr
+    assert not (root.path / "state" / "ledger.sqlite").exists()
+
+
+def test_the_daemon_listens_on_a_socket_file_and_on_another_after_a_reload(
+    root: ServedRoot, ear: Ear, tmp_path: Path
+) -> None:
+    usual = root.config.read_text()
+    first, second = tmp_path / "first.sock", tmp_path / "second.sock"
+    root.config.write_text(f"{usual}status: {{listen: 'unix:{first}'}}\n")
+    daemon = told(root, ear)
+    assert listens(first)
+    root.config.write_text(f"{usual}status: {{listen: 'unix:{second}'}}\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "reloaded: status.listen" in daemon.log, "it is reloaded")
+    assert listens(second)
+    assert not listens(first)
+    root.config.write_text(f"{usual}status: {{listen: '0.0.0.0:8765'}}\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "config not reloaded: status.listen 0.0.0.0" in daemon.log, "it is refused")
+    assert listens(second)
+    assert daemon.stop() == 0
+
+
+def listens(path: Path) -> bool:
+    """True if somebody listens on a socket file."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
