@@ -22,6 +22,7 @@ from img2imgd.dispatch.publishing import Publishing, check_outbox
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting, check_files
+from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
@@ -54,7 +55,10 @@ class Dispatch:
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._turns = Turns(ledger, self._running, pool, config.models.keys())
-        self._events = Events(ledger, self._faults, self._crashes, self._turns, self._running)
+        self._telling = Telling(ledger, self._faults, self._running, pool, self._starting)
+        self._events = Events(
+            ledger, self._faults, self._crashes, self._turns, self._running, self._telling
+        )
         self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
@@ -101,6 +105,7 @@ class Dispatch:
             if not (what := fault_in_words(error)):
                 raise
             self._faults.report(what, now)
+        self._telling.tell(now)
         self._rest(now)
 
     def stop(self, grace: float) -> None:

@@ -1,6 +1,8 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
+from img2imgd.ledger.activity import Activity, Doing, JobActivity
 from img2imgd.ledger.damage import set_aside_damaged
+from img2imgd.ledger.history import Ending, HistoryPage, Place, Progress
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
 from img2imgd.ledger.orders import OrderRow
@@ -16,6 +18,7 @@ from img2imgd.ledger.rows import (
     JobRow,
     JobSpec,
     Outputs,
+    WaitingRow,
 )
 from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
 
@@ -23,11 +26,16 @@ __all__ = [
     "ENDED_FILE",
     "JOB_FILE",
     "SHORT_JOB",
+    "Activity",
     "ArchivePlan",
     "BundleRow",
+    "Doing",
     "EndedJob",
+    "Ending",
     "FileEntry",
     "FrameRow",
+    "HistoryPage",
+    "JobActivity",
     "JobRow",
     "JobSpec",
     "Ledger",
@@ -35,6 +43,9 @@ __all__ = [
     "Moves",
     "OrderRow",
     "Outputs",
+    "Place",
+    "Progress",
+    "WaitingRow",
     "missing_mount",
     "mount_fact",
     "mount_facts",
