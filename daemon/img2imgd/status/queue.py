@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from img2imgd.errors import shown
 from img2imgd.job import FrameState, JobState, plan_frames
 from img2imgd.ledger import Activity, FrameRow, JobActivity, JobRow, Progress
-from img2imgd.request import Request
 from img2imgd.status.cards import Names, Phase, Queued, Running, card_values, iso
 
 _LEAST_STEPS, _LEAST_SECONDS = 3, 2.0  # below which a pace is chance
+_MOST_PLANS = 64  # jobs whose frames with the same pixels are remembered
 _STOPPED = "img2imgd does not run; it goes on at the next start"
 _PAUSED = "painting is paused"
 _ORDER: tuple[Phase, ...] = (
@@ -97,9 +97,9 @@ def running_of(
 ) -> Running:
     """A job at work; ``frames`` gives those of a job, and is asked where some share pixels."""
     done = progress or Progress(0, 0, 0, 0, 0)
-    request = row.spec.request
-    if request is not None and may_share_pixels(request):
-        done = without_copies(request, frames(row.id))
+    painted_by = _painted_by(row)
+    if len(set(painted_by)) < len(painted_by):
+        done = without_copies(painted_by, frames(row.id))
     in_ledger = row.state in (JobState.RUNNING, JobState.PUBLISHING) and standing.running
     steps_done = done.steps_done if in_ledger else done.staged_steps
     phase = standing.phase(row)
@@ -141,27 +141,37 @@ def seconds_left(steps: int, noted: JobActivity | None) -> float | None:
     return round(max(steps, 0) * noted.seconds / noted.steps, 1)
 
 
-def may_share_pixels(request: Request) -> bool:
-    """True of sweeps in which several frames may run the same steps, and are painted once."""
-    return bool({"strength", "steps"} & request.sweep.keys())
-
-
-def without_copies(request: Request, rows: Sequence[FrameRow]) -> Progress:
+def without_copies(painted_by: Sequence[int], rows: Sequence[FrameRow]) -> Progress:
     """Progress in which frames that another is painted for have no steps of their own."""
     by_index = {row.index: row for row in rows}
     frames = frames_done = steps = staged = done = 0
-    for frame in plan_frames(request):
-        row = by_index.get(frame.painted_by)
+    for index, painted in enumerate(painted_by):
+        row = by_index.get(painted)
         if row is None:
             continue
         is_done = row.state is not FrameState.WAITING
         frames += 1
         frames_done += is_done
-        if frame.index == frame.painted_by:
+        if index == painted:
             steps += row.steps
             staged += row.steps if is_done else 0
             done += row.steps if is_done else min(row.step, row.steps)
     return Progress(frames, frames_done, steps, staged, done)
+
+
+_plans: dict[str, tuple[int, ...]] = {}  # by job, whose request never changes
+
+
+def _painted_by(row: JobRow) -> tuple[int, ...]:
+    """For each frame, that with the same pixels; empty where the request can have no copies."""
+    request = row.spec.request
+    if request is None or not {"strength", "steps"} & request.sweep.keys():
+        return ()
+    if row.id not in _plans:
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        _plans[row.id] = tuple(frame.painted_by for frame in plan_frames(request))
+    return _plans[row.id]
 
 
 def _model(row: JobRow) -> str:
