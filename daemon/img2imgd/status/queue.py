@@ -69,9 +69,9 @@ class Standing:
         )
 
     def why_queued(self, row: JobRow) -> str:
-        """Why a queued job does not start; empty where its turn has not come."""
+        """Why a queued job does not start; empty where its turn has not come, or nothing runs."""
         if not self.running:
-            return "img2imgd does not run"
+            return ""
         if row.state is JobState.CLAIMING:
             return "is being taken from the inbox"
         held = (

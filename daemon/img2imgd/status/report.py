@@ -143,7 +143,8 @@ class _Reading:
         queue = self._ledger.first_queued(most + 1)
         begun = standing.taken_up(queue)
         rows = [*started, *begun]
-        frames = self._ledger.progress([row.id for row in (*rows, *queue)])
+        ran_before = [row for row in queue if row.started_at is not None]
+        frames = self._ledger.progress([row.id for row in (*rows, *ran_before)])
         rows.sort(key=standing.rank)
         at_work = tuple(
             running_of(row, self._names, standing, self._ledger.frames, frames.get(row.id))
