@@ -152,7 +152,9 @@ class Daemon:
         self._reader = reader
         outbox = self.config.outbox
         removals = Removals(outbox, locks[outbox], self.ledger_path)
-        self.dispatch = DispatchLoop(self.config, self.ledger_path, reader, removals.look)
+        self.dispatch = DispatchLoop(
+            self.config, self.ledger_path, reader, removals.look, self._wake_inboxes
+        )
         self.inboxes = [
             InboxLoop(
                 self.config,
@@ -170,6 +172,10 @@ class Daemon:
             loop.start()
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
+
+    def _wake_inboxes(self) -> None:
+        for loop in self.inboxes:
+            loop.wake()
 
     def _loops(self) -> list[InboxLoop | DispatchLoop | UpkeepLoop]:
         return [*self.inboxes, *filter(None, [self.dispatch, self.upkeep])]

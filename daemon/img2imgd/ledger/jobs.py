@@ -61,6 +61,7 @@ class Jobs(Transactions):
         with self.transaction():
             self.sql.execute("DELETE FROM jobs WHERE id=?", (job,))
             self.sql.execute("DELETE FROM reserved WHERE job=?", (job,))
+            self.sql.execute("DELETE FROM orders WHERE job=?", (job,))
 
     def set_state(self, job: str, state: JobState, reason: str | None = None) -> None:
         """Move a job on; start and end times follow from the state."""
@@ -80,6 +81,13 @@ class Jobs(Transactions):
                     now,
                     job,
                 ),
+            )
+
+    def restate(self, job: str, state: JobState, reason: str) -> None:
+        """Say of a job that has ended something else, without changing when that was."""
+        with self.transaction():
+            self.sql.execute(
+                "UPDATE jobs SET state=?, reason=? WHERE id=?", (state.value, as_text(reason), job)
             )
 
     def set_published(self, job: str, published: str) -> None:
@@ -239,6 +247,15 @@ class Jobs(Transactions):
             limit=1,
         )
         return rows[0] if rows else None
+
+    def later_of(self, row: JobRow) -> list[JobRow]:
+        """Later jobs of the same path of the same inbox, but those that were replaced, in order."""
+        rel = row.spec.rel
+        return self._jobs(
+            "inbox=? AND stem=? AND rel=? AND state<>'replaced'"
+            " AND rowid>(SELECT rowid FROM jobs WHERE id=?)",
+            (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id),
+        )
 
     def queued_for(self, inbox: str, rel: str, home: str) -> list[JobRow]:
         """Jobs of a path that have never started, and whose files are in that spool."""

@@ -87,8 +87,8 @@ class Orders(Transactions):
         values = [state.value for state in states]
         with self.transaction():
             self.sql.execute(
-                "INSERT OR IGNORE INTO orders(verb, job, at)"
-                f" SELECT ?, id, ? FROM jobs WHERE state IN ({marks}) ORDER BY rowid",  # noqa: S608
+                "INSERT OR IGNORE INTO orders(verb, job, at)"  # noqa: S608
+                f" SELECT ?, id, ? FROM jobs WHERE state IN ({marks}) ORDER BY rowid",
                 (verb, time.time(), *values),
             )
             [(count,)] = self.read(
@@ -124,6 +124,11 @@ class Orders(Transactions):
         """It is done, or there is nothing to do."""
         with self.transaction():
             self.sql.execute("DELETE FROM orders WHERE number=?", (order.number,))
+
+    def end_orders(self, job: str) -> None:
+        """There is nothing more to do with a job."""
+        with self.transaction():
+            self.sql.execute("DELETE FROM orders WHERE job=?", (job,))
 
     @property
     def paused_since(self) -> float | None:
