@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,6 +112,12 @@ def report_job(ledger: Ledger, row: JobRow) -> JobReport:
 
 def _reports(ledger: Ledger, rows: list[JobRow]) -> tuple[JobReport, ...]:
     return tuple(report_job(ledger, row) for row in rows)
+
+
+def is_running(facts: Mapping[str, str]) -> bool:
+    """True if the daemon that these facts of a ledger tell of is there."""
+    pid = int(facts.get("pid", "0"))
+    return bool(pid) and _is_alive(pid, facts.get("host", ""))
 
 
 def _is_alive(pid: int, host: str) -> bool:
