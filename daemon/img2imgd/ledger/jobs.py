@@ -196,14 +196,15 @@ class Jobs(Transactions):
     ) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
         marks = ",".join("?" * len(_ENDED))
-        # The plus sign keeps SQLite to the index of jobs to archive: a queue may be long.
-        return self._jobs(
-            f"archived=0 AND state IN ({marks})"
-            f" AND {_HOME} NOT IN {_LISTED} AND +id NOT IN {_LISTED}",
-            [*_ENDED, *(json.dumps(list(names)) for names in (without_homes, without_jobs))],
-            order="+rowid",
-            limit=limit,
-        )
+        # The plus sign keeps SQLite to the index of jobs to archive: a queue may be long. So may
+        # what is to be archived, once thousands are cancelled: their specs are not looked into.
+        which, values = f"archived=0 AND state IN ({marks})", list[Any](_ENDED)
+        for column, names in ((_HOME, without_homes), ("+id", without_jobs)):
+            if names:
+                which += f" AND {column} NOT IN {_LISTED}"
+                values.append(json.dumps(list(names)))
+        chosen = f"SELECT rowid FROM jobs WHERE {which} ORDER BY +rowid LIMIT ?"  # noqa: S608
+        return self._jobs(f"rowid IN ({chosen})", [*values, limit])
 
     def placing(self, folder: str) -> list[JobRow]:
         """Those of them whose inputs have names in this folder of done or failed already."""
