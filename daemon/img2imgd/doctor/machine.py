@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from img2imgd.doctor.probing import folders_below, watch_all
 from img2imgd.reader import sandbox
 
 _SYSCTL = Path("/proc/sys/fs/inotify")
+_USER = Path("/proc/sys/user")
 _MOST_FOLDERS = 500_000  # looked at: no kernel gives a user more watches by default
 _FEW_EVENTS = 4096
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC).timestamp()  # no clock is right that is before this
@@ -134,10 +136,13 @@ def systemd_says(*command: str) -> str | None:
 
 
 def _limit(name: str) -> str:
-    try:
-        return (_SYSCTL / name).read_text("ascii").strip()
-    except OSError:
-        return "unknown"
+    """What the kernel allows; in a container, whatever it allows that one's users."""
+    of_container = _USER / name.replace("max_user_", "max_inotify_")
+    found: list[int] = []
+    for file in (_SYSCTL / name, of_container):
+        with suppress(OSError, ValueError):
+            found.append(int(file.read_text("ascii")))
+    return str(min(found)) if found else "unknown"
 
 
 def _rounded_up(count: int) -> int:
