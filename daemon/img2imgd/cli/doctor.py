@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from img2imgd.doctor import Finding
 
 _SIGNS = {"fine": "fine   ", "warning": "warning", "wrong": "WRONG  "}
+_INDENT = 22  # columns before what was found
 _COLOURS = {"fine": "32", "warning": "33", "wrong": "31;1"}
 
 
@@ -72,9 +75,12 @@ def _shown_while(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    sign = _SIGNS[finding.level]
+    """A finding; folded on a terminal, but for what mends it, which is to be copied."""
+    sign, what = _SIGNS[finding.level], [shown(finding.what)]
     if sys.stdout.isatty():
         sign = f"\x1b[{_COLOURS[finding.level]}m{sign}\x1b[0m"
-    yield f"{sign}  {finding.check:9} {shown(finding.what)}"
+        what = textwrap.wrap(what[0], max(os.get_terminal_size().columns - _INDENT, 20))
+    yield f"{sign}  {finding.check:12} {what[0]}"
+    yield from (f"{'':{_INDENT}}{line}" for line in what[1:])
     if finding.mend:
-        yield f"{'':19} → {shown(finding.mend)}"
+        yield f"{'':{_INDENT}}→ {shown(finding.mend)}"

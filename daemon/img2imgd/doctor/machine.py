@@ -67,7 +67,7 @@ def check_watches(config: Config, user: User) -> Iterator[Finding]:
         )
         return
     events = _limit("max_queued_events")
-    if events.isdecimal() and int(events) < _FEW_EVENTS:
+    if events != "unknown" and int(events.replace(",", "")) < _FEW_EVENTS:
         yield warning(
             "watches",
             f"fs.inotify.max_queued_events is {events}: many files at once are found by the next "
@@ -142,7 +142,7 @@ def _limit(name: str) -> str:
     for file in (_SYSCTL / name, of_container):
         with suppress(OSError, ValueError):
             found.append(int(file.read_text("ascii")))
-    return str(min(found)) if found else "unknown"
+    return f"{min(found):,}" if found else "unknown"
 
 
 def _rounded_up(count: int) -> int:

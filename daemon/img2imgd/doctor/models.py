@@ -80,7 +80,7 @@ def _absent(wanted: Mapping[str, Wanted]) -> str:
         try:
             local_copy(hub, followed(hub, named))
         except HubFault as fault:
-            return fault.message[:1].upper() + fault.message[1:]
+            return fault.message
     return ""
 
 
