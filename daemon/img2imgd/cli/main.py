@@ -127,6 +127,10 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
             "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"],
             help="what the log on stderr tells (default: INFO)",
         )  # fmt: skip
+        command.add_argument(
+            "--log-format", default="auto", choices=["auto", "text", "json", "journal"],
+            help="auto: as text, for the journal with its priorities where stderr goes there",
+        )  # fmt: skip
     demo = add("demo", help="draw sample sketches and serve them: see it work")
     demo.add_argument(
         "folder", nargs="?", type=Path, default=Path("img2imgd-demo"), metavar="DIR",
