@@ -9,15 +9,18 @@ DEMO ?= demo
 TESTERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
+# WRITE=--write-attempts has `make test-systemd` put its table into the docs.
+WRITE ?=
+
 # What `make bench` runs: make bench BENCH=bench/sweep.py
 BENCH ?= $(wildcard bench/*.py)
 PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead spinning where_time_goes cpu_settings gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench smoke evaluate format clean
+.PHONY: help demo test test-systemd faults check bench smoke evaluate format clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +35,9 @@ demo: $(READY)  ## draw sample sketches, serve them with the embedded model, say
 
 test: $(READY)  ## all tests
 	$(PYTEST)
+
+test-systemd: $(READY)  ## the service in a real systemd, in namespaces (as root); prints what its sandbox refuses
+	$(BIN)/python -m pytest tests/systemd -rP $(WRITE)
 
 faults: $(READY)  ## every fault, in full; prints the table
 	$(PYTEST) tests/faults --faults-in-full
