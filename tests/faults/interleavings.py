@@ -278,6 +278,7 @@ class Interleavings(RuleBasedStateMachine):
             self.look(seconds)
             self.world.serve()
         self.look(0)
+        self.serves(3)
 
     def new_stem(self, stem: str) -> str:
         """The stem that a file is given when it is renamed."""

@@ -165,8 +165,10 @@ class World(Rig):
     def order_retry(self, job: str) -> None:
         """Have a job served once more: its picture may be, then."""
         row = self.ledger.job(job)
-        if row is not None and (picture := retried_from(row)) is not None and picture.is_file():
-            self.people.again[digest(picture.read_bytes())] += 1
+        if row is not None:
+            places = (retried_from(row), self.spool / row.id / "in" / row.spec.subject.name)
+            found = [path.read_bytes() for path in places if path is not None and path.is_file()]
+            self.people.again.update(map(digest, found[:1]))
         self.ledger.give_order("retry", job)
 
     def squat(self, path: Path) -> None:

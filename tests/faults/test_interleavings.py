@@ -68,10 +68,15 @@ class Moving(Interleavings):
                 assert digest(path.read_bytes()) in seen, f"{rel} is done without an output"
 
     def copied_to_failed(self) -> int:
-        """How many pictures in done were copied for a late sidecar that could not be served."""
-        ends = [(row.spec.subject.how, row.archive) for row in self.world.jobs()]
+        """How many files in done may be in failed, or have been: copies that jobs have of them.
+
+        Of a picture for a late sidecar that could not be served, of a shared sidecar.
+        """
         return sum(
-            how == "copy" and plan is not None and plan.kind == "failed" for how, plan in ends
+            entry.how == "copy"
+            for row in self.world.jobs()
+            for entry in row.spec.files
+            if row.archive is not None and row.archive.kind == "failed"
         )
 
     def allowed(self, sha256: str) -> int:
