@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,16 +92,23 @@ systemd-tmpfiles --create img2imgd.conf
     @property
     def log(self) -> str:
         """What the journal says of the unit since the last reset."""
-        return self.machine.run(
-            "journalctl",
-            "--after-cursor",
-            self.cursor,
-            "--unit",
-            UNIT,
-            "--output",
-            "cat",
-            "--quiet",
-        ).stdout
+        return self.journal()
+
+    def journal(self, most: int = 7) -> str:
+        """As ``log``, of priorities up to ``most``; also what journald has not written yet.
+
+        The choice is made here: after a cursor whose entry is not chosen itself, journalctl 252
+        leaves out the first one that is.
+        """
+        since = "--after-cursor", self.cursor, "--output", "json", "--quiet"
+        self.machine.run("journalctl", "--sync")
+        entries = map(json.loads, self.machine.run("journalctl", *since).stdout.splitlines())
+        return "".join(
+            f"{entry['MESSAGE']}\n"
+            for entry in entries
+            if UNIT in (entry.get("UNIT"), entry.get("_SYSTEMD_UNIT"))
+            and int(entry.get("PRIORITY", 6)) <= most
+        )
 
     def path(self, inside: str) -> Path:
         """A path of the machine, seen from outside; below the service's folder if relative."""

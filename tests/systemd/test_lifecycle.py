@@ -126,6 +126,8 @@ def test_a_reload_of_a_wrong_config_is_refused_and_the_old_one_stays(service: Se
     service.write_config(extra="strenght: 1\n")
     service.systemctl("reload", UNIT)
     wait_until(lambda: "strenght" in service.show("StatusText"), "the status says what is wrong")
+    assert "config not reloaded" in service.journal(most=3)
+    assert "watching" not in service.journal(most=3)
     service.drop("lake.png", ONE)
     service.wait_done("lake.png")
     assert (service.pid, service.show("ActiveState")) == (daemon, "active")

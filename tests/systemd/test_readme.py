@@ -7,10 +7,13 @@ import re
 from installing import README, commands, follow
 from served_machine import UNIT, Service
 
+from waiting import wait_until
+
 ONE = "prompt: a lake\nsteps: 2\nstrength: 1\nseed: 1\n"
+SWEEP = "prompt: a lake\nsteps: 10\nseed: 5\nsweep: {strength: [0.2, 0.4, 0.6, 0.8, 1]}\n"
 # Sections whose commands are run here, or by the fixture; a new one must come here too.
 TRIED = {"Install", "Look", "Change the config", "A real model", "A GPU", "The page",
-         "An inbox elsewhere", "Remove"}  # fmt: skip
+         "An inbox elsewhere", "Update", "Remove"}  # fmt: skip
 
 
 def test_every_section_with_commands_is_tried() -> None:
@@ -90,8 +93,21 @@ install -m 600 -o anna /dev/null /home/anna/letter
     assert seen.stdout.split() == ["sketches"]
 
 
+def test_an_update_amid_a_sweep_keeps_its_frames(service: Service) -> None:
+    service.slow()
+    service.start()
+    before = service.pid
+    service.drop("hills.png", SWEEP)
+    wait_until(lambda: len(service.staged()) >= 2, "two frames are painted")
+    follow(service.machine, "Update")
+    staged = service.staged()
+    service.wait_done("hills.png")
+    assert service.pid not in (0, before)
+    assert service.published() >= set(staged.values())
+
+
 def test_removing_it_leaves_the_pictures(service: Service) -> None:
-    """In a copy of the service's files, so that the machine keeps its own."""
+    """And puts it back, for the tests that come after."""
     service.start()
     service.drop("lake.png", ONE)
     service.wait_done("lake.png")
@@ -100,6 +116,4 @@ def test_removing_it_leaves_the_pictures(service: Service) -> None:
     assert service.systemctl("show", "--value", "--property=LoadState", UNIT).strip() == "not-found"
     assert service.done() == ["lake.png"]
     service.machine.shell("mv /opt/kept /opt/img2imgd")
-    script = commands("Install")
-    follow_on = script[script.index("# User, group") :]
-    service.machine.shell(f"cd /opt/source\n{follow_on}")
+    follow(service.machine, "Install")
