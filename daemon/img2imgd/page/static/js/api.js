@@ -44,7 +44,8 @@ export function told(status, text) {
 }
 
 /**
- * Send a form with progress: `onProgress(fraction)`. Gives back what `/api/drop` says.
+ * Send a form with progress: `onProgress(fraction)`. Gives back what `/api/drop` says, and `at`: when,
+ * by the clock of the daemon.
  * XMLHttpRequest, because fetch does not tell how much has been sent.
  */
 export function upload(url, form, onProgress) {
@@ -56,7 +57,8 @@ export function upload(url, form, onProgress) {
     });
     sending.addEventListener("load", () => {
       try {
-        resolve(told(sending.status, sending.responseText));
+        const answer = told(sending.status, sending.responseText);
+        resolve({ ...answer, at: Date.parse(sending.getResponseHeader("Date")) || Date.now() });
       } catch (refusal) {
         reject(refusal);
       }

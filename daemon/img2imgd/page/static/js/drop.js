@@ -182,7 +182,7 @@ async function sendOne(item, index, settings) {
         item.fraction = part;
         draw();
       });
-      Object.assign(item, { state: "sent", picture: answer.picture, inbox: answer.inbox, since: Date.now() });
+      Object.assign(item, { state: "sent", picture: answer.picture, inbox: answer.inbox, since: answer.at });
       draw();
       return true;
     } catch (refusal) {
@@ -215,7 +215,7 @@ export function trackDrops(now) {
       Object.assign(item, { job: card.id, state: running ? "painting" : "queued", position: queued?.position,
                             fraction: running ? fraction(running) ?? 0 : 0 });
     } else if (item.job && item.state !== "sent") ended(item);
-    else if (!item.job) lookFor(item);
+    else if (!item.job && !now.waiting.some(({ file }) => file === item.picture)) lookFor(item);
   }
   if (open.length) draw();
 }
