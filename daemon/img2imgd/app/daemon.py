@@ -20,6 +20,7 @@ from img2imgd import __version__
 from img2imgd.app import folders, places
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
+from img2imgd.app.page import PageService, start_page
 from img2imgd.app.removals import Removals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
@@ -50,6 +51,7 @@ class Daemon:
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
+        self.page: PageService | None = None
         self.begun = Mark()
 
     def serve(self, tick: Callable[[Ledger], bool] | None = None, seconds: float = 1.0) -> None:
@@ -170,6 +172,15 @@ class Daemon:
             loop.start()
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
+        self._start_page()
+
+    def _start_page(self) -> None:
+        listen = self.config.status.listen
+        if listen is None or self._drain:
+            return
+        from img2imgd.page.opening import open_sockets
+
+        self.page = start_page(open_sockets(listen), lambda: self.config, self.ledger_path)
 
     def _loops(self) -> list[InboxLoop | DispatchLoop | UpkeepLoop]:
         return [*self.inboxes, *filter(None, [self.dispatch, self.upkeep])]
@@ -190,6 +201,8 @@ class Daemon:
 
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
+        if self.page is not None:
+            self.page.stop()
         for loop in self._loops():
             loop.stop()
         if self.dispatch is not None:

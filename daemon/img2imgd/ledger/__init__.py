@@ -2,6 +2,7 @@
 
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
+from img2imgd.ledger.looking import At, Outcome, Progress
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
 from img2imgd.ledger.orders import OrderRow
 from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
@@ -24,6 +25,7 @@ __all__ = [
     "JOB_FILE",
     "SHORT_JOB",
     "ArchivePlan",
+    "At",
     "BundleRow",
     "EndedJob",
     "FileEntry",
@@ -34,7 +36,9 @@ __all__ = [
     "Mark",
     "Moves",
     "OrderRow",
+    "Outcome",
     "Outputs",
+    "Progress",
     "missing_mount",
     "mount_fact",
     "mount_facts",

@@ -104,4 +104,8 @@ CREATE INDEX IF NOT EXISTS jobs_short ON jobs(state)
 CREATE INDEX IF NOT EXISTS jobs_by_model ON jobs(json_extract(spec, '$.request.model'))
   WHERE state='queued';
 CREATE INDEX IF NOT EXISTS jobs_by_bundle ON jobs(bundle) WHERE bundle IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_results ON jobs(ended_at)
+  WHERE (state='done' OR (state='cancelled' AND published<>'')) AND ended_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_failures ON jobs(ended_at)
+  WHERE (state='failed' OR (state='cancelled' AND published='')) AND ended_at IS NOT NULL;
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import schema
+from img2imgd.ledger.looking import Looking
 from img2imgd.ledger.orders import Orders
 from img2imgd.ledger.rebasing import Rebasing
 from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text, bundle_row
@@ -72,7 +73,7 @@ def read_ledger(path: Path) -> Ledger | None:
     return Ledger(connection)
 
 
-class Ledger(Rebasing, Orders):
+class Ledger(Rebasing, Looking, Orders):
     """Everything one daemon knows. Methods that write commit before they return."""
 
     def frames(self, job: str) -> list[FrameRow]:
