@@ -67,7 +67,7 @@ function showBanners() {
 live.addEventListener("now", ({ detail: now }) => {
   showNow(now);
   showBanners();
-  const open = now.running.length + now.queued_total;
+  const open = Math.max(now.running.length, now.counts.running ?? 0) + now.queued_total;
   setText(byId("count-now"), open ? count(open) : "");
   setText(byId("count-failures"), now.counts.failed ? count(now.counts.failed) : "");
   setTitle();

@@ -23,6 +23,8 @@ const waiting = new KeyedList(byId("waiting"), waitingFile);
 /** Show what the daemon told. */
 export function showNow(now) {
   running.show(now.running, (job) => job.id);
+  byId("running").classList.toggle("many", now.running.length > 2);
+  setText(byId("running-more"), more((now.counts.running ?? 0) - now.running.length, " being painted"));
   queue.show(now.queued, (job) => job.id);
   waiting.show(now.waiting, (file) => `${file.inbox}/${file.file}`);
   show(byId("queue-part"), now.queued_total > 0);
@@ -49,7 +51,7 @@ export function fraction(job) {
   return null;
 }
 
-const more = (number) => (number > 0 ? `and ${count(number)} more` : "");
+const more = (number, what = "") => (number > 0 ? `and ${count(number)} more${what}` : "");
 
 /** Cancel a job once somebody has said yes. */
 export async function cancel(job) {
