@@ -14,6 +14,8 @@ const SWIPE = 60; // pixels sideways that mean "the next one"
 const STATES = { failed: "failed", cancelled: "cancelled", queued: "in the queue", running: "being painted",
                  publishing: "being published", claiming: "being taken in", replaced: "replaced by a newer save" };
 
+const MAIN = ["style", "strength", "guidance_scale", "steps", "seed", "n", "size", "model", "scheduler"];
+
 const view = byId("view-job");
 let shown = null; // id
 let job = null;
@@ -161,13 +163,20 @@ function troubles() {
   return told.length ? make("div", { class: "notes" }, ...told) : null;
 }
 
+/** The few that people look for first, the others behind a fold. */
 function settings() {
   if (!job.settings.length) return null;
-  const rows = job.settings.flatMap(([key, value]) => [
+  const main = job.settings.filter(([key, value]) => MAIN.includes(key) && !(key === "n" && value === "1"));
+  const rest = job.settings.filter(([key]) => !MAIN.includes(key));
+  return make("section", { "aria-label": "Settings" }, rows(main),
+    rest.length ? make("details", {}, make("summary", {}, "All settings"), rows(rest)) : null);
+}
+
+function rows(pairs) {
+  return make("dl", { class: "settings" }, ...pairs.flatMap(([key, value]) => [
     make("dt", {}, key.replaceAll("_", " ")),
     make("dd", {}, value === "" ? "none" : value),
-  ]);
-  return make("section", { "aria-label": "Settings" }, make("dl", { class: "settings" }, ...rows));
+  ]));
 }
 
 function files() {

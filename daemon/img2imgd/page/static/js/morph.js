@@ -13,7 +13,7 @@ const NEAR = 24; // large pictures kept ready on each side; thumbnails stand in 
 export function morph(frames, onMove) {
   const image = make("img", { alt: "", draggable: "false", decoding: "sync" });
   const node = make("div", { class: "canvas morph" }, image);
-  const value = make("output", { class: "morph-value" });
+  const value = make("p", { class: "morph-value", "aria-hidden": true }); // the slider itself says it
   const range = make("input", { type: "range", class: "slide", min: 0, step: 1, "aria-label": "Move through the sweep" });
   const play = iconButton("plain", "play", "Play", toggle);
   const row = make("div", { class: "morph-row" }, play, range, value);

@@ -163,11 +163,14 @@ function grouped(frames) {
   return [...groups.values()];
 }
 
-/** What tells the morphs apart: style, seed, prompt; a number where nothing does. */
+/** What tells the morphs apart: style, then seed, then prompt, as many as it takes. */
 function groupNames(groups) {
-  const keys = ["style", "seed", "prompt"].filter((key) => new Set(groups.map((group) => group[0][key])).size > 1);
-  return groups.map((group, at) => {
-    const parts = keys.slice(0, 2).map((key) => (key === "seed" ? `seed ${group[0].seed}` : group[0][key] || `no ${key}`));
-    return parts.join(" · ") || `${at + 1}`;
-  });
+  const firsts = groups.map((group) => group[0]);
+  const told = firsts.map(() => []);
+  const apart = () => new Set(told.map((parts) => parts.join(" · "))).size === groups.length;
+  for (const key of ["style", "seed", "prompt"]) {
+    if (apart() || new Set(firsts.map((frame) => frame[key])).size < 2) continue;
+    firsts.forEach((frame, at) => told[at].push(key === "seed" ? `seed ${frame.seed}` : frame[key] || `no ${key}`));
+  }
+  return told.map((parts, at) => parts.join(" · ") || `${at + 1}`);
 }
