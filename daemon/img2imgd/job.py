@@ -30,6 +30,9 @@ class JobState(StrEnum):
         return self in ENDED
 
 
+CANCELLED_FRAME = "cancelled"
+"""The reason of a frame that is not painted because its job was cancelled."""
+
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.REPLACED})
 
 

@@ -35,24 +35,33 @@ from img2imgd.ledger import (
 )
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
+from img2imgd.service.notify import Notifier
+from img2imgd.service.reporting import Reporting
+from img2imgd.service.standing import Telling
+from img2imgd.service.threads import ThreadNames
 
 log = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 30.0  # for all loops together; systemd waits for 45
+_CLOSING_SECONDS = 10.0  # for what comes after: the reader's end, the ledger's
 
 
 class Daemon:
     """All the parts of one running img2imgd. ``drain`` is the way of ``once``."""
 
-    def __init__(self, config: Config, *, drain: bool = False) -> None:
+    def __init__(
+        self, config: Config, *, drain: bool = False, notifier: Notifier | None = None
+    ) -> None:
         self.config = config
         self._drain = drain
+        self.reporting = Reporting(notifier or Notifier())
         self._asked_to_stop = threading.Event()
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
         self.page: PageService | None = None
         self.begun = Mark()
+        self._names = ThreadNames()
 
     def serve(self, tick: Callable[[Ledger], bool] | None = None, seconds: float = 1.0) -> None:
         """Run until a signal, or until ``tick`` (asked every ``seconds``) returns True.
@@ -60,6 +69,7 @@ class Daemon:
         Raises:
             HeldByAnother, EnvironmentFault: before anything was started.
         """
+        self.reporting.opening()
         folders.check_mounts(self.config, self._known_facts())
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
@@ -70,10 +80,12 @@ class Daemon:
             self.begun = ledger.mark()
             heartbeat = Heartbeat(locks.values())
             heartbeat.start()
+            self.reporting.line = Telling(ledger).line
             try:
                 self._start(locks)
-                while not self._asked_to_stop.wait(seconds):
+                while not self._asked_to_stop.wait(min(seconds, self.reporting.every)):
                     self._check_alive(heartbeat)
+                    self._report(heartbeat)
                     if tick is not None and tick(ledger):
                         break
             finally:
@@ -199,8 +211,18 @@ class Daemon:
                     f"A part of img2imgd has ended ({loop.name}); the log says why."
                 )
 
+    def _report(self, heartbeat: Heartbeat) -> None:
+        """Name the threads, then tell the service manager how the parts are doing."""
+        self._names.tell()
+        parts = [part for loop in self._loops() for part in loop.parts()]
+        parts.append(heartbeat.pulse.part(alive=heartbeat.is_alive()))
+        looked = [*self.inboxes, *filter(None, [self.dispatch])]
+        ready = all(loop.looked.is_set() for loop in looked)
+        self.reporting.step(parts, time.monotonic(), ready=ready)
+
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
+        self.reporting.stopping(_JOIN_SECONDS + _CLOSING_SECONDS)
         if self.page is not None:
             self.page.stop()
         for loop in self._loops():
@@ -209,7 +231,9 @@ class Daemon:
             self._reader.stop()
         deadline = time.monotonic() + _JOIN_SECONDS
         for loop in [loop for loop in self._loops() if loop.is_alive()]:
-            loop.join(max(deadline - time.monotonic(), 0.0))
+            while loop.is_alive() and (left := deadline - time.monotonic()) > 0:
+                self.reporting.still_stopping(time.monotonic())
+                loop.join(min(left, self.reporting.every))
             if loop.is_alive():
                 log.warning("%s has not ended in %g s and is left alone", loop.name, _JOIN_SECONDS)
         if self.dispatch is not None:

@@ -26,6 +26,7 @@ from img2imgd.app.folders import make_folder
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, HeldByAnother
 from img2imgd.outputs.staging import STAGING
+from img2imgd.service.freshness import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -227,6 +228,7 @@ class Heartbeat(threading.Thread):
         super().__init__(name="heartbeat", daemon=True)
         self._locks = tuple(locks)
         self._ending = threading.Event()
+        self.pulse = Pulse("the heartbeat of the folders' locks")
         self.lost: HeldByAnother | None = None
 
     def stop(self) -> None:
@@ -235,8 +237,9 @@ class Heartbeat(threading.Thread):
 
     def run(self) -> None:
         """Beat until :meth:`stop` or until a folder is lost."""
-        while not self._ending.wait(BEAT):
+        while not self._rested():
             for lock in self._locks:
+                self.pulse.beat()
                 try:
                     lock.beat()
                 except HeldByAnother as error:
@@ -244,6 +247,11 @@ class Heartbeat(threading.Thread):
                     return
                 except OSError as error:  # unmounted, or its server is away
                     log.debug("no heartbeat: %s", error)
+
+    def _rested(self) -> bool:
+        """Wait for the next beat; True if there is to be none."""
+        self.pulse.rest(BEAT)
+        return self._ending.wait(BEAT)
 
 
 def _machine() -> str:

@@ -19,6 +19,7 @@ from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.log import Lasting
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
+from img2imgd.service.freshness import Part, Pulse
 from img2imgd.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -64,10 +65,23 @@ class InboxLoop(threading.Thread):
         self._lasting = Lasting(log)
         self.failure: EnvironmentFault | LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
+        self.looked = threading.Event()  # set after the first step, whatever came of it
+        self.pulse = Pulse(f"inbox {inbox.path}")
+        self._watch_heard = time.monotonic()
         self.drained = False
         self.stepping = False
         self.unavailable = ""
         self._told = ""
+
+    def parts(self) -> list[Part]:
+        """The loop, and the watch that wakes it; for the thread that sees to their freshness."""
+        if self._watch.is_alive or self.unavailable:
+            self._watch_heard = time.monotonic()
+        watch = f"the watch of inbox {self._inbox.path}"
+        return [
+            self.pulse.part(alive=self.is_alive()),
+            Part(watch, self._watch_heard, self._inbox.rescan),
+        ]
 
     def stop(self) -> None:
         """Ask the loop to end after its step."""
@@ -83,11 +97,12 @@ class InboxLoop(threading.Thread):
             return
         inbox = Inbox(
             self._config, self._inbox, ledger, self._infotext,
-            drain=self._drain, stopping=self._ending.is_set,
+            drain=self._drain, stopping=self._ending.is_set, progress=self.pulse.beat,
         )  # fmt: skip
         while not self._ending.is_set():
             self._wake.clear()
             began = time.monotonic()
+            self.pulse.beat()
             self.stepping = True
             try:
                 delay = self._step(inbox)
@@ -96,8 +111,10 @@ class InboxLoop(threading.Thread):
                 self.failure = damage
                 break
             self.stepping = False
+            self.looked.set()
             self._claimed()
             took = time.monotonic() - began
+            self.pulse.rest(max(delay, 2 * took))
             # A burst of events is one scan, and scanning never takes more than a third of a core.
             self._ending.wait(max(0.02, 2 * took))
             self._wake.wait(max(delay - (time.monotonic() - began), 0.0))
@@ -171,6 +188,12 @@ class DispatchLoop(threading.Thread):
         self.failure: EnvironmentFault | LedgerDamaged | HeldByAnother | None = None
         self.blocked_since: float | None = None
         self.trying = False
+        self.looked = threading.Event()  # set after the first step, whatever came of it
+        self.pulse = Pulse("dispatch")
+
+    def parts(self) -> list[Part]:
+        """The loop; the worker's own progress is the pool's to judge."""
+        return [self.pulse.part(alive=self.is_alive())]
 
     def stop(self) -> None:
         """Ask the loop to end after its step, and the worker with it."""
@@ -187,6 +210,7 @@ class DispatchLoop(threading.Thread):
         dispatch = Dispatch(self._config, ledger, self.pool, self._reader)
         lasting = Lasting(log)
         while not self._ending.is_set():
+            self.pulse.rest(_DISPATCH_SECONDS)
             try:
                 self._before_step()
                 dispatch.step(_DISPATCH_SECONDS)
@@ -200,6 +224,7 @@ class DispatchLoop(threading.Thread):
                 lasting.over("bug", "the dispatcher's steps succeed again")
             self.blocked_since = dispatch.blocked_since
             self.trying = dispatch.loading or dispatch.painting
+            self.looked.set()
         # What cannot be written now is found out at the next start.
         with contextlib.suppress(EnvironmentFault, LedgerDamaged):
             dispatch.stop(_STOP_GRACE)
@@ -215,6 +240,10 @@ class UpkeepLoop(threading.Thread):
         self._ledger_path = ledger_path
         self._ending = threading.Event()
         self.failure: LedgerDamaged | None = None
+
+    def parts(self) -> list[Part]:
+        """The loop; a round may take its time, and holds up nobody."""
+        return [Part("upkeep", time.monotonic(), alive=self.is_alive())]
 
     def stop(self) -> None:
         """Ask the loop to end; a step under way is cut short."""

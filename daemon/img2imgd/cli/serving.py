@@ -11,13 +11,14 @@ from img2imgd.cli.configured import config_of
 from img2imgd.cli.progress import ProgressBars
 from img2imgd.errors import Exit, shown
 from img2imgd.job import JobState
+from img2imgd.service.notify import Notifier
 
 
 def run(arguments: argparse.Namespace) -> Exit:
     """The daemon, until SIGTERM or SIGINT."""
     config = config_of(arguments)
     log.configure(arguments.log_level)
-    Daemon(config).serve()
+    Daemon(config, notifier=Notifier.from_environment(os.environ)).serve()
     return Exit.OK
 
 

@@ -43,7 +43,10 @@ log = logging.getLogger(__name__)
 
 # What FAT, exFAT and SMB answer to names that Linux's own filesystems take.
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
-_AGAIN = "To try again, put the corrected files back into the inbox."
+_AGAIN = (
+    "To try again, put the corrected files back into the inbox; `img2imgd retry {job}` does that."
+)
+_AGAIN_KEPT = "To try again as it is, `img2imgd retry {job}`."
 
 
 class Archive:
@@ -109,7 +112,7 @@ class Archive:
 
     def _write_reason(self, row: JobRow, folder: Path, name: str) -> str:
         """Write why a job failed, under a name that is free; returns that name."""
-        advice = _AGAIN if row.spec.mode == "move" else ""
+        advice = (_AGAIN if row.spec.mode == "move" else _AGAIN_KEPT).format(job=row.id)
         text = "\n\n".join(filter(None, [row.reason, advice]))
         reason = free_reason(name, self._taken(row.spec, folder))
         try:

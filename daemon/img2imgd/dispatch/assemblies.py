@@ -43,7 +43,8 @@ def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
         painted = [frame for frame in frames if frame.index not in job.refused]
         if len(painted) > 1:
             yield f"_morph{mark}{(job.request.gif or GifSettings()).suffix}", painted
-    if job.request.wants_sheet and len(job.refused) < len(job.frames):
+    painted = len(job.frames) - len(job.refused)
+    if job.request.wants_sheet and painted > int(job.left_out):  # one picture needs no sheet
         yield "_sheet.png", None
 
 
@@ -74,14 +75,13 @@ def _animation(job: RunningJob, target: Path, frames: Sequence[Frame]) -> Animat
 
 
 def _sheet(job: RunningJob, target: Path) -> Sheet:
+    """A sheet of all frames; of a job that was cancelled it has no places for the others."""
     made, settings = job.made_from, job.request.sheet or SheetSettings()
-    paths = {
-        frame.index: job.staged_path(frame.index)
-        for frame in job.frames
-        if frame.index not in job.refused
-    }
+    painted = [frame for frame in job.frames if frame.index not in job.refused]
+    paths = {frame.index: job.staged_path(frame.index) for frame in painted}
     plan = plan_sheet(
-        made.origin.request, job.frames, paths, made.origin.picture.name,
+        made.origin.request, painted if job.left_out else job.frames, paths,
+        made.origin.picture.name,
         made.picture if settings.input else None, made.origin.ignored,
     )  # fmt: skip
     text = made.origin.job_tags(job.frames[0]).by_keyword

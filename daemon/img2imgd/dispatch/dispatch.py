@@ -14,11 +14,13 @@ from typing import TypeVar
 from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.archiving import Archiving
+from img2imgd.dispatch.cancelling import Cancelling
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.events import Events
 from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing, check_outbox
+from img2imgd.dispatch.resting import Resting
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting, check_files
@@ -43,7 +45,6 @@ class Dispatch:
         self._config = config
         self._ledger = ledger
         self._pool = pool
-        self._reader = reader
         self._archive = Archive(config, ledger)
         self._starting = Starting(config, ledger, reader, pool.wake)
         self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
@@ -55,7 +56,11 @@ class Dispatch:
         )
         self._turns = Turns(ledger, self._running, pool, config.models.keys())
         self._events = Events(ledger, self._faults, self._crashes, self._turns, self._running)
-        self._idle_since: float | None = None
+        self._cancelling = Cancelling(config.outbox, ledger, pool, self._starting, self._running)
+        self._resting = Resting(
+            config.engine.idle_unload, ledger, pool, reader,
+            self._starting, self._events, self._running,
+        )  # fmt: skip
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
 
@@ -85,23 +90,27 @@ class Dispatch:
 
     def step(self, timeout: float) -> None:
         """Handle the worker's events (waiting up to ``timeout`` seconds), then move jobs on."""
-        self._events.add(self._pool.poll(0 if self._archiving.take_more() else timeout))
+        more = self._archiving.take_more() | self._cancelling.take_more()
+        self._events.add(self._pool.poll(0 if more else timeout))
         now = time.monotonic()
         try:
             if not self._recovered:
                 self.recover()
             self._events.handle(now)
             self._hold_while_stuck(now)
+            self._cancelling.step()
+            paused = self._resting.pause(now)
             self._archiving.step(now)
             self._publish_painted(now)
             self._archiving.step(now)
-            self._start_jobs(now)
-            self._admit(now)
+            if not paused:
+                self._start_jobs(now)
+                self._admit(now)
         except (EnvironmentFault, OSError) as error:
             if not (what := fault_in_words(error)):
                 raise
             self._faults.report(what, now)
-        self._rest(now)
+        self._resting.rest(now)
 
     def stop(self, grace: float) -> None:
         """Stop the worker; running jobs go on from their staged frames at the next start."""
@@ -282,18 +291,3 @@ class Dispatch:
 
     def _in_worker(self) -> list[RunningJob]:
         return [job for job in self._running.values() if job.in_worker]
-
-    def _rest(self, now: float) -> None:
-        """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
-        works = self._in_worker() or self._starting.under_way or self._pool.loading
-        limit = self._config.engine.idle_unload
-        if works or limit is None or not self._pool.running:
-            self._idle_since = None
-            return
-        if self._idle_since is None:
-            self._idle_since = now
-        elif now - self._idle_since >= limit:
-            log.info("idle for %.0f s: the worker is let go", now - self._idle_since)
-            self._pool.stop(5)
-            self._reader.close()
-            self._idle_since = None

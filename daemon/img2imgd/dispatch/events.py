@@ -114,7 +114,8 @@ class Events:
             else:  # it is prepared again, which is nothing to the others
                 self._faults.report_job(job.id, event.message, now)
             job.in_engine.discard(event.index)
-            job.to_paint.insert(0, event.index)
+            if not job.cancelled:
+                job.to_paint.insert(0, event.index)
         elif isinstance(event, AssemblyStaged):
             job.assembling = None
             self._faults.painted()
@@ -126,3 +127,6 @@ class Events:
                 self._faults.report(event.reason, now)
             else:
                 job.give_up(event.target, event.reason)
+        elif job.giving_up:  # JobGivenUp: nothing more of it comes
+            job.in_engine.clear()
+            job.giving_up = False

@@ -71,14 +71,21 @@ class _Prepared:
 
 
 class Claims:
-    """Claims drops of one inbox."""
+    """Claims drops of one inbox. ``progress`` is called as often as a claim gets on."""
 
-    def __init__(self, config: Config, inbox: InboxConfig, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        inbox: InboxConfig,
+        ledger: Ledger,
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
         self._config = config
         self._inbox = inbox
         self._ledger = ledger
         self.spool = inbox.path / SPOOL
         self.found = SpoolReader(config, inbox.path)
+        self.progress = progress
         self.lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
     def claim(self, drops: Sequence[Drop], shared: Input | None = None) -> bool:
@@ -90,6 +97,7 @@ class Claims:
         specs: list[JobSpec] = []
         for first in range(0, len(drops), AT_ONCE):
             chosen: set[str] = set()
+            self.progress()
             some = [self._prepare(drop, bundle, chosen) for drop in drops[first : first + AT_ONCE]]
             with self._ledger.transaction():
                 specs.extend(self._record(prepared) for prepared in some)
@@ -102,6 +110,7 @@ class Claims:
                     )  # fmt: skip
         try:
             for spec, drop in zip(specs, drops, strict=True):
+                self.progress()
                 take(spec.files, drop.inputs, self.spool / spec.id / "in")
             if bundle is not None and shared is not None:
                 self._take_shared(bundle, shared)

@@ -38,7 +38,8 @@ class Inbox:
 
     ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
-    parameters in the reader process. Once ``stopping`` says so, nothing more is claimed.
+    parameters in the reader process. Once ``stopping`` says so, nothing more is claimed. A step may
+    take long; ``progress`` is called all the while, as long as it gets on.
     """
 
     def __init__(
@@ -50,22 +51,24 @@ class Inbox:
         *,
         drain: bool = False,
         stopping: Callable[[], bool] = lambda: False,
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
         self._drain = drain
         self._stopping = stopping
+        self._progress = progress
         self._first: frozenset[str] | None = None
         self._settling = Settling(inbox.settle)
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
-        self._claims = Claims(config, inbox, ledger)
+        self._claims = Claims(config, inbox, ledger, progress)
         self._list_notes = ListNotes(config.failed)
         self._acts = Acts(
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
             infotext, self._restart,
         )  # fmt: skip
-        self._scanner = Scanner(inbox.path, recursive=inbox.recursive)
+        self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
         self._last: list[Found] = []
         self._lasting = Lasting(log)
         self._setbacks = Setbacks(inbox.rescan)
@@ -213,6 +216,7 @@ class Inbox:
         What a fault leaves of a claim is repaired before the next scan, as after a crash.
         """
         names = decision.names
+        self._progress()
         if self._stopping():
             return [Wait(name, "waits for the next start: img2imgd stops") for name in names]
         files = [self._acts.file(folder, name) for name in names]
@@ -236,6 +240,7 @@ class Inbox:
         return waits
 
     def _entry(self, file: Found, now: float) -> Entry:
+        self._progress()
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
         settled = unchanged - self._inbox.settle

@@ -43,6 +43,7 @@ def repair_claims(inbox: Path, claims: Claims, ledger: Ledger) -> dict[str, str]
 
     repair_bundles()  # before their jobs may be served: left behind, one would be served again
     for specs in _together(ledger, inbox, claims):
+        claims.progress()
         files = [Path(file.source) for spec in specs for file in spec.files]
         repair = partial(_repair_claim, specs, inbox, claims)
         repairs.attempt(specs[0].bundle or specs[0].id, files, repair)
@@ -132,6 +133,7 @@ def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Led
     folders = [folder for folder in folders if folder not in foreign]
     bundles = [path for path in folders if path.name.endswith(BUNDLE)]
     for folder in folders:
+        claims.progress()
         if folder in bundles:
             continue
         row = ledger.job(folder.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,11 +54,17 @@ class _Seen:
 
 
 class Scanner:
-    """Scans one inbox again and again; of files that look as before nothing is made anew."""
+    """Scans one inbox again and again; of files that look as before nothing is made anew.
 
-    def __init__(self, inbox: Path, *, recursive: bool) -> None:
+    ``progress`` is called for each folder and file: on a slow share a scan may take minutes.
+    """
+
+    def __init__(
+        self, inbox: Path, *, recursive: bool, progress: Callable[[], None] = lambda: None
+    ) -> None:
         self._inbox = inbox
         self._recursive = recursive
+        self._progress = progress
         self._seen = _Seen()
         self._found: list[Found] = []
 
@@ -120,9 +127,11 @@ class Scanner:
         before = self._seen.folders.get(rel, {})
         files: dict[str, Found] = {}
         subfolders: list[str] = []
+        self._progress()
         with os.scandir(opened) as entries:
             for entry in entries:
                 name = entry.name
+                self._progress()
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:

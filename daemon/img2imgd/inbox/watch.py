@@ -97,6 +97,14 @@ class Watch(FileSystemEventHandler):
             self._observer = None
 
     @property
+    def is_alive(self) -> bool:
+        """True unless a thread of it has ended; for any thread to ask."""
+        observer = self._observer
+        if observer is None:
+            return True  # scanned alone, or just being armed
+        return all(thread.is_alive() for thread in (observer, *observer.emitters))
+
+    @property
     def polling(self) -> bool:
         """True when the inbox is polled."""
         return isinstance(self._observer, PollingObserver)
@@ -142,6 +150,8 @@ class Watch(FileSystemEventHandler):
             for folder, recursive in watched:
                 observer.schedule(self, str(folder), recursive=recursive, event_filter=_WAKING)
             observer.start()
+            for thread in (observer, *observer.emitters):
+                thread.name = f"watch {self._inbox.name}"
         except Exception:
             _end(observer)  # its threads were started one by one
             raise

@@ -4,7 +4,14 @@ from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
 from img2imgd.ledger.looking import At, Outcome, Progress
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
-from img2imgd.ledger.orders import OrderRow
+from img2imgd.ledger.orders import (
+    CANCELLABLE,
+    RETRIABLE,
+    OrderRow,
+    retried_from,
+    why_not_cancelled,
+    why_not_retried,
+)
 from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
 from img2imgd.ledger.rows import (
     ENDED_FILE,
@@ -21,8 +28,10 @@ from img2imgd.ledger.rows import (
 from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
 
 __all__ = [
+    "CANCELLABLE",
     "ENDED_FILE",
     "JOB_FILE",
+    "RETRIABLE",
     "SHORT_JOB",
     "ArchivePlan",
     "At",
@@ -45,6 +54,9 @@ __all__ = [
     "open_ledger",
     "read_ledger",
     "rebased",
+    "retried_from",
     "set_aside_damaged",
     "spool_fact",
+    "why_not_cancelled",
+    "why_not_retried",
 ]

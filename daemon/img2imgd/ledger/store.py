@@ -105,6 +105,15 @@ class Ledger(Rebasing, Looking, Orders):
                 [(step, job, index) for (job, index), step in steps.items()],
             )
 
+    def progress(self, job: str) -> tuple[int, int]:
+        """Denoising steps that have run, and all that a job has, over its frames."""
+        [(done, steps)] = self.read(
+            "SELECT sum(CASE WHEN state='waiting' THEN min(step, steps) ELSE steps END),"
+            " sum(steps) FROM frames WHERE job=?",
+            (job,),
+        )
+        return done or 0, steps or 0
+
     # Names, bundles
 
     def reserve(self, outbox: str, folded: str, job: str) -> bool:
@@ -191,6 +200,16 @@ class Ledger(Rebasing, Looking, Orders):
                     )
                 else:
                     self.sql.execute("DELETE FROM facts WHERE key=?", (as_text(key),))
+
+    def count_waiting(self) -> int:
+        """How many files are not claimed yet."""
+        [(count,)] = self.read("SELECT count(*) FROM waiting")
+        return count
+
+    def version(self) -> int:
+        """Another number after another connection, of any process, has written."""
+        [(number,)] = self.read("PRAGMA data_version")
+        return number
 
     def facts(self) -> dict[str, str]:
         """All facts of the daemon itself."""

@@ -15,9 +15,14 @@ from starlette.types import ASGIApp
 
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
+from img2imgd.page.access import Access
+from img2imgd.page.acting import Acting
 from img2imgd.page.answers import Refused
 from img2imgd.page.books import Books
+from img2imgd.page.dropzone import DropZone
 from img2imgd.page.events import Events
+from img2imgd.page.guard import Guard
+from img2imgd.page.login import Login
 from img2imgd.page.now import NowMaker
 from img2imgd.page.reading import Reading
 from img2imgd.page.static_files import StaticFiles
@@ -29,11 +34,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What the page is made of. ``config`` gives the one that holds now."""
+    """What the page is made of.
+
+    ``config`` gives the one that holds now; ``wake`` has the daemon look for orders at once.
+    """
 
     config: Callable[[], Config]
     books: Books
     views: Views
+    wake: Callable[[], None] = lambda: None
 
 
 class Page:
@@ -42,12 +51,17 @@ class Page:
     def __init__(self, parts: Parts) -> None:
         self.work = Work()
         self.events = Events(parts.books, NowMaker(parts.config().outbox), self.work)
-        reading = Reading(parts.config, parts.books, parts.views, self.events, self.work)
-        self.app: ASGIApp = Starlette(
-            routes=[*StaticFiles(self.work).routes(), *reading.routes()],
-            exception_handlers=_HANDLERS,
-            lifespan=self._lifespan,
-        )
+        config = parts.config
+        access = Access(lambda: config().status.token_file)
+        routes = [
+            *StaticFiles(self.work).routes(),
+            *Login(access).routes(),
+            *Reading(config, parts.books, parts.views, self.events, self.work).routes(),
+            *Acting(parts.books, self.work, parts.wake).routes(),
+            *DropZone(config, parts.books, self.work).routes(),
+        ]
+        app = Starlette(routes=routes, exception_handlers=_HANDLERS, lifespan=self._lifespan)
+        self.app: ASGIApp = Guard(app, access, lambda: config().status.hosts)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncGenerator[None]:
