@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page
 from served_root import RunningDaemon, ServedRoot
-from waiting import wait_until
 
 from img2imgd.sketches import SKETCHES
+from waiting import wait_until
 
 _LISTEN_FOR_CSP = """
 window.violations = [];
@@ -124,9 +124,7 @@ class Watched:
             found = self.page.evaluate("window.violations")
             self.troubles += [f"content security policy: {one}" for one in found]
         self.page.context.close()
-        return [
-            one for one in self.troubles if not any(part in one for part in self.expected)
-        ]
+        return [one for one in self.troubles if not any(part in one for part in self.expected)]
 
     def until(self, expression: str, argument: object = None) -> None:
         """Wait until JavaScript says true."""
@@ -140,8 +138,7 @@ class Watched:
         box = target.bounding_box()
         assert box is not None
         at = [
-            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
-            for x, y in points
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in points
         ]
         session: CDPSession = self.page.context.new_cdp_session(self.page)
         for number, point in enumerate(at):
@@ -149,3 +146,7 @@ class Watched:
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         session.detach()
+
+
+OpenPage = Callable[..., Watched]  # open_page(studio, "#results", **options of a browser context)
+StartStudio = Callable[..., Studio]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from browsing import Studio, Watched
+from browsing import OpenPage, StartStudio, Studio, Watched
 from playwright.sync_api import Browser
-
 from tools.page.chromium import chromium, find_chromium
-
-OpenPage = Callable[..., Watched]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +36,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[OpenPage]:
+def start_studio(tmp_path: Path) -> Iterator[StartStudio]:
+    """Starts a studio of a test's own; it ends after the windows that look at it."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Studio.running(tmp_path, **options))
+
+
+@pytest.fixture
+def open_page(browser: Browser, start_studio: object) -> Iterator[OpenPage]:
     """Opens a view of a studio in a window of its own; nothing may go wrong in it."""
     opened: list[Watched] = []
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browsing import Studio, Watched
-from conftest import OpenPage
+from browsing import OpenPage, Studio, Watched
 from playwright.sync_api import expect
 
 SWEEP = "prompt: a lake\nsweep: {strength: {from: 0.1, to: 0.9, step: 0.1}}\nseed: 1\n"
@@ -24,9 +23,7 @@ def painted(studio: Studio) -> Iterator[Studio]:
 
 def cut(watched: Watched) -> float:
     """Where the line between before and after is, in percent."""
-    text = watched.page.locator(".compare").evaluate(
-        "node => node.style.getPropertyValue('--cut')"
-    )
+    text = watched.page.locator(".compare").evaluate("node => node.style.getPropertyValue('--cut')")
     return float(str(text).rstrip("%"))
 
 
@@ -208,9 +205,7 @@ def test_a_job_that_is_not_there_says_so(open_page: OpenPage, painted: Studio) -
     expect(watched.page.locator("#title-job")).to_have_text("No such job")
 
 
-def test_what_is_new_moves_nothing_that_one_looks_at(
-    open_page: OpenPage, painted: Studio
-) -> None:
+def test_what_is_new_moves_nothing_that_one_looks_at(open_page: OpenPage, painted: Studio) -> None:
     watched = open_page(painted, "#results")
     page = watched.page
     tiles = page.locator("#gallery a")

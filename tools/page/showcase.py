@@ -66,7 +66,8 @@ def singles(count: int) -> list[Drop]:
 STYLES = Drop(
     "harbour", "boat",
     "prompt: a sailing boat on the sea at sunset\n"
-    "style: [turner, andy warhol, hokusai, van gogh]\nstrength: 0.68\nguidance_scale: 6\nseed: 187\n",
+    "style: [turner, andy warhol, hokusai, van gogh]\n"
+    "strength: 0.68\nguidance_scale: 6\nseed: 187\n",
 )  # fmt: skip
 
 MORPH = Drop(

@@ -9,7 +9,10 @@ const FIRST = ["prompt", "strength", "seed", "n", "sweep"];
 const NEVER = ["images"]; // the picture that is sent is the only one
 const PAUSE = 350; // milliseconds after the last key before the daemon is asked
 
-/** `{ node, inbox(), settings(), check(), showProblems(problems) }`. */
+/**
+ * `{ node, inbox(), settings(), check(), showProblems(problems) }`. Nobody is told off for a field that
+ * they have not come to yet: `showProblems` of what was sent shows all.
+ */
 export function dropForm(told) {
   const properties = told.schema.properties;
   const inboxChoice = make("select", {}, ...told.inboxes.map((one) => make("option", { value: one.index }, one.name)));
@@ -37,6 +40,7 @@ export function dropForm(told) {
       make("fieldset", {}, make("legend", { class: "unseen" }, "More settings"), ...rest.map(get))),
     general, made,
   );
+  const touched = new Set();
   let timer = 0;
   let round = 0;
 
@@ -68,8 +72,7 @@ export function dropForm(told) {
     try {
       const answer = await act("/api/check", { inbox: inbox().index, settings: settings() });
       if (mine !== round) return false;
-      const untouched = Object.keys(settings()).length === 0;
-      showProblems(untouched ? [] : answer.problems);
+      showProblems(answer.problems.filter(({ key }) => touched.has(topOf(key))));
       const good = answer.problems.length === 0;
       setText(count, good ? `Each picture gives ${counted(answer.frames, "picture")}.` : "");
       setText(yaml, answer.sidecar);
@@ -87,7 +90,7 @@ export function dropForm(told) {
     const texts = new Map();
     const others = [];
     for (const { key, message, advice } of problems) {
-      const top = key.split(/[.[]/)[0];
+      const top = topOf(key);
       const text = [message, advice].filter(Boolean).join(" ");
       if (fields.has(top)) texts.set(top, [texts.get(top), text].filter(Boolean).join(" "));
       else others.push(key ? `${key}: ${text}` : text);
@@ -98,12 +101,19 @@ export function dropForm(told) {
     if ([...texts.keys()].some((key) => rest.includes(key))) node.querySelector("details.rest").open = true;
   }
 
-  function changed() {
+  const topOf = (key) => key.split(/[.[]/)[0];
+
+  function changed(event) {
+    const key = event.target.closest("[data-key]")?.dataset.key;
+    if (key) touched.add(key);
     fields.get("strength").control.disabled = fields.get("sweep")?.axis() === "strength";
     clearTimeout(timer);
     timer = setTimeout(check, PAUSE);
   }
   for (const event of ["input", "change"]) node.addEventListener(event, changed);
+  node.addEventListener("focusout", (event) => {
+    if (event.target.id === "field-prompt") changed(event); // left empty, it is needed after all
+  });
   inboxChoice.addEventListener("change", setDefaults);
   setDefaults();
   show(made, false);

@@ -58,7 +58,7 @@ function hideStage() {
 
 function build() {
   hideStage();
-  setting = stage(job, () => {});
+  setting = stage(job);
   view.replaceChildren(make("article", { class: "job" }, bar(), setting.node, words()));
   showNeighbours();
 }
@@ -180,23 +180,29 @@ function rows(pairs) {
 }
 
 function files() {
-  const tiles = job.animations.slice(0, 2).map((animation) => [
-    "animation", "film", `${animation.format.toUpperCase()}, ${bytes(animation.bytes)}`]);
-  if (job.sheet) tiles.push(["sheet", "sheet", `Sheet, ${bytes(job.sheet.bytes)}`]);
+  const tiles = job.animations.slice(0, 8).map((animation, which) => [
+    "animation", which, `${animation.format.toUpperCase()}, ${bytes(animation.bytes)}`]);
+  if (job.sheet) tiles.push(["sheet", 0, `Sheet, ${bytes(job.sheet.bytes)}`]);
   if (!tiles.length) return null;
-  const frames = job.frames_list.filter((frame) => frame.thumb);
-  const poster = frames[Math.floor(frames.length * 0.7)]?.thumb;
-  return make("div", { class: "files" }, ...tiles.map(([mode, iconName, label]) =>
-    make("button", { type: "button", onclick: () => openMode(mode) },
+  return make("div", { class: "files" }, ...tiles.map(([mode, which, label]) => {
+    const picture = mode === "animation" ? poster(which) : job.sheet.url;
+    return make("button", { type: "button", onclick: () => openMode(mode, which) },
       make("span", { class: "thumb" },
-        mode === "animation" && poster ? make("img", { alt: "", src: poster, loading: "lazy" })
-          : make("img", { alt: "", src: job.sheet.url, loading: "lazy" }),
-        icon(mode === "animation" ? "play" : iconName)),
-      make("span", { class: "hint" }, label))));
+        picture ? make("img", { alt: "", src: picture, loading: "lazy" }) : null,
+        icon(mode === "animation" ? "play" : "sheet")),
+      make("span", { class: "hint" }, label));
+  }));
 }
 
-function openMode(mode) {
-  setting.choose(mode);
+/** A late picture of the morph that an animation shows. */
+function poster(which) {
+  const frames = job.frames_list.filter((frame) => frame.thumb);
+  const own = job.animations.length > 1 ? frames.filter((frame) => frame.group === which) : frames;
+  return own[Math.floor(own.length * 0.7)]?.thumb ?? null;
+}
+
+function openMode(mode, which) {
+  setting.choose(mode, which);
   scrollTo({ top: 0 });
 }
 

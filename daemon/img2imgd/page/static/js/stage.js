@@ -21,8 +21,8 @@ export function modesOf(job) {
   return modes;
 }
 
-/** `{ node, mode(id), stop() }`: everything left of the words. */
-export function stage(job, onMode) {
+/** `{ node, choose(mode, which), stop() }`: everything left of the words. */
+export function stage(job) {
   const frames = job.frames_list.filter((frame) => frame.view);
   const groups = grouped(frames);
   const modes = modesOf(job);
@@ -31,9 +31,10 @@ export function stage(job, onMode) {
   const picker = make("div", { class: "choices", role: "group", "aria-label": "Which morph" });
   const below = make("div", {});
   const film = make("div", { class: "film", role: "group", "aria-label": "Pictures of this job" });
-  const node = make("div", { class: "job-stage" }, board, below, picker, film, tabs);
-  let current = frames[Math.floor(frames.length / 2)] ?? null;
+  const node = make("div", { class: "job-stage" }, tabs, board, below, picker, film);
+  let current = groups.length > 1 && groups[0].length > 1 ? middle(groups[0]) : middle(frames);
   let mode = modes[0][0];
+  let playing = 0; // which animation
   let moving = null;
   let sliding = null;
   let wheel = 0;
@@ -77,6 +78,7 @@ export function stage(job, onMode) {
     const frame = group[Math.min(place, group.length - 1)];
     setCurrent(frame);
     if (mode === "morph") moving.show(group);
+    if (mode === "animation" && job.animations.length === groups.length) choose("animation", number);
   }
 
   function setCurrent(frame) {
@@ -84,8 +86,8 @@ export function stage(job, onMode) {
     sliding?.setAfter(after());
     strip();
     const shown = film.shown ?? [];
-    [...film.children].forEach((tile, at) => setAttribute(tile, "aria-pressed", shown[at] === frame));
-    [...picker.children].forEach((tile, at) => setAttribute(tile, "aria-pressed", groups[at].includes(frame)));
+    [...film.children].forEach((tile, at) => setAttribute(tile, "aria-pressed", String(shown[at] === frame)));
+    [...picker.children].forEach((tile, at) => setAttribute(tile, "aria-pressed", String(groups[at].includes(frame))));
     clearTimeout(wheel);
     wheel = setTimeout(() => follow(shown.indexOf(frame)), 60);
   }
@@ -98,16 +100,18 @@ export function stage(job, onMode) {
 
   const after = () => ({ url: current.view, alt: [current.label, current.prompt].filter(Boolean).join(": ") });
 
-  function choose(id) {
+  /** Another way to look at it; `which` of several animations. */
+  function choose(id, which = null) {
     mode = id;
+    const own = groups.findIndex((group) => group.includes(current));
+    playing = which ?? (job.animations.length === groups.length ? Math.max(0, own) : 0);
     moving?.stop();
     moving = null;
     sliding = null;
     below.replaceChildren();
     board.replaceChildren(build(id));
-    for (const tab of tabs.children) setAttribute(tab, "aria-pressed", tab.dataset.mode === id);
+    for (const tab of tabs.children) setAttribute(tab, "aria-pressed", String(tab.dataset.mode === id));
     if (current) setCurrent(current);
-    onMode(id);
   }
 
   function build(id) {
@@ -126,7 +130,7 @@ export function stage(job, onMode) {
       return sized(sliding.node, under);
     }
     const [url, alt] = {
-      animation: () => [job.animations[0].url, `Animation of ${counted(frames.length, "picture")}`],
+      animation: () => [job.animations[playing].url, `Animation of ${counted(frames.length, "picture")}`],
       sheet: () => [job.sheet.url, `Contact sheet of ${counted(frames.length, "picture")}`],
       input: () => [job.input, "The picture that was dropped"],
     }[id]();
@@ -143,6 +147,7 @@ export function stage(job, onMode) {
     return canvas;
   }
 
+  board.classList.toggle("with-film", frames.length > 1);
   choose(mode);
   return {
     node,
@@ -153,6 +158,8 @@ export function stage(job, onMode) {
     },
   };
 }
+
+const middle = (list) => list[Math.floor(list.length / 2)] ?? null;
 
 function grouped(frames) {
   const groups = new Map();
