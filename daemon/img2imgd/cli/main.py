@@ -125,6 +125,7 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
     status = add("status", help="queue, running job, last results, failures")
     _add_config(status)
     status.add_argument("--json", action="store_true", help="for programs")
+    status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
 
 
 def _add_fetch(add: Callable[..., argparse.ArgumentParser]) -> None:

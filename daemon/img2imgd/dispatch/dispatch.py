@@ -24,6 +24,7 @@ from img2imgd.dispatch.resting import Resting
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting, check_files
+from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
@@ -55,7 +56,10 @@ class Dispatch:
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._turns = Turns(ledger, self._running, pool, config.models.keys())
-        self._events = Events(ledger, self._faults, self._crashes, self._turns, self._running)
+        self._telling = Telling(ledger, self._faults, self._running, pool, self._starting)
+        self._events = Events(
+            ledger, self._faults, self._crashes, self._turns, self._running, self._telling
+        )
         self._cancelling = Cancelling(config.outbox, ledger, pool, self._starting, self._running)
         self._resting = Resting(
             config.engine.idle_unload, ledger, pool, reader,
@@ -110,6 +114,7 @@ class Dispatch:
             if not (what := fault_in_words(error)):
                 raise
             self._faults.report(what, now)
+        self._telling.tell(now)
         self._resting.rest(now)
 
     def stop(self, grace: float) -> None:

@@ -62,6 +62,11 @@ class Starting:
         """True while a picture is being read."""
         return not all(reading.preparation.collected for reading in self._readings.values())
 
+    @property
+    def reading(self) -> list[str]:
+        """Jobs whose pictures are being read, or are next."""
+        return [job for job, one in self._readings.items() if not one.preparation.collected]
+
     def collect(self) -> None:
         """Take over what the reader has done."""
         for reading in self._readings.values():

@@ -16,6 +16,7 @@ from img2imgd.engine.pipelines import PipelineCalls
 from img2imgd.engine.protocol import (
     EngineEvent,
     FrameTask,
+    Glimpse,
     ModelInfo,
     ModelSpec,
     ModelUnavailable,
@@ -35,6 +36,8 @@ class Painter(Protocol):
     def cancel(self, job: str) -> None: ...
 
     def idle(self) -> bool: ...
+
+    def glimpse(self, job: str) -> Glimpse | None: ...
 
 
 class DiffusersEngine:
@@ -59,14 +62,16 @@ class DiffusersEngine:
         device = torch.device(info.device)
         if type(self._pipe).__name__ in STEPPED:
             capping = Capping(device, _how_it_runs(model, info), _most_rows(model), model.cache)
-            phased = model.offload == "model" and device.type != "cpu"
+            offloaded = model.offload != "none" and device.type != "cpu"
+            phased = offloaded and model.offload == "model"
             # Compiled code is made within the first call, which two lanes must not do at once.
             # With a frame a call, pictures are decoded one by one too: so each is as if alone.
             one = device.type != "cpu" or model.compile or model.max_batch == 1
             lanes = 1 if one else lanes_for(self._pipe.unet)
             self._painter = Stepper(
-                self._pipe, device, capping, phased=phased, lanes=lanes, compiled=model.compile
-            )
+                self._pipe, device, capping, phased=phased, offloaded=offloaded,
+                lanes=lanes, compiled=model.compile,
+            )  # fmt: skip
         else:
             self._painter = PipelineCalls(self._pipe, device)
         return info
@@ -90,6 +95,10 @@ class DiffusersEngine:
     def idle(self) -> bool:
         """True when no frame is left."""
         return self._painter is None or self._painter.idle()
+
+    def glimpse(self, job: str) -> Glimpse | None:
+        """What the job's frame that is nearest to its end looks like so far, where that is told."""
+        return None if self._painter is None else self._painter.glimpse(job)
 
 
 def _how_it_runs(model: ModelSpec, info: ModelInfo) -> str:

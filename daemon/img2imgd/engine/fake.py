@@ -20,6 +20,7 @@ from img2imgd.engine.protocol import (
     FramePainted,
     FrameRefused,
     FrameTask,
+    Glimpse,
     ModelInfo,
     ModelSpec,
     ModelUnavailable,
@@ -111,6 +112,17 @@ class FakeEngine:
     def idle(self) -> bool:
         """True when no frame is left."""
         return not self._frames
+
+    def glimpse(self, job: str) -> Glimpse | None:
+        """The finished picture, after the first step."""
+        task = self._frames[0] if self._frames else None
+        if task is None or task.job != job or not self._steps_done:
+            return None
+        painted = _paint(task)
+        if not isinstance(painted, FramePainted):
+            return None
+        size = painted.width, painted.height
+        return Glimpse(job, task.index, self._steps_done, *size, painted.pixels)
 
     def _suffer(self, text: str) -> None:
         if self._poison and self._poison in text:

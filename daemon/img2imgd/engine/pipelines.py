@@ -23,6 +23,7 @@ from img2imgd.engine.protocol import (
     FramePainted,
     FrameRefused,
     FrameTask,
+    Glimpse,
     StepDone,
 )
 from img2imgd.engine.schedulers import (
@@ -82,6 +83,10 @@ class PipelineCalls:
     def idle(self) -> bool:
         """True when no frame is left."""
         return not self._frames
+
+    def glimpse(self, job: str) -> Glimpse | None:  # noqa: ARG002 - the protocol's
+        """None: between two of its steps, a frame is in a call of the pipeline."""
+        return None
 
     def _paint(self, task: FrameTask, report: Report) -> EngineEvent:
         """Paint a frame; one that memory does not hold, once more with less of it."""

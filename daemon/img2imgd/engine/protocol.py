@@ -209,6 +209,21 @@ class FrameGivenBack:
     engine_lost: bool = False
 
 
+@dataclass(frozen=True)
+class Glimpse:
+    """What a frame looks like after ``step`` of its steps; ``pixels`` as in FramePainted.
+
+    It shows the whole picture, perhaps with fewer pixels.
+    """
+
+    job: str
+    index: int
+    step: int
+    width: int
+    height: int
+    pixels: bytes = field(repr=False)
+
+
 EngineEvent = StepDone | FramePainted | FrameRefused | FrameGivenBack
 
 
@@ -250,4 +265,11 @@ class Engine(Protocol):
 
     def idle(self) -> bool:
         """True when no admitted frame is left."""
+        ...
+
+    def glimpse(self, job: str) -> Glimpse | None:
+        """The job's frame that is nearest to its end, as far as it is; None if none can be shown.
+
+        It takes time, and changes nothing.
+        """
         ...

@@ -221,7 +221,7 @@ class Acts:
                 (Path(row.archive.folder) / row.archive.reason).unlink(missing_ok=True)
             return []
         if not late.orphan:
-            return [Wait(file.name, "waits for its picture", self._inbox.rescan)]
+            return [Wait(file.name, "waits for its picture", self._inbox.rescan, ends_in=late.rest)]
         stem = split_suffix(file.name)[0]
         named = split_suffix(stem)[1] in PICTURE_SUFFIXES
         picture = shown(stem) if named else f"{shown(stem)}.png (or .jpg, …)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,7 @@ from img2imgd.settle import Settling, Signature
 
 log = logging.getLogger(__name__)
 
+_SAME_TIME = 2.0  # seconds that the two clocks' times of a wait may differ
 _SOON = 0.05  # seconds: never look again sooner, whatever a rule says
 
 
@@ -75,6 +77,7 @@ class Inbox:
         self._now = 0.0
         self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
         self._waiting: dict[str, str] | None = None
+        self._until: dict[str, float] = {}  # seconds since 1970, of what waits for a time
         self._recovered = False
         self._unrepaired: dict[str, str] = {}  # files of claims that wait for their repair, and why
         self._begun = False
@@ -137,6 +140,7 @@ class Inbox:
         next_look = self._inbox.rescan
         open_waits = timed = False
         waiting: dict[str, str] = {}
+        until: dict[str, float] = {}
         self._acts.lacking = ""
         for folder, files in _by_folder(found).items():
             entries = [self._entry(file, now) for file in files]
@@ -149,6 +153,8 @@ class Inbox:
                 rel = f"{folder}/{wait.name}" if folder else wait.name
                 waiting[rel] = wait.why
                 open_waits = open_waits or not wait.for_a_person
+                if wait.ends_in is not None:
+                    until[rel] = time.time() + wait.ends_in
                 if wait.seconds is not None:
                     timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
@@ -158,7 +164,7 @@ class Inbox:
             self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
         noted = self._defaults.end_scan()
         noted = self._list_notes.write() and noted
-        self._remember(waiting | self._unreadable() | self._unrepaired)
+        self._remember(waiting | self._unreadable() | self._unrepaired, until)
         self.drained = not open_waits
         self._settled = not open_waits and not timed and self._recovered and noted
         return next_look
@@ -221,7 +227,8 @@ class Inbox:
             return [Wait(name, "waits for the next start: img2imgd stops") for name in names]
         files = [self._acts.file(folder, name) for name in names]
         if setback := self._setbacks.of(files, self._now):
-            return [Wait(name, setback.why, setback.again_at - self._now) for name in names]
+            rest = setback.again_at - self._now
+            return [Wait(name, setback.why, rest, ends_in=rest) for name in names]
         recovered, self._recovered = self._recovered, False
         try:
             waits = self._acts.act(decision, folder, defaults)
@@ -288,10 +295,12 @@ class Inbox:
             keep=inbox.mode == "keep",
         )
 
-    def _remember(self, waiting: dict[str, str]) -> None:
-        if waiting != self._waiting:
-            self._ledger.set_waiting(str(self._inbox.path), waiting)
-            self._waiting = waiting
+    def _remember(self, waiting: dict[str, str], until: dict[str, float]) -> None:
+        """Tell the ledger what waits; times are told again only if they are other ones."""
+        moved = any(abs(until[rel] - self._until.get(rel, 0.0)) > _SAME_TIME for rel in until)
+        if waiting != self._waiting or moved or until.keys() != self._until.keys():
+            self._ledger.set_waiting(str(self._inbox.path), waiting, until)
+            self._waiting, self._until = waiting, until
 
 
 def _by_folder(found: list[Found]) -> dict[str, list[Found]]:

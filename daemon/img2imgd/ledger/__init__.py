@@ -1,8 +1,9 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
+from img2imgd.ledger.activity import Activity, Doing, JobActivity
 from img2imgd.ledger.damage import set_aside_damaged
+from img2imgd.ledger.history import Ending, HistoryPage, Place, Progress
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
-from img2imgd.ledger.looking import At, Outcome, Progress
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
 from img2imgd.ledger.orders import (
     CANCELLABLE,
@@ -24,6 +25,7 @@ from img2imgd.ledger.rows import (
     JobRow,
     JobSpec,
     Outputs,
+    WaitingRow,
 )
 from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
 
@@ -33,21 +35,26 @@ __all__ = [
     "JOB_FILE",
     "RETRIABLE",
     "SHORT_JOB",
+    "Activity",
     "ArchivePlan",
-    "At",
     "BundleRow",
+    "Doing",
     "EndedJob",
+    "Ending",
     "FileEntry",
     "FrameRow",
+    "HistoryPage",
+    "JobActivity",
     "JobRow",
     "JobSpec",
     "Ledger",
     "Mark",
     "Moves",
     "OrderRow",
-    "Outcome",
     "Outputs",
+    "Place",
     "Progress",
+    "WaitingRow",
     "missing_mount",
     "mount_fact",
     "mount_facts",

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from img2imgd.job import ENDED, FrameState, JobState
@@ -270,10 +271,15 @@ class Jobs(Transactions):
         return [job_row(row) for row in rows]
 
 
+@lru_cache(maxsize=128)  # the same jobs are looked at again and again; a long sweep's is 30 kB
+def _spec(text: str) -> JobSpec:
+    return JobSpec.from_json(text)
+
+
 def job_row(row: sqlite3.Row) -> JobRow:
     """A row of the table of jobs."""
     return JobRow(
-        spec=JobSpec.from_json(row["spec"]),
+        spec=_spec(row["spec"]),
         state=JobState(row["state"]),
         claimed_at=row["claimed_at"],
         started_at=row["started_at"],

@@ -88,7 +88,7 @@ class Orders(Transactions):
         with self.transaction():
             self.sql.execute(
                 "INSERT OR IGNORE INTO orders(verb, job, at)"
-                f" SELECT ?, id, ? FROM jobs WHERE state IN ({marks}) ORDER BY rowid",  # noqa: S608
+                f" SELECT ?, id, ? FROM jobs WHERE state IN ({marks}) ORDER BY rowid",
                 (verb, time.time(), *values),
             )
             [(count,)] = self.read(

@@ -224,6 +224,16 @@ class FrameRow:
 
 
 @dataclass(frozen=True)
+class WaitingRow:
+    """A file that lies in an inbox, why, and when that ends or is looked at again, if time does."""
+
+    inbox: str
+    rel: str
+    why: str
+    until: float | None
+
+
+@dataclass(frozen=True)
 class BundleRow:
     """A sidecar that serves several jobs; it lies in the spool under ``id`` until the last ends."""
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from img2imgd.job import JobState
-from img2imgd.ledger import Ledger
+from img2imgd.ledger import Ledger, why_not_cancelled
 from img2imgd.page.answers import Refused, json_answer
 from img2imgd.page.bodies import read_body
 from img2imgd.page.books import Books
@@ -68,15 +68,18 @@ def _cancel(ledger: Ledger, job: str) -> None:
     row = ledger.job(job)
     if row is None:
         raise Refused(404, "There is no such job.")
-    if row.state.ended:
-        raise Refused(409, "It has ended already.")
+    if why := why_not_cancelled(row):
+        raise Refused(409, f"It cannot be cancelled. {why}")
     ledger.give_order("cancel", job)
 
 
 def _retry_failed(ledger: Ledger, _: str) -> None:
     """All that failed; not those that somebody cancelled."""
     before = None
-    while rows := ledger.ended("failures", _CHUNK, before):
-        before = rows[-1][0]
-        failed = [row for _, row in rows if row.state is JobState.FAILED]
+    while True:
+        page = ledger.ended("failures", _CHUNK, before)
+        failed = [row for row in page.jobs if row.state is JobState.FAILED]
         ledger.give_order("retry", *(row.id for row in failed if not why_no_retry(row)))
+        before = page.next
+        if before is None:
+            return

@@ -23,7 +23,6 @@ from img2imgd.page.dropzone import DropZone
 from img2imgd.page.events import Events
 from img2imgd.page.guard import Guard
 from img2imgd.page.login import Login
-from img2imgd.page.now import NowMaker
 from img2imgd.page.reading import Reading
 from img2imgd.page.static_files import StaticFiles
 from img2imgd.page.views import Views
@@ -50,7 +49,7 @@ class Page:
 
     def __init__(self, parts: Parts) -> None:
         self.work = Work()
-        self.events = Events(parts.books, NowMaker(parts.config().outbox), self.work)
+        self.events = Events(parts.books, parts.config, self.work)
         config = parts.config
         access = Access(lambda: config().status.token_file)
         routes = [

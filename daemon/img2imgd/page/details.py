@@ -4,52 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
+from img2imgd.config import Config
 from img2imgd.job import Frame, FrameState, JobState, morphs, plan_frames
 from img2imgd.ledger import FrameRow, JobRow, Ledger
 from img2imgd.outputs.captions import captions
-from img2imgd.page.cards import card_of, notes_of, split_reason
-from img2imgd.page.history import retry_fields
+from img2imgd.page.history import fate_of, names_of, ordered_jobs
+from img2imgd.page.now import fields_of
 from img2imgd.page.outputs import JobOutputs
-from img2imgd.page.retrying import why_no_retry
 from img2imgd.page.urls import LARGE, THUMB, file_url, frame_url, input_url
 from img2imgd.page.wire import AnimationFile, Axis, FrameView, JobView, SheetFile, iso_or_none
 from img2imgd.request import Request, RequestKeys, canonical_keys, plain_keys, sidecar_text
+from img2imgd.status import ended_of
 
 PictureSize = Callable[[str, int], tuple[int, int] | None]  # (job, frame) → its size in pixels
 
 _FORMATS = {".gif": "gif", ".webp": "webp", ".png": "apng"}
+_NO_FATE: dict[str, Any] = {
+    "reason": "",
+    "advice": "",
+    "retry": False,
+    "retry_why": "",
+    "ordered": False,
+}
 _SHEET = "_sheet"
 _ELSEWHERE = frozenset({"prompt", "sweep", "gif", "sheet", "images"})  # shown in another way
 
 
-def job_view(ledger: Ledger, row: JobRow, outbox: Path, size_of: PictureSize) -> JobView:
+def job_view(ledger: Ledger, row: JobRow, config: Config, size_of: PictureSize) -> JobView:
     """All about a job.
 
     Raises:
         EnvironmentFault, LedgerDamaged: the ledger cannot be read.
     """
     request = row.spec.request
-    outputs = JobOutputs(outbox, row)
-    published = bool(row.published)
-    reason, advice = ("", "") if published else split_reason(row.reason)
+    outputs = JobOutputs(config.outbox, row)
     animations, sheet, gone = _assemblies(outputs)
-    ordered = {order.job for order in ledger.orders("retry")}
+    card = ended_of(row, names_of(config), row.id in ordered_jobs(ledger))
+    fate = fate_of(row, card) if row.state.ended else _NO_FATE
     return JobView(
-        **card_of(row),
+        **fields_of(card),
         state=row.state.value,
         ended_at=iso_or_none(row.ended_at),
         started_at=iso_or_none(row.started_at),
-        seconds=_seconds(row),
+        seconds=card.seconds if row.state.ended else None,
         attempts=row.attempts,
-        reason=reason,
-        advice=advice,
-        notes=notes_of(row) if published else row.spec.notes,
-        published=row.published,
+        notes=card.notes or row.spec.notes,
+        published=card.published,
         gone=gone,
-        **retry_fields(row, why_no_retry(row), ordered),
+        **fate,
         input=input_url(row.id, LARGE),
         input_thumb=input_url(row.id, THUMB),
         size=size_of(row.id, 0) if request else None,
@@ -90,12 +94,6 @@ def _name(value: object) -> str:
     if isinstance(value, dict):
         return str(cast("dict[str, Any]", value).get("name", value))
     return str(value)
-
-
-def _seconds(row: JobRow) -> float | None:
-    if row.started_at is None or row.ended_at is None:
-        return None
-    return round(row.ended_at - row.started_at, 1)
 
 
 def _frames(

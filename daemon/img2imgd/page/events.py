@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
+from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.ledger import Ledger
 from img2imgd.page.books import Books
-from img2imgd.page.now import NowMaker
+from img2imgd.page.now import make_now
 from img2imgd.page.wire import to_json
 from img2imgd.page.work import Work
 
@@ -49,9 +50,9 @@ class Snapshot:
 class Events:
     """Tells listeners of news. Belongs to the event loop; the ledger is read beside it."""
 
-    def __init__(self, books: Books, maker: NowMaker, work: Work) -> None:
+    def __init__(self, books: Books, config: Callable[[], Config], work: Work) -> None:
         self._books = books
-        self._maker = maker
+        self._config = config
         self._work = work
         self._newest = Snapshot()
         self._news = asyncio.Condition()
@@ -135,7 +136,7 @@ class Events:
     def _read(self) -> Snapshot:
         with self._books.reading() as ledger:
             return Snapshot(
-                to_json(self._maker.make(ledger)), _of_results(ledger), _of_failures(ledger)
+                to_json(make_now(ledger, self._config())), _of_results(ledger), _of_failures(ledger)
             )
 
 

@@ -14,13 +14,13 @@ from starlette.routing import Route
 
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
-from img2imgd.ledger import Ledger
+from img2imgd.ledger import Ledger, Place
 from img2imgd.page.answers import Refused, json_answer
 from img2imgd.page.books import Books
 from img2imgd.page.details import job_view
 from img2imgd.page.events import Events
 from img2imgd.page.files import content_type, open_below, parts_of
-from img2imgd.page.history import MOST, History, from_cursor
+from img2imgd.page.history import MOST, History
 from img2imgd.page.sending import ASK_AGAIN, FOR_EVER, send_file
 from img2imgd.page.urls import LARGE, SIDES, THUMB
 from img2imgd.page.views import Busy, Key, NoView, Views
@@ -81,7 +81,7 @@ class Reading:
         """Some results."""
         limit, before = _limit(request), _before(request)
         text = request.query_params.get("q", "")[:_LONGEST_SEARCH]
-        history = History(self.config().outbox, self.views.thumb_size)
+        history = History(self.config(), self.views.thumb_size)
         return json_answer(await self._read(
             lambda ledger: history.results(ledger, limit, before, text)
         ))  # fmt: skip
@@ -89,20 +89,20 @@ class Reading:
     async def failures(self, request: Request) -> Response:
         """Some failures."""
         limit, before = _limit(request), _before(request)
-        history = History(self.config().outbox, self.views.thumb_size)
+        history = History(self.config(), self.views.thumb_size)
         return json_answer(await self._read(
             lambda ledger: history.failures(ledger, limit, before)
         ))  # fmt: skip
 
     async def job(self, request: Request) -> Response:
         """All about one job."""
-        job, outbox = request.path_params["job"], self.config().outbox
+        job, config = request.path_params["job"], self.config()
 
         def read(ledger: Ledger) -> Response | None:
             row = ledger.job(job)
             if row is None:
                 return None
-            return json_answer(job_view(ledger, row, outbox, self.views.picture_size))
+            return json_answer(job_view(ledger, row, config, self.views.picture_size))
 
         answer = await self._read(read)
         if answer is None:
@@ -180,13 +180,12 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _before(request: Request) -> tuple[float, int] | None:
+def _before(request: Request) -> Place | None:
     text = request.query_params.get("before")
-    if not text:
-        return None
-    if (at := from_cursor(text)) is None:
-        raise Refused(400, "`before` must be the `next` of an earlier answer.")
-    return at
+    try:
+        return Place.parse(text[:60]) if text else None
+    except ValueError:
+        raise Refused(400, "`before` must be the `next` of an earlier answer.") from None
 
 
 def _side(request: Request) -> int:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from img2imgd.job import JobState
-from img2imgd.ledger import JobRow
-from img2imgd.page.inputs import input_of
+from pathlib import Path
 
-_AGAIN = frozenset({JobState.FAILED, JobState.CANCELLED})
+from img2imgd.durable import look_at
+from img2imgd.ledger import JobRow, why_not_retried
 
 
 def why_no_retry(row: JobRow) -> str:
     """Why a job cannot be tried again; empty when it can."""
-    if row.state not in _AGAIN:
-        return "It has not failed."
-    if not row.archived:
-        return "Its files are still on their way to failed."
     try:
-        there = input_of(row) is not None
+        return why_not_retried(row, _is_there)
     except OSError as error:
         return f"The disk of its picture does not answer: {error.strerror}."
-    return "" if there else "Its picture is not where it was put any more: drop it again."
+
+
+def _is_there(path: Path) -> bool:
+    return look_at(path) is not None

@@ -6,13 +6,12 @@ Names that are no UTF-8 come escaped. URLs are percent-encoded.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-Kind = Literal["picture", "sweep", "set"]
-Phase = Literal["painting", "reading", "loading", "assembling", "publishing", "waiting"]
+from img2imgd.status import iso
+from img2imgd.status.cards import Kind, Phase
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +33,7 @@ class RunningCard(Card, frozen=True, kw_only=True):
     steps_done: int
     frames_done: int
     phase: Phase
+    why: str
     seconds_left: float | None
     input: str
     preview: str | None
@@ -71,6 +71,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     paused_since: str | None
     model: str
     device: str
+    loading: str
     waits_for: str
     unavailable: tuple[UnavailableInbox, ...]
     counts: dict[str, int]
@@ -252,11 +253,6 @@ def to_json(value: object) -> bytes:
     return _JSON.encode(value)
 
 
-def iso(seconds: float) -> str:
-    """Seconds since 1970 as ISO 8601."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
 def iso_or_none(seconds: float | None) -> str | None:
-    """The same for what may not have happened yet."""
+    """Seconds since 1970 as ISO 8601, for what may not have happened yet."""
     return None if seconds is None else iso(seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from img2imgd.engine.protocol import FrameRefused, FrameTask, ModelInfo, ModelSpec, StepDone
@@ -19,6 +19,7 @@ __all__ = [
     "Death",
     "EngineLost",
     "FrameRefused",
+    "FrameSeen",
     "FrameStaged",
     "JobGivenUp",
     "Load",
@@ -28,6 +29,7 @@ __all__ = [
     "PoolEvent",
     "StepDone",
     "Stop",
+    "Watch",
     "WorkerDied",
     "WorkerEvent",
     "WorkerFault",
@@ -68,11 +70,18 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Somebody watches: for so many ``seconds``, glimpses of what is painted are wanted."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Stop:
     """End at the next step."""
 
 
-Order = Load | Admit | Assemble | Cancel | Stop
+Order = Load | Admit | Assemble | Cancel | Watch | Stop
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,16 @@ class WorkerFault:
 
 
 @dataclass(frozen=True)
+class FrameSeen:
+    """What a frame looks like after ``step`` of its steps: a small picture, as a PNG's bytes."""
+
+    job: str
+    index: int
+    step: int
+    png: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class EngineLost:
     """The device is lost to the worker, which ends at once; its frames stay admitted until then."""
 
@@ -175,5 +194,5 @@ Report = (
     | JobGivenUp
     | WorkerFault
 )
-WorkerEvent = Report | EngineLost  # what the worker says
+WorkerEvent = Report | FrameSeen | EngineLost  # what the worker says
 PoolEvent = Report | WorkerDied  # what its pool tells of it

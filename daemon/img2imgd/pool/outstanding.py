@@ -10,6 +10,7 @@ from img2imgd.pool.messages import (
     AssemblyFailed,
     AssemblyStaged,
     EngineLost,
+    FrameSeen,
     FrameStaged,
     JobGivenUp,
     ModelFailed,
@@ -64,7 +65,7 @@ class Outstanding:
             case AssemblyStaged() | AssemblyFailed():
                 done = (event.job, event.target)
                 self.assembling = [item for item in self.assembling if item != done]
-            case EngineLost():
+            case EngineLost() | FrameSeen():
                 pass
             case JobGivenUp(job):
                 self.giving_up.discard(job)

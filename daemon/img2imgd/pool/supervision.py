@@ -21,6 +21,7 @@ from img2imgd.pool.messages import (
     Cancel,
     Death,
     EngineLost,
+    FrameSeen,
     FrameStaged,
     JobGivenUp,
     Load,
@@ -29,11 +30,13 @@ from img2imgd.pool.messages import (
     Order,
     PoolEvent,
     Stop,
+    Watch,
     WorkerDied,
     WorkerEvent,
 )
 from img2imgd.pool.outstanding import Outstanding
 from img2imgd.pool.progress import ProgressClock, Work
+from img2imgd.pool.watching import WATCHED, Watching
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class WorkerPool:
         self._backend = backend
         self._offline = offline
         self._clock = ProgressClock(stall_timeout)
+        self.watching = Watching()
         self._child: Child | None = None
         self._loaded: ModelInfo | None = None
         self._outstanding = Outstanding()
@@ -131,6 +135,7 @@ class WorkerPool:
         Before that, none of its frames may be admitted again.
         """
         self._outstanding.give_up(job)
+        self.watching.forget(job)
         if self._child is None:
             self._give_up_rest()
         else:
@@ -141,6 +146,8 @@ class WorkerPool:
         watched: list[int | OrderPipe] = [self._wake_read]
         if self._child is not None:
             watched += self._child.watched
+            if self.watching.ask():
+                self._child.send(Watch(WATCHED))
             timeout = min(timeout, self._clock.look_every)
         ready = wait(watched, 0 if self._unread else max(timeout, 0))
         if self._wake_read in ready:
@@ -227,7 +234,11 @@ class WorkerPool:
                     self._loaded = info
                 case ModelFailed():
                     self._loaded = None
-                case FrameStaged():
+                case FrameSeen():
+                    self.watching.note(event)
+                    continue
+                case FrameStaged(job, index):
+                    self.watching.forget(job, index)
                     self._lasting.over("started")
                     self._lasting.over("died")
                 case _:
@@ -290,6 +301,7 @@ class WorkerPool:
 
     def _forget_orders(self) -> None:
         self._loaded = None
+        self.watching.forget_all()
         self._give_up_rest()
         self._outstanding = Outstanding()
 

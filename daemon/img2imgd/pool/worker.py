@@ -34,6 +34,7 @@ from img2imgd.engine.protocol import (
 from img2imgd.errors import Img2imgdError
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.assembling import Assembler
+from img2imgd.pool.glimpsing import Glimpsing
 from img2imgd.pool.messages import (
     Admit,
     Assemble,
@@ -45,6 +46,7 @@ from img2imgd.pool.messages import (
     ModelLoaded,
     Order,
     Stop,
+    Watch,
     WorkerEvent,
     WorkerFault,
 )
@@ -84,6 +86,7 @@ class Worker:
         self._orders: deque[Load | Admit] = deque()
         self._files: dict[tuple[str, int], tuple[FrameFile, ...]] = {}
         self._steps = Steps(self._send)
+        self._glimpsing = Glimpsing(self._send)
         self._stager = Stager(self._send)
         self._assembler = Assembler(self._send)
         self._lasting = package_log.Lasting(log)
@@ -96,6 +99,7 @@ class Worker:
             self._obey()
             if self._engine is not None:
                 self._engine.step(self._report)
+                self._glimpsing.look(self._engine)
 
     def _idle(self) -> bool:
         return self._engine is None or self._engine.idle()
@@ -128,6 +132,8 @@ class Worker:
                     self._give_up(order.job)
                 case Assemble():
                     self._assembler.start(order)
+                case Watch():
+                    self._glimpsing.watch(order.seconds)
                 case Load() | Admit():
                     self._orders.append(order)
 
@@ -195,6 +201,7 @@ class Worker:
         match event:
             case StepDone():
                 self._steps.done(event)
+                self._glimpsing.stepped(event.job)
                 self._take(wait=False)
             case FramePainted():
                 self._steps.forget(event.job, event.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -430,3 +431,26 @@ def test_an_engine_there_is_not_is_reported_as_a_model_that_failed() -> None:
     pool.stop(grace=5)
     assert isinstance(failed, ModelFailed)
     assert failed.reason == "There is no engine 'tea'."
+
+
+def test_while_somebody_watches_a_frame_can_be_seen_before_it_is_painted(
+    pool: WorkerPool, image: Path, tmp_path: Path
+) -> None:
+    pool.load(ModelSpec("demo", "demo"))
+    pool.admit(task(image, steps=10**7, effective_steps=10**7), FrameFile(tmp_path / "out.png"))
+
+    def is_seen() -> bool:
+        pool.watching.watch()
+        pool.poll(0.05)
+        return pool.watching.of("j1") is not None
+
+    wait_until(is_seen, "a glimpse")
+
+    seen = pool.watching.of("j1")
+    assert seen is not None
+    assert 0 < seen.step < 10**7
+    with Image.open(io.BytesIO(seen.png)) as glimpse:
+        assert glimpse.size == (64, 64)
+    pool.cancel("j1")
+    last(pool, JobGivenUp)
+    assert pool.watching.of("j1") is None

@@ -21,7 +21,8 @@ class SteppedFrame:
     """A frame that takes part in UNet calls.
 
     ``timesteps`` are those it has to run, a UNet call each; ``done`` counts the calls that are
-    over. ``latents`` is 1×C×H×W.
+    over. ``latents`` is 1×C×H×W, and so is ``foreseen``: what the scheduler, with the last step,
+    expected them to be in the end; None where it does not tell.
     """
 
     task: FrameTask
@@ -31,6 +32,7 @@ class SteppedFrame:
     latents: torch.Tensor
     step_arguments: Mapping[str, Any]
     done: int = 0
+    foreseen: torch.Tensor | None = None
 
     @classmethod
     def begin(
@@ -93,11 +95,22 @@ class SteppedFrame:
         if self.rows == 2:
             negative, positive = predicted.chunk(2)
             predicted = negative + self.task.guidance_scale * (positive - negative)
-        stepped: torch.Tensor = self.scheduler.step(
+        stepped: tuple[torch.Tensor, ...] = self.scheduler.step(
             predicted, self.timestep, self.latents, **self.step_arguments, return_dict=False
-        )[0]
-        self.latents = stepped.to(self.latents.dtype)
+        )
+        self.latents = stepped[0].to(self.latents.dtype)
+        self.foreseen = _foreseen(self.scheduler, stepped)
         self.done += 1
+
+
+def _foreseen(scheduler: Scheduler, stepped: Sequence[torch.Tensor]) -> torch.Tensor | None:
+    """What most schedulers give back beside the next latents, and solvers keep of their steps."""
+    if len(stepped) > 1:
+        return stepped[1]
+    config = scheduler.config
+    of_data = config.get("predict_x0") or str(config.get("algorithm_type")).endswith("solver++")
+    kept: Sequence[torch.Tensor | None] = getattr(scheduler, "model_outputs", ())
+    return kept[-1] if of_data and kept else None
 
 
 def _step_arguments(scheduler: Scheduler, generator: torch.Generator) -> dict[str, Any]:

@@ -14,14 +14,13 @@ from typing import Any, TypeVar, cast
 
 import torch
 
-from img2imgd.engine.devices import (
-    free_memory,
-)
+from img2imgd.engine.devices import free_memory
 from img2imgd.engine.policy import BatchPolicy, Candidate
 from img2imgd.engine.protocol import (
     EngineEvent,
     FramePainted,
     FrameTask,
+    Glimpse,
 )
 from img2imgd.engine.schedulers import Schedulers
 from img2imgd.engine.sparingly import Sparingly
@@ -37,6 +36,7 @@ from img2imgd.engine.stepping.conditions import (
 )
 from img2imgd.engine.stepping.decoding import Decoder
 from img2imgd.engine.stepping.frame import SteppedFrame
+from img2imgd.engine.stepping.glimpses import Glimpses
 from img2imgd.engine.stepping.images import Images
 from img2imgd.engine.stepping.judge import Again, Judge, is_for_memory
 from img2imgd.engine.stepping.lanes import Lanes
@@ -59,7 +59,8 @@ class Stepper:
     Alone in its calls, a frame's picture is what the pipeline itself makes of the same seed, bit
     for bit; among others it differs as much as a sum does whose parts are added in another order.
     With ``phased``, parts of the model that share a GPU in turns are used one after the other:
-    frames that come while others are painted wait until those are decoded. ``lanes`` is how many
+    frames that come while others are painted wait until those are decoded. ``offloaded`` is a model
+    of which not all parts are on their device. ``lanes`` is how many
     parts of the work run side by side at most.
     """
 
@@ -70,6 +71,7 @@ class Stepper:
         capping: Capping | None = None,
         *,
         phased: bool = False,
+        offloaded: bool = False,
         lanes: int = 1,
         compiled: bool = False,
     ) -> None:
@@ -84,6 +86,7 @@ class Stepper:
         self._texts = Texts(pipe)
         self._images = Images(pipe, self._scale)
         self._decoder = Decoder(pipe, self._scale, self._lanes)
+        self._glimpses = Glimpses(pipe, self._scale, offloaded=offloaded)
         self._pictures = Pictures()
         self._sparingly = Sparingly(pipe)
         self._judge = Judge(device, self._sparingly, self._capping)
@@ -101,6 +104,11 @@ class Stepper:
     def idle(self) -> bool:
         """True when no frame is left."""
         return not self._admitted
+
+    def glimpse(self, job: str) -> Glimpse | None:
+        """What the job's frame that is nearest to its end looks like so far."""
+        with torch.inference_mode():
+            return self._glimpses.of(self._admitted, job)
 
     def step(self, report: Report) -> None:
         """Run one UNet call, and finish the frames for which it was the last."""
