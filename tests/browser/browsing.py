@@ -21,6 +21,10 @@ document.addEventListener('securitypolicyviolation', (event) =>
 """
 
 
+def _nothing(root: Path) -> None:
+    """What most roots hold before."""
+
+
 def free_port() -> int:
     """A port on loopback that nobody listens on now."""
     with socket.socket() as probe:
@@ -40,14 +44,24 @@ class Studio:
     @classmethod
     @contextmanager
     def running(
-        cls, folder: Path, *, backend: str = "fake", more: str = "", **waits: float
+        cls,
+        folder: Path,
+        *,
+        backend: str = "fake",
+        more: str = "",
+        prepare: Callable[[Path], object] = _nothing,
+        **waits: float,
     ) -> Iterator[Studio]:
-        """Start a daemon below this folder; ``more`` are lines of the config."""
+        """Start a daemon below this folder.
+
+        ``more`` are lines of the config; ``prepare`` makes what the root holds before.
+        """
         served = ServedRoot(folder / "root", folder / "config.yaml")
         port = free_port()
         served.write_config(
             backend=backend, extra=f'status: {{listen: "127.0.0.1:{port}"}}\n{more}', **waits
         )
+        prepare(served.path)
         studio = cls(served, port, served.start())
         try:
             wait_until(studio.answers, "the page answers")

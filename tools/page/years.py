@@ -1,33 +1,44 @@
-"""A ledger as years of work leave it: thousands of results, failures and queued jobs, made at once."""
+"""A root as years of work leave it: thousands of results and failures, made at once."""
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
+
+from PIL import Image
 
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import ArchivePlan, FileEntry, JobSpec, Ledger, Outputs, open_ledger
 from img2imgd.request import Request
 
-_KEPT = 600  # bytes of a request's texts do not matter; their number does
 
+def fill(root: Path, *, results: int, failures: int = 0) -> None:
+    """Write such a ledger for a root that no daemon has served yet, and the outbox of it.
 
-def fill(root: Path, *, results: int, queued: int = 0, failures: int = 0) -> None:
-    """Write such a ledger for a root that no daemon has served yet."""
-    state = root / "state"
-    state.mkdir(parents=True, exist_ok=True)
+    The pictures of the outbox are one small picture by many names.
+    """
+    state, outbox = root / "state", root / "outbox"
+    for folder in (state, outbox):
+        folder.mkdir(parents=True, exist_ok=True)
+    Image.effect_mandelbrot((96, 96), (-1.2, -0.3, -0.6, 0.3), 60).convert("RGB").save(
+        outbox / f"{_name(0)}.png"
+    )
     ledger = open_ledger(state / "ledger.sqlite")
     ledger.sql.execute("PRAGMA synchronous=OFF")
     with ledger.transaction():
         for number in range(results):
-            _ended(ledger, root, f"painted {number:05}", number, JobState.DONE, "")
+            _ended(ledger, root, _name(number), number, JobState.DONE, "")
+            if number:
+                (outbox / f"{_name(number)}.png").hardlink_to(outbox / f"{_name(0)}.png")
         for number in range(failures):
             reason = "sidecar: line 2, strenght: there is no such key."
             _ended(ledger, root, f"broken {number:05}", number, JobState.FAILED, reason)
-        for number in range(queued):
-            spec = _spec(root, f"queued {number:05}", number)
-            ledger.add_job(spec, JobState.QUEUED, [(0, 25)])
         ledger.set_facts(ledger_id="years")
     ledger.close()
+
+
+def _name(number: int) -> str:
+    return f"painted {number:05}"
 
 
 def _spec(root: Path, stem: str, number: int) -> JobSpec:
@@ -40,7 +51,7 @@ def _spec(root: Path, stem: str, number: int) -> JobSpec:
     )  # fmt: skip
     day = f"2026{1 + number // 28 % 10:02}{1 + number % 28:02}"
     return JobSpec(
-        f"{day}T000000-{abs(hash(stem)) & 0xFFFFFFFF:08x}", inbox, name, "move", (entry,),
+        f"{day}T000000-{zlib.crc32(stem.encode()):08x}", inbox, name, "move", (entry,),
         request, Outputs("", f"{stem}.png", (f"{stem}.png",)),
     )  # fmt: skip
 
