@@ -10,6 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page
 from served_root import RunningDaemon, ServedRoot
+from tools.page.chromium import free_port
 
 from img2imgd.sketches import SKETCHES
 from waiting import wait_until
@@ -23,14 +24,6 @@ document.addEventListener('securitypolicyviolation', (event) =>
 
 def _nothing(root: Path) -> None:
     """What most roots hold before."""
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -23,9 +27,17 @@ def find_chromium() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A running browser without a window.
+def chromium(nice: int = 0) -> Iterator[Browser]:
+    """A running browser without a window; ``nice`` lowers its priority.
 
     Raises:
         FileNotFoundError: there is none.
@@ -33,9 +45,22 @@ def chromium() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
         raise FileNotFoundError("There is no Chromium. On Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+    with sync_playwright() as playwright, _wrapped(path, nice) as program:
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def _wrapped(path: str, nice: int) -> Iterator[str]:
+    """The program itself, or a script that starts it with a lower priority."""
+    if nice <= 0:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "chromium"
+        script.write_text(f'#!/bin/sh\nexec nice -n {nice} {shlex.quote(path)} "$@"\n')
+        script.chmod(0o700)
+        yield str(script)

@@ -25,7 +25,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from tools.page import showcase
-from tools.page.chromium import chromium
+from tools.page.chromium import chromium, free_port
 
 from img2imgd.sketches import SKETCHES
 
@@ -98,9 +98,7 @@ class Studio:
 @contextmanager
 def running(folder: Path) -> Iterator[Studio]:
     """A daemon with a page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     config = showcase.write_config(folder, port)
     program = str(Path(sys.executable).with_name("img2imgd"))
     with (folder / "log").open("wb") as log:

@@ -1,6 +1,6 @@
 /** The view of now: what is painted, what waits, and why. Updated in place, several times a minute. */
 
-import { act } from "./api.js";
+import { act, read } from "./api.js";
 import { KeyedList, button, byId, changePicture, icon, iconButton, make, setAttribute, setText, show } from "./dom.js";
 import { live } from "./live.js";
 import { announce, ask, complain, note } from "./say.js";
@@ -182,12 +182,24 @@ function showResting(now) {
   show(place, rests);
   if (!rests || restingBuilt) return;
   restingBuilt = true;
+  const where = make("span", {}, "an inbox");
   place.append(
     icon("brush"),
     make("h2", {}, "Nothing to paint"),
-    make("p", {}, "Drop a picture and a sidecar into an inbox, or add one here."),
+    make("p", {}, "Drop a picture and a sidecar into ", where, ", or add one here."),
     make("a", { class: "button strong", href: "#drop" }, "Add a picture"),
   );
+  nameInboxes(where);
+}
+
+async function nameInboxes(where) {
+  try {
+    const { inboxes } = await read("/api/drop");
+    const names = inboxes.slice(0, 3).flatMap(({ name }, at) => [at ? " or " : "", make("code", {}, name)]);
+    if (names.length) where.replaceChildren(...names);
+  } catch {
+    // The sentence holds without names.
+  }
 }
 
 function showFacts(now) {
