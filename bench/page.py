@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from tools.page.chromium import chromium, free_port
+from tools.page.chromium import wait_for as in_page
 from tools.page.years import fill
 
 from img2imgd.ledger import read_ledger
@@ -147,7 +148,7 @@ def first_paint(browser: Browser, url: str, view: str, seen: str) -> tuple[float
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(f"{url}/{view}", wait_until="commit")
-    page.wait_for_function(seen, polling=10)
+    in_page(page, seen)
     there = page.evaluate("performance.now()")
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     context.close()
@@ -219,8 +220,8 @@ def cost(repetitions: int) -> dict[str, Any]:
         )
         with chromium() as browser:
             views = {
-                "results": "document.querySelector('#gallery img')?.complete",
-                "now": "document.querySelector('#queue li')",
+                "results": "Boolean(document.querySelector('#gallery img')?.complete)",
+                "now": "Boolean(document.querySelector('#queue li'))",
             }
             for name, seen in views.items():
                 pairs = [first_paint(browser, url, f"#{name}", seen) for _ in range(repetitions)]

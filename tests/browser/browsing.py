@@ -100,6 +100,7 @@ class Watched:
     page: Page
     troubles: list[str] = field(default_factory=lambda: list[str]())
     expected: tuple[str, ...] = ()
+    patience: float = 20.0  # seconds
 
     @classmethod
     def on(cls, page: Page) -> Watched:
@@ -134,8 +135,11 @@ class Watched:
         return [one for one in self.troubles if not any(part in one for part in self.expected)]
 
     def until(self, expression: str, argument: object = None) -> None:
-        """Wait until JavaScript says true."""
-        self.page.wait_for_function(expression, arg=argument)
+        """Wait until JavaScript says true.
+
+        It is asked from outside: polling within the page is evaluation, which the policy forbids.
+        """
+        wait_until(lambda: self.page.evaluate(expression, argument), expression, self.patience)
 
     def touch(self, target: Locator, *points: tuple[float, float]) -> None:
         """A finger that goes down at the first point, over the others, and up.

@@ -35,13 +35,14 @@ def open_job(open_page: OpenPage, studio: Studio, picture: str, **options: objec
 
 
 def test_the_newest_result_comes_first(open_page: OpenPage, painted: Studio) -> None:
-    page = open_page(painted, "#results").page
+    watched = open_page(painted, "#results")
+    page = watched.page
     names = page.locator("#gallery .tile-name")
     expect(names).to_have_count(3)
     assert [text.partition(" ")[0] for text in names.all_text_contents()] == [
         "styles.png", "morph.png", "single.png",
     ]  # fmt: skip
-    page.wait_for_function(
+    watched.until(
         "[...document.querySelectorAll('#gallery img')].every((one) => one.naturalWidth > 0)"
     )
 

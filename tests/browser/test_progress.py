@@ -24,7 +24,7 @@ def test_progress_moves_while_a_real_job_runs_and_nothing_else_does(
     studio.drop("lake", SWEEP)
     bar = page.get_by_role("progressbar", name="Progress of lake.png")
     expect(bar).to_be_visible(timeout=120_000)
-    watched.page.set_default_timeout(60_000)
+    watched.patience = 120
     watched.until("document.querySelector('.work .bar').ariaValueNow > 0")
     page.evaluate("window.shifts.length = 0; window.bar = document.querySelector('.work .bar')")
     cancel = page.get_by_role("button", name="Cancel lake.png")
@@ -32,9 +32,7 @@ def test_progress_moves_while_a_real_job_runs_and_nothing_else_does(
     first = int(bar.get_attribute("aria-valuenow") or 0)
     where = page.evaluate("getComputedStyle(window.bar.firstChild).transform")
     watched.until("(first) => Number(window.bar.ariaValueNow) >= first + 10", first)
-    page.wait_for_function(
-        "(before) => getComputedStyle(window.bar.firstChild).transform !== before", arg=where
-    )
+    watched.until("(before) => getComputedStyle(window.bar.firstChild).transform !== before", where)
     assert page.evaluate("window.bar.isConnected"), "the bar was made anew"
     expect(cancel).to_be_focused()
     assert sum(page.evaluate("window.shifts")) == pytest.approx(0, abs=0.001)

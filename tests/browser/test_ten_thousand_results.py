@@ -47,7 +47,7 @@ def scroll_to(watched: Watched, part: float) -> None:
 def test_one_scrolls_through_ten_thousand_results(open_page: OpenPage, old: Studio) -> None:
     watched = open_page(old, "#results")
     page = watched.page
-    page.set_default_timeout(60_000)
+    watched.patience = 60
     expect(page.locator("#results-count")).to_have_text("10,000 jobs")
     page.evaluate(
         "window.blocked = []; new PerformanceObserver((list) => window.blocked.push("

@@ -6,11 +6,12 @@ import shlex
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ARGUMENTS = (
     "--no-sandbox",  # tests run as root in containers
@@ -51,6 +52,19 @@ def chromium(nice: int = 0) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def wait_for(page: Page, expression: str, seconds: float = 60) -> None:
+    """Until JavaScript says true. It is asked from outside: the page's policy forbids evaluation.
+
+    Raises:
+        TimeoutError: it does not come true.
+    """
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        if time.monotonic() > deadline:
+            raise TimeoutError(expression)
+        page.wait_for_timeout(10)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Pictures of the page for the docs: a real run of the embedded model, looked at with Chromium.
 
-``python -m tools.page.pictures [FOLDER] [--all]`` serves the demo's sketches in a temporary root
-and writes ``page-VIEW-LOOK.webp``. It takes some minutes, which the painting needs. ``--all``
-takes every view in every look; the docs hold fewer.
+``python -m tools.page.pictures [FOLDER] [--all] [--root DIR]`` serves the demo's sketches and writes
+``page-VIEW-LOOK.webp``. It takes some minutes, which the painting needs, unless the root was
+painted before. ``--all`` takes every view in every look; the docs hold fewer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from tools.page import showcase
-from tools.page.chromium import chromium, free_port
+from tools.page.chromium import chromium, free_port, wait_for
 
 from img2imgd.sketches import SKETCHES
 
@@ -160,7 +160,7 @@ def take(
     page.goto(url)
     page.wait_for_timeout(1500)
     before(page)
-    page.wait_for_function("[...document.images].every((one) => one.complete || !one.src)")
+    wait_for(page, "[...document.images].every((one) => one.complete || !one.src)")
     page.wait_for_timeout(600)
     shot = Image.open(io.BytesIO(page.screenshot()))
     context.close()
@@ -174,18 +174,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=DOCS)
     parser.add_argument("--all", action="store_true", help="every view in every look")
+    parser.add_argument("--root", type=Path, help="a folder to paint in, or one painted in before")
     told = parser.parse_args()
     told.folder.mkdir(parents=True, exist_ok=True)
     wanted = {view: tuple(LOOKS) if told.all else looks for view, looks in IN_DOCS.items()}
     with tempfile.TemporaryDirectory(prefix="img2imgd-page-") as name, chromium() as browser:
-        folder = Path(name)
+        folder: Path = told.root or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         sketch = folder / "castle from the sketchbook.png"
         SKETCHES["castle"]().save(sketch)
         with running(folder) as studio:
             inbox = studio.root / "inbox"
             drops = [*showcase.singles(24), showcase.STYLES, showcase.MORPHS, showcase.MORPH]
-            for drop in (*drops, *showcase.BROKEN):
-                drop.into(inbox)
+            if not studio.ask("/api/results")["total"]:
+                for drop in (*drops, *showcase.BROKEN):
+                    drop.into(inbox)
             studio.wait(lambda now: now["counts"].get("done", 0) >= len(drops), "painting")
             for view, (address, before) in views(studio, sketch).items():
                 for look in wanted[view]:
