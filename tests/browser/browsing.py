@@ -41,19 +41,22 @@ class Studio:
         folder: Path,
         *,
         backend: str = "fake",
-        more: str = "",
+        token: str = "",
         prepare: Callable[[Path], object] = _nothing,
         **waits: float,
     ) -> Iterator[Studio]:
         """Start a daemon below this folder.
 
-        ``more`` are lines of the config; ``prepare`` makes what the root holds before.
+        ``prepare`` makes what the root holds before.
         """
         served = ServedRoot(folder / "root", folder / "config.yaml")
         port = free_port()
-        served.write_config(
-            backend=backend, extra=f'status: {{listen: "127.0.0.1:{port}"}}\n{more}', **waits
-        )
+        status = f'listen: "127.0.0.1:{port}"'
+        if token:
+            (folder / "token").write_text(token)
+            (folder / "token").chmod(0o600)
+            status += f", token_file: {folder / 'token'}"
+        served.write_config(backend=backend, extra=f"status: {{{status}}}\n", **waits)
         prepare(served.path)
         studio = cls(served, port, served.start())
         try:

@@ -1,7 +1,7 @@
 """Pictures of the page for the docs: a real run of the embedded model, looked at with Chromium.
 
-``python -m tools.page.pictures [FOLDER] [--all] [--root DIR]`` serves the demo's sketches and writes
-``page-VIEW-LOOK.webp``. It takes some minutes, which the painting needs, unless the root was
+``python -m tools.page.pictures [FOLDER] [--all] [--root DIR]`` serves the demo's sketches and
+writes ``page-VIEW-LOOK.webp``. It takes some minutes, which the painting needs, unless the root was
 painted before. ``--all`` takes every view in every look; the docs hold fewer.
 """
 
@@ -32,6 +32,9 @@ from img2imgd.sketches import SKETCHES
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 LONGEST = 15 * 60  # seconds that the painting may take
 QUALITY = 82
+_IN_SIGHT = """[...document.images].every((one) => one.complete || !one.src
+  || one.getBoundingClientRect().top > innerHeight || one.getBoundingClientRect().left > innerWidth
+  || one.getBoundingClientRect().right < 0 || !one.checkVisibility())"""
 AT_WORK = (  # what is being painted while the view of now is looked at
     showcase.Drop("evening at the lake", "hills", showcase.MORPH.sidecar.replace("187", "21")),
     showcase.Drop("old bridge", "bridge", "prompt: an oil painting of a stone bridge over a river "
@@ -160,7 +163,7 @@ def take(
     page.goto(url)
     page.wait_for_timeout(1500)
     before(page)
-    wait_for(page, "[...document.images].every((one) => one.complete || !one.src)")
+    wait_for(page, _IN_SIGHT)
     page.wait_for_timeout(600)
     shot = Image.open(io.BytesIO(page.screenshot()))
     context.close()
