@@ -51,7 +51,7 @@ def test_a_hostile_job_opens_as_text(open_page: OpenPage, attacked: Studio) -> N
     page = watched.page
     expect(page.locator("#title-job")).to_have_text(f"{NAME}.png")
     expect(page.locator(".job-prompt")).to_contain_text(ATTACK)
-    page.get_by_role("button", name="Before and after").click()
+    page.get_by_role("button", name="Compare").click()
     for fold in page.locator("summary").all():
         fold.click()
     assert_harmless(watched)

@@ -14,7 +14,7 @@ export function modesOf(job) {
   for (const { group } of frames) sizes.set(group, (sizes.get(group) ?? 0) + 1);
   const modes = [];
   if (Math.max(0, ...sizes.values()) > 1) modes.push(["morph", "Morph"]);
-  if (frames.length) modes.push(["compare", "Before and after"]);
+  if (frames.length) modes.push(["compare", "Compare"]);
   if (job.animations.length) modes.push(["animation", "Animation"]);
   if (job.sheet) modes.push(["sheet", "Sheet"]);
   if (!modes.length) modes.push(["input", "The picture"]);
