@@ -37,6 +37,7 @@ from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 from img2imgd.service.notify import Notifier
 from img2imgd.service.reporting import Reporting
+from img2imgd.service.sockets import listening_sockets
 from img2imgd.service.standing import Telling
 from img2imgd.service.threads import ThreadNames
 
@@ -187,12 +188,25 @@ class Daemon:
         self._start_page()
 
     def _start_page(self) -> None:
-        listen = self.config.status.listen
-        if listen is None or self._drain:
-            return
-        from img2imgd.page.opening import open_sockets
+        sockets = [] if self._drain else listening_sockets(self.config.status, ())
+        if sockets and self.dispatch is not None:
+            pool = self.dispatch.pool
+            self.page = start_page(
+                sockets,
+                lambda: self.config,
+                self.ledger_path,
+                wake=pool.wake,
+                watching=pool.watching,
+                ailing=lambda: "; ".join(self.reporting.silent),
+                looked=self._has_looked,
+            )
+        for one in sockets:
+            one.close()  # the page has them twice
 
-        self.page = start_page(open_sockets(listen), lambda: self.config, self.ledger_path)
+    def _has_looked(self) -> bool:
+        """True once every inbox was scanned and every job taken up."""
+        looked = [*self.inboxes, *filter(None, [self.dispatch])]
+        return all(loop.looked.is_set() for loop in looked)
 
     def _loops(self) -> list[InboxLoop | DispatchLoop | UpkeepLoop]:
         return [*self.inboxes, *filter(None, [self.dispatch, self.upkeep])]
@@ -216,9 +230,7 @@ class Daemon:
         self._names.tell()
         parts = [part for loop in self._loops() for part in loop.parts()]
         parts.append(heartbeat.pulse.part(alive=heartbeat.is_alive()))
-        looked = [*self.inboxes, *filter(None, [self.dispatch])]
-        ready = all(loop.looked.is_set() for loop in looked)
-        self.reporting.step(parts, time.monotonic(), ready=ready)
+        self.reporting.step(parts, time.monotonic(), ready=self._has_looked())
 
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from img2imgd import metrics
 from img2imgd.app.holding import STALE, FolderLock
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
 from img2imgd.durable import is_environment
-from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
+from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged, shown
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.log import Lasting
@@ -124,7 +125,8 @@ class InboxLoop(threading.Thread):
     def _step(self, inbox: Inbox) -> float:
         try:
             self._arm(inbox)
-            delay = inbox.step(time.monotonic())
+            with metrics.SCANS.timed(shown(str(self._inbox.path))):
+                delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
             return self._unavailable(str(fault))
         except LedgerDamaged:

@@ -18,6 +18,7 @@ from img2imgd.reader.protocol import ReaderLimits
 if TYPE_CHECKING:
     from img2imgd.page.server import PageLoop
     from img2imgd.page.views import Views
+    from img2imgd.pool.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,19 @@ class PageService:
 
 
 def start_page(
-    sockets: Sequence[socket], config: Callable[[], Config], ledger_path: Path
+    sockets: Sequence[socket],
+    config: Callable[[], Config],
+    ledger_path: Path,
+    *,
+    wake: Callable[[], None],
+    watching: Watching,
+    ailing: Callable[[], str],
+    looked: Callable[[], bool],
 ) -> PageService:
-    """Serve the page on listening sockets. ``config`` gives the one that holds now."""
+    """Serve the page on listening sockets, which stay the caller's; the rest as ``page.app.Parts``.
+
+    They are not listened on any more when it is stopped, unless the caller does.
+    """
     from img2imgd.page.app import Page, Parts
     from img2imgd.page.books import Books
     from img2imgd.page.server import PageLoop
@@ -65,7 +76,8 @@ def start_page(
     )
     find = partial(find_source, books, settings.outbox)
     views = Views(settings.state, find, reader, limits.max_file_mb, limits.max_views_mb * 1_000_000)
-    server = PageLoop(sockets, lambda: Page(Parts(config, books, views)))
+    parts = Parts(config, books, views, wake, watching, ailing, looked)
+    server = PageLoop(sockets, lambda: Page(parts))
     views.start()
     server.start()
     for one in sockets:

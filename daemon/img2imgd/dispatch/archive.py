@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import durable, metrics
 from img2imgd.config import Config
 from img2imgd.dispatch.spools import has_files
 from img2imgd.errors import EnvironmentFault, shown
@@ -66,6 +66,7 @@ class Archive:
             self._ledger.set_state(row.id, state, reason)  # its plan is made when it can be
         else:
             self._ledger.set_archive(row.id, plan, state, reason)
+        metrics.JOBS.add(state.value)
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
 
     def finish(self, row: JobRow) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from img2imgd import metrics
 from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.archiving import Archiving
@@ -199,6 +200,8 @@ class Dispatch:
         if job is None:
             return
         self._running[row.id] = job
+        if row.started_at is None:
+            metrics.STAGES.observe(max(time.time() - row.claimed_at, 0.0), "queue")
         log.info("job %s started, frames to paint: %d", row.id, len(job.to_paint))
 
     def _load(self, model: str, now: float) -> None:

@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from img2imgd import metrics
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.assemblies import next_assembly
 from img2imgd.dispatch.running import RunningJob
@@ -95,7 +96,8 @@ class Publishing:
         """
         check_outbox(job.staging)
         if job.staging.is_staged(job.outputs.name):
-            published = self._rename_into_outbox(job)
+            with metrics.STAGES.timed("publish"):
+                published = self._rename_into_outbox(job)
         else:
             published = job.staging.announced
         self._ledger.set_published(job.id, published)

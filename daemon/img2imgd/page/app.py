@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,11 +22,13 @@ from img2imgd.page.books import Books
 from img2imgd.page.dropzone import DropZone
 from img2imgd.page.events import Events
 from img2imgd.page.guard import Guard
+from img2imgd.page.health import Health
 from img2imgd.page.login import Login
 from img2imgd.page.reading import Reading
 from img2imgd.page.static_files import StaticFiles
 from img2imgd.page.views import Views
 from img2imgd.page.work import Work
+from img2imgd.pool.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +37,18 @@ log = logging.getLogger(__name__)
 class Parts:
     """What the page is made of.
 
-    ``config`` gives the one that holds now; ``wake`` has the daemon look for orders at once.
+    ``config`` gives the one that holds now; ``wake`` has the daemon look for orders at once;
+    ``watching`` is told that somebody looks. ``ailing`` says which parts of the daemon show no sign
+    of life, ``looked`` whether each inbox was scanned.
     """
 
     config: Callable[[], Config]
     books: Books
     views: Views
     wake: Callable[[], None] = lambda: None
+    watching: Watching = field(default_factory=Watching)
+    ailing: Callable[[], str] = lambda: ""
+    looked: Callable[[], bool] = lambda: True
 
 
 class Page:
@@ -49,14 +56,24 @@ class Page:
 
     def __init__(self, parts: Parts) -> None:
         self.work = Work()
-        self.events = Events(parts.books, parts.config, self.work)
+        self.events = Events(parts.books, parts.config, parts.watching, self.work)
         config = parts.config
         access = Access(lambda: config().status.token_file)
         routes = [
             *StaticFiles(self.work).routes(),
             *Login(access).routes(),
-            *Reading(config, parts.books, parts.views, self.events, self.work).routes(),
+            *Reading(
+                config, parts.books, parts.views, self.events, parts.watching, self.work
+            ).routes(),
             *Acting(parts.books, self.work, parts.wake).routes(),
+            *Health(
+                config,
+                parts.books,
+                self.work,
+                parts.ailing,
+                parts.looked,
+                lambda: self.events.listeners,
+            ).routes(),
             *DropZone(config, parts.books, self.work).routes(),
         ]
         app = Starlette(routes=routes, exception_handlers=_HANDLERS, lifespan=self._lifespan)

@@ -15,6 +15,7 @@ from img2imgd.page.books import Books
 from img2imgd.page.now import make_now
 from img2imgd.page.wire import to_json
 from img2imgd.page.work import Work
+from img2imgd.pool.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +51,12 @@ class Snapshot:
 class Events:
     """Tells listeners of news. Belongs to the event loop; the ledger is read beside it."""
 
-    def __init__(self, books: Books, config: Callable[[], Config], work: Work) -> None:
+    def __init__(
+        self, books: Books, config: Callable[[], Config], watching: Watching, work: Work
+    ) -> None:
         self._books = books
         self._config = config
+        self._watching = watching
         self._work = work
         self._newest = Snapshot()
         self._news = asyncio.Condition()
@@ -116,6 +120,7 @@ class Events:
 
     async def _watch(self) -> None:
         while True:
+            self._watching.watch()
             await asyncio.sleep(_EVERY)
             try:
                 await self._take()
@@ -136,7 +141,9 @@ class Events:
     def _read(self) -> Snapshot:
         with self._books.reading() as ledger:
             return Snapshot(
-                to_json(make_now(ledger, self._config())), _of_results(ledger), _of_failures(ledger)
+                to_json(make_now(ledger, self._config(), self._watching.of)),
+                _of_results(ledger),
+                _of_failures(ledger),
             )
 
 

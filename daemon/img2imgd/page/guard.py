@@ -15,6 +15,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from img2imgd import metrics
 from img2imgd.errors import EnvironmentFault
 from img2imgd.page.access import Access
 from img2imgd.page.answers import Refused
@@ -68,6 +69,7 @@ class Guard:
             nonlocal began
             if message["type"] == "http.response.start":
                 began = True
+                metrics.REQUESTS.add(str(message["status"]))
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)

@@ -25,6 +25,7 @@ from img2imgd.page.sending import ASK_AGAIN, FOR_EVER, send_file
 from img2imgd.page.urls import LARGE, SIDES, THUMB
 from img2imgd.page.views import Busy, Key, NoView, Views
 from img2imgd.page.work import Work
+from img2imgd.pool.watching import Watching
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ class Reading:
     books: Books
     views: Views
     events: Events
+    watching: Watching
     work: Work
 
     def routes(self) -> list[Route]:
@@ -120,8 +122,11 @@ class Reading:
         return await self._view(request, Key.of_frame(job, index, _side(request)))
 
     async def preview(self, request: Request) -> Response:
-        """An output that is not published yet: it does not change any more either."""
+        """What a frame being painted looks like now, or is once it is staged."""
         job, index = request.path_params["job"], request.path_params["index"]
+        seen = self.watching.of(job)
+        if "step" in request.query_params and seen is not None and seen.index == index:
+            return Response(seen.png, 200, {"Cache-Control": "no-store", **_HARMLESS}, "image/png")
         return await self._view(request, Key.of_frame(job, index, LARGE))
 
     async def file(self, request: Request) -> Response:

@@ -8,8 +8,10 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from img2imgd.log import Lasting
 from img2imgd.page.app import Page
@@ -21,6 +23,45 @@ _STOP_SECONDS = 1  # that answers under way have to end
 _MOST_CONNECTIONS = 200
 _KEEP_ALIVE = 15  # seconds that a connection may be idle
 _MOST_HEAD = 16_384  # bytes of a request's line and headers
+_HEAD_SECONDS = 10.0  # for a request's line and headers, and for a body nobody reads any more
+_WAITING = 128  # connections that wait to be taken
+
+
+class _Protocol(H11Protocol):
+    """Waits for a request's head only so long: many slow ones would keep everybody else out."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_watching()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch_head()
+
+    def _watch_head(self) -> None:
+        """Set the deadline while no request is being answered; uvicorn ends idle connections."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None until the first request
+        answering = cycle is not None and not cycle.response_complete
+        idle = self.timeout_keep_alive_task is not None
+        if answering or idle:
+            self._stop_watching()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _stop_watching(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class _Server(uvicorn.Server):
@@ -41,12 +82,12 @@ class _Server(uvicorn.Server):
 class PageLoop(threading.Thread):
     """Serves the page on listening ``sockets`` until :meth:`stop`.
 
-    ``make`` builds the page, anew whenever it has failed. The sockets are closed at the end.
+    ``make`` builds the page, anew whenever it has failed. The sockets stay the caller's.
     """
 
     def __init__(self, sockets: Sequence[socket.socket], make: Callable[[], Page]) -> None:
         super().__init__(name="page", daemon=True)
-        self._sockets = list(sockets)
+        self._sockets = [one.dup() for one in sockets]
         self._make = make
         self._ending = threading.Event()
         self._lock = threading.Lock()
@@ -71,6 +112,8 @@ class PageLoop(threading.Thread):
                 lasting.say("failed", "the page failed", logging.ERROR, trace=True)
             except SystemExit:  # uvicorn's word for a failed start
                 lasting.say("failed", "the page could not be started", logging.ERROR)
+            else:
+                lasting.over("failed")
             self._ending.wait(_AGAIN)
         for one in self._sockets:
             one.close()
@@ -99,16 +142,17 @@ class PageLoop(threading.Thread):
 def _config(page: Page) -> uvicorn.Config:
     return uvicorn.Config(
         page.app,
-        http="h11",
+        http=_Protocol,
         loop="asyncio",
         ws="none",
         lifespan="on",
         interface="asgi3",
         log_config=None,
-        log_level="warning",
+        log_level="critical",  # what strangers send is no news; our own failures we log ourselves
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=_WAITING,
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_STOP_SECONDS,

@@ -24,6 +24,7 @@ def frame_url(job: str, index: int, side: int) -> str:
     return f"/views/{quote(job)}/frames/{index}?side={side}"
 
 
-def preview_url(job: str, index: int) -> str:
-    """Of a frame that is staged, while its job runs."""
-    return f"/views/{quote(job)}/preview/{index}"
+def preview_url(job: str, index: int, step: int | None = None) -> str:
+    """Of a frame of a running job: as it is staged, or as it looks after ``step`` of its steps."""
+    at = "" if step is None else f"?step={step}"
+    return f"/views/{quote(job)}/preview/{index}{at}"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from img2imgd import durable
+from img2imgd import durable, metrics
 from img2imgd.durable import is_environment
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged, PictureError
 from img2imgd.page.files import OpenFile, open_below
@@ -210,6 +210,7 @@ class Views(threading.Thread):
                 log.exception("the view %s of job %s could not be made", key.what, key.job)
                 failure = NoView("It could not be made by a fault of img2imgd itself.")
                 self._remember(key, str(failure))
+        metrics.VIEWS.add("failed" if failure else "made")
         with self._lock:
             future = self._waiting.pop(key)
         if failure is None:
