@@ -178,9 +178,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=DOCS)
     parser.add_argument("--all", action="store_true", help="every view in every look")
     parser.add_argument("--root", type=Path, help="a folder to paint in, or one painted in before")
+    parser.add_argument("--only", choices=IN_DOCS, help="one view")
     told = parser.parse_args()
     told.folder.mkdir(parents=True, exist_ok=True)
-    wanted = {view: tuple(LOOKS) if told.all else looks for view, looks in IN_DOCS.items()}
+    wanted = {
+        view: tuple(LOOKS) if told.all else looks
+        for view, looks in IN_DOCS.items()
+        if told.only in (None, view)
+    }
     with tempfile.TemporaryDirectory(prefix="img2imgd-page-") as name, chromium() as browser:
         folder: Path = told.root or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -194,24 +199,28 @@ def main() -> None:
                     drop.into(inbox)
             studio.wait(lambda now: now["counts"].get("done", 0) >= len(drops), "painting")
             for view, (address, before) in views(studio, sketch).items():
-                for look in wanted[view]:
+                for look in wanted.get(view, ()):
                     path = told.folder / f"page-{view}-{look}.webp"
                     take(browser, f"{studio.url}/{address}", LOOKS[look], path, before)
-            _take_now(browser, studio, told.folder, wanted["now"])
+            _take_now(browser, studio, told.folder, wanted.get("now", ()))
 
 
 def _take_now(browser: Browser, studio: Studio, folder: Path, looks: tuple[str, ...]) -> None:
     """While something is painted that can be seen already."""
+    if not looks:
+        return
     for drop in AT_WORK:
         drop.into(studio.root / "inbox")
     (studio.root / "inbox" / "tomorrow.yaml").write_text("prompt: a castle in the fog\n")
     with_page = browser.new_context()  # somebody has to look, else nothing is shown
     with_page.new_page().goto(f"{studio.url}/#now")
     studio.wait(
-        lambda now: any(one["preview"] and one["steps_done"] > one["steps"] / 3
-                        for one in now["running"]),
-        "a preview",
-    )  # fmt: skip
+        lambda now: (
+            sum(bool(one["preview"]) for one in now["running"]) > 1
+            or any(one["steps_done"] > one["steps"] / 2 for one in now["running"])
+        ),
+        "previews",
+    )
     for look in looks:
         path = folder / f"page-now-{look}.webp"
         take(browser, f"{studio.url}/#now", LOOKS[look], path, lambda _: None)

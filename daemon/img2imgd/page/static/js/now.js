@@ -107,7 +107,7 @@ function work(first) {
 
   function showFraction(done) {
     const known = done !== null && job.phase === "painting";
-    bar.classList.toggle("unknown", !known && done !== 1);
+    bar.classList.toggle("unknown", !known && done !== 1 && job.phase !== "waiting");
     fill.style.transform = known || done === 1 ? `translateX(${(done - 1) * 100}%)` : "";
     const percent = Math.round((done ?? 0) * 100);
     setAttribute(bar, "aria-valuenow", known || done === 1 ? percent : null);
@@ -126,7 +126,7 @@ function described(job) {
   if (job.phase !== "painting") return word;
   const steps = `step ${count(job.steps_done)} of ${count(job.steps)}`;
   if (job.frames <= 1) return `${word}, ${steps}`;
-  return `${word}, ${count(job.frames_done)} of ${counted(job.frames, "picture")} done, ${steps}`;
+  return `${count(job.frames_done)} of ${counted(job.frames, "picture")}, ${steps}`;
 }
 
 /** A job in the queue. */
