@@ -8,8 +8,8 @@ long job, and its steps are counted while nobody looks, while two connections re
 would, and while two Chromiums of low priority show it; in turns, so that what else the machine does
 meets all alike.
 
-Prints tables, writes ``bench/results/page.json``; fails where a bound does not hold.
-Run: ``python bench/page.py [--steps | --cost] [--repetitions N]``.
+Prints tables, writes ``bench/results/page_in_browser.json``; fails where a bound does not hold.
+Run: ``python bench/page_in_browser.py [--steps | --cost] [--repetitions N]``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LEAST_RATIO = 0.95  # of steps, with two connections beside
 STEP_SECONDS = "0.4"
 WINDOW = 15.0  # seconds of each count
 PROGRAM = str(Path(sys.executable).with_name("img2imgd"))
-RESULTS = Path(__file__).parent / "results" / "page.json"
+RESULTS = Path(__file__).parent / "results" / "page_in_browser.json"
 _TICKS = os.sysconf("SC_CLK_TCK")
 CONFIG = """\
 root: {root}
