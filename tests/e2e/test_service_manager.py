@@ -110,9 +110,7 @@ def test_the_status_tells_what_is_painted_and_how_far(root: ServedRoot, ear: Ear
     assert 0 < percents[-1] <= 100
 
 
-def test_worker_and_reader_do_not_inherit_the_managers_address(
-    root: ServedRoot, ear: Ear
-) -> None:
+def test_worker_and_reader_do_not_inherit_the_managers_address(root: ServedRoot, ear: Ear) -> None:
     daemon = told(root, ear)
     drop(root.inbox, "hills.png", SWEEP)
     root.wait_served(1)
