@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -28,6 +29,9 @@ class JobState(StrEnum):
         """True when nothing more will be made for the job."""
         return self in ENDED
 
+
+CANCELLED_FRAME = "cancelled"
+"""The reason of a frame that is not painted because its job was cancelled."""
 
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED, JobState.REPLACED})
 
@@ -99,6 +103,18 @@ def plan_frames(request: Request) -> tuple[Frame, ...]:
                     frame.steps, frame.effective_steps)  # fmt: skip
             frames.append(replace(frame, painted_by=painted.setdefault(same, frame.index)))
     return tuple(frames)
+
+
+def morphs(frames: Sequence[Frame]) -> list[list[Frame]]:
+    """The frames that belong to one motion: those of a prompt, style and variation.
+
+    Where that leaves one frame each, the prompts, styles or variations are the motion.
+    """
+    groups: dict[tuple[int, str, int], list[Frame]] = {}
+    for frame in frames:
+        groups.setdefault((frame.prompt_index, frame.style, frame.variation), []).append(frame)
+    lists = list(groups.values())
+    return [list(frames)] if all(len(group) == 1 for group in lists) else lists
 
 
 def equal_strengths_note(request: Request) -> str:

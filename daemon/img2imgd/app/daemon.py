@@ -20,6 +20,7 @@ from img2imgd import __version__
 from img2imgd.app import folders, places
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
+from img2imgd.app.page import PageService, start_page
 from img2imgd.app.reloading import changes, check_folders
 from img2imgd.app.removals import Removals
 from img2imgd.config import Config
@@ -75,6 +76,7 @@ class Daemon:
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
+        self.page: PageService | None = None
         self.begun = Mark()
         self._names = ThreadNames()
 
@@ -89,7 +91,8 @@ class Daemon:
         folders.check_mounts(self.config, self._known_facts())
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
-            self.sockets = listening_sockets(self.config.status, self._inherited)
+            if not self._drain:
+                self.sockets = listening_sockets(self.config.status, self._inherited)
             ledger = self._open_ledger()
             if locks[self.config.state].was_let_go:
                 self._queue_running(ledger)
@@ -188,7 +191,9 @@ class Daemon:
         self._reader = reader
         outbox = self.config.outbox
         removals = Removals(outbox, locks[outbox], self.ledger_path)
-        self.dispatch = DispatchLoop(self.config, self.ledger_path, reader, removals.look)
+        self.dispatch = DispatchLoop(
+            self.config, self.ledger_path, reader, removals.look, self._wake_inboxes
+        )
         self.inboxes = [
             InboxLoop(
                 self.config,
@@ -206,6 +211,34 @@ class Daemon:
             loop.start()
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
+        self._start_page()
+
+    def _start_page(self) -> None:
+        if self.sockets and self.dispatch is not None:
+            pool = self.dispatch.pool
+            self.page = start_page(
+                self.sockets,
+                lambda: self.config,
+                self.ledger_path,
+                wake=pool.wake,
+                watching=pool.watching,
+                ailing=lambda: "; ".join(self.reporting.silent),
+                looked=self._has_looked,
+            )
+
+    def _stop_page(self) -> None:
+        if self.page is not None:
+            self.page.stop()
+            self.page = None
+
+    def _has_looked(self) -> bool:
+        """True once every inbox was scanned and every job taken up."""
+        looked = [*self.inboxes, *filter(None, [self.dispatch])]
+        return all(loop.looked.is_set() for loop in looked)
+
+    def _wake_inboxes(self) -> None:
+        for loop in self.inboxes:
+            loop.wake()
 
     def _loops(self) -> list[InboxLoop | DispatchLoop | UpkeepLoop]:
         return [*self.inboxes, *filter(None, [self.dispatch, self.upkeep])]
@@ -246,7 +279,7 @@ class Daemon:
         try:
             config = self._read_again()
             check_folders(self.config, config)
-            self._listen_anew(config)
+            sockets = self._sockets_of(config)
         except (Img2imgdError, OSError) as error:
             for line in str(error).splitlines():
                 log.error("config not reloaded: %s", line)
@@ -259,29 +292,37 @@ class Daemon:
         self._reader.reconfigure(limits)
         for loop in self._loops():
             loop.reconfigure(config)
+        if sockets is not self.sockets:
+            self._listen_on(sockets)
         log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
         self.reporting.reloaded("")
 
-    def _listen_anew(self, config: Config) -> None:
-        """Listen where the config says now; what is inherited stays as it is."""
+    def _sockets_of(self, config: Config) -> list[socket.socket]:
+        """Where the page is served by this config; what is inherited stays as it is."""
         check_token(config.status, self._inherited)
-        if config.status.listen != self.config.status.listen and not self._inherited:
-            before, self.sockets = self.sockets, listening_sockets(config.status, ())
-            for one in before:
-                one.close()
+        if self._inherited or config.status.listen == self.config.status.listen:
+            return self.sockets
+        return listening_sockets(config.status, ())
+
+    def _listen_on(self, sockets: list[socket.socket]) -> None:
+        """Have the page move to other sockets."""
+        self._stop_page()
+        for one in self.sockets:
+            one.close()
+        self.sockets = sockets
+        self._start_page()
 
     def _report(self, heartbeat: Heartbeat) -> None:
         """Name the threads, then tell the service manager how the parts are doing."""
         self._names.tell()
         parts = [part for loop in self._loops() for part in loop.parts()]
         parts.append(heartbeat.pulse.part(alive=heartbeat.is_alive()))
-        looked = [*self.inboxes, *filter(None, [self.dispatch])]
-        ready = all(loop.looked.is_set() for loop in looked)
-        self.reporting.step(parts, time.monotonic(), ready=ready)
+        self.reporting.step(parts, time.monotonic(), ready=self._has_looked())
 
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
         self.reporting.stopping(_JOIN_SECONDS + _CLOSING_SECONDS)
+        self._stop_page()
         for loop in self._loops():
             loop.stop()
         if self.dispatch is not None:

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from img2imgd import metrics
 from img2imgd.app.holding import STALE, FolderLock
 from img2imgd.app.reloading import Handover
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
 from img2imgd.durable import is_environment
-from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
+from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged, shown
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.log import Lasting
@@ -83,6 +84,10 @@ class InboxLoop(threading.Thread):
             self.pulse.part(alive=self.is_alive()),
             Part(watch, self._watch_heard, self._inbox.rescan),
         ]
+
+    def wake(self) -> None:
+        """Have the loop look now; safe from any thread."""
+        self._wake.set()
 
     def stop(self) -> None:
         """Ask the loop to end after its step."""
@@ -157,7 +162,8 @@ class InboxLoop(threading.Thread):
     def _step(self, inbox: Inbox) -> float:
         try:
             self._arm(inbox)
-            delay = inbox.step(time.monotonic())
+            with metrics.SCANS.timed(shown(str(self._inbox.path))):
+                delay = inbox.step(time.monotonic())
         except (EnvironmentFault, HeldByAnother) as fault:
             return self._unavailable(str(fault))
         except LedgerDamaged:
@@ -206,8 +212,10 @@ class DispatchLoop(threading.Thread):
         ledger_path: Path,
         reader: ReaderProcess,
         before_step: Callable[[], None] = lambda: None,
+        retry_ordered: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="dispatch", daemon=True)
+        self._retry_ordered = retry_ordered
         self._before_step = before_step
         self._config = config
         self._ledger_path = ledger_path
@@ -246,7 +254,7 @@ class DispatchLoop(threading.Thread):
         except EnvironmentFault as fault:
             self.failure = fault
             return
-        dispatch = Dispatch(self._config, ledger, self.pool, self._reader)
+        dispatch = Dispatch(self._config, ledger, self.pool, self._reader, self._retry_ordered)
         lasting = Lasting(log)
         while not self._ending.is_set():
             self.pulse.rest(_DISPATCH_SECONDS)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from img2imgd.app.daemon import Daemon
 from img2imgd.config import Config
-from img2imgd.errors import Exit
+from img2imgd.errors import EnvironmentFault, Exit
 from img2imgd.job import JobState
-from img2imgd.ledger import JobRow, Ledger
+from img2imgd.ledger import JobRow, Ledger, read_ledger
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,29 @@ def serve_once(
     ``watch`` is called a few times a second with the jobs so far, for progress. ``timeout`` is for
     how many seconds no work is possible (a model or the disk is not to be had, a file is being
     written) before it gives up; the files stay where they are.
+
+    Raises:
+        EnvironmentFault: somebody has paused img2imgd on this root; nothing was begun.
     """
+    _check_not_paused(config)
     run = _Once(config, timeout, watch)
     run.daemon.serve(run.tick, seconds=0.1)
     return run.outcome()
+
+
+def _check_not_paused(config: Config) -> None:
+    if (ledger := read_ledger(config.state / "ledger.sqlite")) is None:
+        return
+    with contextlib.closing(ledger):
+        if (since := ledger.paused_since) is not None:
+            raise _paused(since)
+
+
+def _paused(since: float) -> EnvironmentFault:
+    when = datetime.fromtimestamp(since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return EnvironmentFault(
+        f"It is paused since {when}: nothing is painted.", "`img2imgd resume` has it go on."
+    )
 
 
 class _Once:
@@ -64,6 +85,9 @@ class _Once:
             return True
         # A claim that a fault cut short is undone by the next scan, and begun again; a job that
         # cannot be archived has nothing more to wait for.
+        if (since := ledger.paused_since) is not None:
+            self._blocked = str(_paused(since))
+            return True
         working = [
             row for row in open_jobs if not row.state.ended and row.state is not JobState.CLAIMING
         ]

@@ -6,11 +6,12 @@ import sys
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.status.report import report_job
 
 _SHOWN = frozenset({JobState.RUNNING, JobState.PUBLISHING, JobState.DONE})
 
@@ -45,13 +46,14 @@ class ProgressBars:
         """Show how far each job is."""
         if self._progress.disable:
             return
-        for row in rows:
-            if row.state not in _SHOWN:
-                continue
-            job = report_job(ledger, row)
-            frames = f"{job.frames_done}/{job.frames} {'frame' if job.frames == 1 else 'frames'}"
+        told = [row for row in rows if row.state in _SHOWN]
+        progress = ledger.progress([row.id for row in told])
+        for row in told:
+            if (done := progress.get(row.id)) is None:
+                continue  # of a ledger that was rebuilt
+            frames = f"{done.frames_done}/{done.frames} {'frame' if done.frames == 1 else 'frames'}"
             if row.id not in self._bars:
                 self._bars[row.id] = self._progress.add_task(
-                    job.picture, total=max(job.steps, 1), frames=frames
+                    escape(shown(row.spec.rel)), total=max(done.steps, 1), frames=frames
                 )
-            self._progress.update(self._bars[row.id], completed=job.steps_done, frames=frames)
+            self._progress.update(self._bars[row.id], completed=done.steps_done, frames=frames)

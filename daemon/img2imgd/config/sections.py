@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from img2imgd.config.values import Duration, Interval, Listen, NameTemplate, PathText
+from img2imgd.config.values import Duration, HostName, Interval, Listen, NameTemplate, PathText
 from img2imgd.document import WRITTEN, Check, Refused, Settings, found
 from img2imgd.hub.known import PICKLES
 from img2imgd.request import OutputSettings, SchedulerName
@@ -211,6 +211,9 @@ class LimitsConfig(Settings, frozen=True):
     max_frames: Annotated[int, Meta(ge=1, le=100_000)] = 400
     max_attempts: Annotated[int, Meta(ge=1, le=100)] = 3
     min_free_gb: Annotated[float, Meta(ge=0)] = 1.0
+    max_views_mb: Annotated[
+        int, Meta(ge=10, description="The page's small copies of pictures, all together.")
+    ] = 1000
 
 
 class RetentionConfig(Settings, frozen=True):
@@ -223,10 +226,14 @@ class RetentionConfig(Settings, frozen=True):
 
 
 class StatusConfig(Settings, frozen=True):
-    """The status page; off without an address."""
+    """The page; off without an address."""
 
     listen: Annotated[Listen, Meta(description="HOST:PORT or unix:/PATH; null: no page.")] = None
+    hosts: Annotated[
+        tuple[HostName, ...],
+        Meta(description="Names that browsers may know the page by, beside its address."),
+    ] = ()
     token_file: Annotated[
         PathText | None,
-        Meta(description="A file whose first line must be shown to act on the page."),
+        Meta(description="A file whose first line must be shown to see the page."),
     ] = None

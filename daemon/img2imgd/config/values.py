@@ -26,6 +26,7 @@ NAME_FIELDS = (
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([smhdw])")
 _LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[\w.-]+):(\d{1,5})")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[[0-9a-fA-F:.]+\]")
 _TEXT_FIELDS = frozenset({"stem", "prompt", "point", "style", "job"})
 
 
@@ -51,6 +52,12 @@ def _listen(value: Any) -> Any:
     if match is None or not 0 < int(match[1]) < 65_536:
         raise Refused("must be HOST:PORT or unix:/PATH.", "For this machine alone: 127.0.0.1:8765.")
     return value
+
+
+def _host_name(value: Any) -> Any:
+    if isinstance(value, str) and not _HOST_NAME.fullmatch(value):
+        raise Refused("must be a name or address without a port, such as paint.example.lan.")
+    return value.lower() if isinstance(value, str) else value
 
 
 def _name_template(value: Any) -> Any:
@@ -95,4 +102,5 @@ Interval = Annotated[float, Check(_duration), Meta(gt=0, extra_json_schema=_NUMB
 
 PathText = Annotated[str, Check(_path)]
 Listen = Annotated[str | None, Check(_listen)]
+HostName = Annotated[str, Check(_host_name)]
 NameTemplate = Annotated[str, Check(_name_template), Meta(max_length=200)]

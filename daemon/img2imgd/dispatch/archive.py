@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from img2imgd import durable
+from img2imgd import durable, metrics
 from img2imgd.config import Config
 from img2imgd.dispatch.spools import has_files
 from img2imgd.errors import EnvironmentFault, shown
@@ -43,7 +43,14 @@ log = logging.getLogger(__name__)
 
 # What FAT, exFAT and SMB answer to names that Linux's own filesystems take.
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
-_AGAIN = "To try again, put the corrected files back into the inbox."
+_AGAIN = """\
+To try again, put the corrected files back into the inbox. Once they are corrected, this does it:
+
+    img2imgd retry {job}"""
+_AGAIN_KEPT = """\
+It is served again when it is saved anew, or by:
+
+    img2imgd retry {job}"""
 
 
 class Archive:
@@ -63,6 +70,7 @@ class Archive:
             self._ledger.set_state(row.id, state, reason)  # its plan is made when it can be
         else:
             self._ledger.set_archive(row.id, plan, state, reason)
+        metrics.JOBS.add(state.value)
         log.info("job %s %s%s", row.id, state.value, f": {reason}" if reason else "")
 
     def finish(self, row: JobRow) -> None:
@@ -109,11 +117,12 @@ class Archive:
 
     def _write_reason(self, row: JobRow, folder: Path, name: str) -> str:
         """Write why a job failed, under a name that is free; returns that name."""
-        advice = _AGAIN if row.spec.mode == "move" else ""
+        advice = (_AGAIN if row.spec.mode == "move" else _AGAIN_KEPT).format(job=row.id)
         text = "\n\n".join(filter(None, [row.reason, advice]))
         reason = free_reason(name, self._taken(row.spec, folder))
         try:
-            write_reason(folder / reason, shown(row.spec.subject.name), text, row.id)
+            outcome = "was cancelled" if row.state is JobState.CANCELLED else "was not served"
+            write_reason(folder / reason, shown(row.spec.subject.name), text, row.id, outcome)
         except OSError as error:
             if error.errno not in _NAME_REFUSED or safe_name(name) == name:
                 raise

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.job import Frame
+from img2imgd.job import Frame, morphs
 from img2imgd.outputs.captions import captions
 from img2imgd.outputs.names import MAX_BYTES, MOST_STYLE, cut_bytes, first_free, slug
 from img2imgd.outputs.orders import Animation, AnimationFrame, Sheet
@@ -38,25 +38,14 @@ def _wanted(job: RunningJob) -> Iterator[tuple[str, Sequence[Frame] | None]]:
     """The end of each assembly's name, and the frames of an animation; None is the sheet."""
     if not job.has_folder:
         return
-    groups = _groups(job.frames) if job.request.wants_gif else []
+    groups = morphs(job.frames) if job.request.wants_gif else []
     for mark, frames in zip(_marks(groups), groups, strict=True):
         painted = [frame for frame in frames if frame.index not in job.refused]
         if len(painted) > 1:
             yield f"_morph{mark}{(job.request.gif or GifSettings()).suffix}", painted
-    if job.request.wants_sheet and len(job.refused) < len(job.frames):
+    painted = len(job.frames) - len(job.refused)
+    if job.request.wants_sheet and painted > int(job.left_out):  # one picture needs no sheet
         yield "_sheet.png", None
-
-
-def _groups(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """The frames of each animation: one per prompt, style and variation.
-
-    Where that leaves one frame each, the prompts, styles or variations are the animation.
-    """
-    groups: dict[tuple[int, str, int], list[Frame]] = {}
-    for frame in frames:
-        groups.setdefault((frame.prompt_index, frame.style, frame.variation), []).append(frame)
-    lists = list(groups.values())
-    return [list(frames)] if all(len(group) == 1 for group in lists) else lists
 
 
 def _marks(groups: Sequence[Sequence[Frame]]) -> list[str]:
@@ -86,14 +75,13 @@ def _animation(job: RunningJob, target: Path, frames: Sequence[Frame]) -> Animat
 
 
 def _sheet(job: RunningJob, target: Path) -> Sheet:
+    """A sheet of all frames; of a job that was cancelled it has no places for the others."""
     made, settings = job.made_from, job.request.sheet or SheetSettings()
-    paths = {
-        frame.index: job.staged_path(frame.index)
-        for frame in job.frames
-        if frame.index not in job.refused
-    }
+    painted = [frame for frame in job.frames if frame.index not in job.refused]
+    paths = {frame.index: job.staged_path(frame.index) for frame in painted}
     plan = plan_sheet(
-        made.origin.request, job.frames, paths, made.origin.picture.name,
+        made.origin.request, painted if job.left_out else job.frames, paths,
+        made.origin.picture.name,
         made.picture if settings.input else None, made.origin.ignored,
     )  # fmt: skip
     text = made.origin.job_tags(job.frames[0]).by_keyword

@@ -59,7 +59,7 @@ class Crashes:
         """
         inside = sorted({job for job, _ in (*event.frames, *event.assembling)})
         affected = [job for job in self._running.values() if job.in_worker]
-        painting = [job for job in affected if job.assembling is None]
+        painting = [job for job in affected if job.assembling is None and not job.cancelled]
         with self._ledger.transaction():
             for job in painting:
                 self._set_back(job.row, inside, event)

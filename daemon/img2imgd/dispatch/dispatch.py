@@ -11,22 +11,26 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from img2imgd import metrics
 from img2imgd.config import Config
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.archiving import Archiving
+from img2imgd.dispatch.cancelling import Cancelling
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.events import Events
 from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing, check_outbox
 from img2imgd.dispatch.renewal import Renewal
+from img2imgd.dispatch.resting import Resting
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting, check_files
+from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
-from img2imgd.ledger import JobRow, Ledger
+from img2imgd.ledger import JobRow, Ledger, OrderRow
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 
@@ -38,15 +42,22 @@ T = TypeVar("T")
 
 
 class Dispatch:
-    """Serves the ledger's queue with one worker."""
+    """Serves the ledger's queue with one worker.
+
+    ``retry_ordered`` is called when that has been asked for: the inboxes do it.
+    """
 
     def __init__(
-        self, config: Config, ledger: Ledger, pool: WorkerPool, reader: ReaderProcess
+        self,
+        config: Config,
+        ledger: Ledger,
+        pool: WorkerPool,
+        reader: ReaderProcess,
+        retry_ordered: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._pool = pool
-        self._reader = reader
         self._archive = Archive(config, ledger)
         self._starting = Starting(config, ledger, reader, pool.wake)
         self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
@@ -57,9 +68,18 @@ class Dispatch:
             ledger, self._faults, self._running, self._archive, config.limits.max_attempts
         )
         self._turns = Turns(ledger, self._running, pool, config.models.keys())
-        self._events = Events(ledger, self._faults, self._crashes, self._turns, self._running)
+        self._telling = Telling(ledger, self._faults, self._running, pool, self._starting)
+        self._events = Events(
+            ledger, self._faults, self._crashes, self._turns, self._running, self._telling
+        )
+        self._cancelling = Cancelling(config.outbox, ledger, pool, self._starting, self._running)
+        self._resting = Resting(
+            config.engine.idle_unload, ledger, pool, reader,
+            self._starting, self._events, self._running,
+        )  # fmt: skip
+        self._retry_ordered = retry_ordered
+        self._last_retry: OrderRow | None = None
         self._renewal = Renewal(pool)
-        self._idle_since: float | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
 
@@ -69,6 +89,7 @@ class Dispatch:
         self._starting.reconfigure(config)
         self._turns.models = config.models.keys()
         self._crashes.max_attempts = config.limits.max_attempts
+        self._resting.idle_unload = config.engine.idle_unload
         self._pool.reconfigure(
             config.engine.backend,
             offline=config.offline,
@@ -101,23 +122,29 @@ class Dispatch:
 
     def step(self, timeout: float) -> None:
         """Handle the worker's events (waiting up to ``timeout`` seconds), then move jobs on."""
-        self._events.add(self._pool.poll(0 if self._archiving.take_more() else timeout))
+        more = self._archiving.take_more() | self._cancelling.take_more()
+        self._events.add(self._pool.poll(0 if more else timeout))
         now = time.monotonic()
         try:
             if not self._recovered:
                 self.recover()
             self._events.handle(now)
             self._hold_while_stuck(now)
+            self._cancelling.step()
+            self._look_for_retries()
+            paused = self._resting.pause(now)
             self._archiving.step(now)
             self._publish_painted(now)
             self._archiving.step(now)
-            self._start_jobs(now)
-            self._admit(now)
+            if not paused:
+                self._start_jobs(now)
+                self._admit(now)
         except (EnvironmentFault, OSError) as error:
             if not (what := fault_in_words(error)):
                 raise
             self._faults.report(what, now)
-        self._rest(now)
+        self._telling.tell(now)
+        self._resting.rest(now)
 
     def stop(self, grace: float) -> None:
         """Stop the worker; running jobs go on from their staged frames at the next start."""
@@ -203,6 +230,8 @@ class Dispatch:
         if job is None:
             return
         self._running[row.id] = job
+        if row.started_at is None:
+            metrics.STAGES.observe(max(time.time() - row.claimed_at, 0.0), "queue")
         log.info("job %s started, frames to paint: %d", row.id, len(job.to_paint))
 
     def _load(self, model: str, now: float) -> None:
@@ -312,6 +341,12 @@ class Dispatch:
 
     # Upkeep
 
+    def _look_for_retries(self) -> None:
+        latest = self._ledger.latest_order("retry")
+        if latest not in (None, self._last_retry):
+            self._retry_ordered()
+        self._last_retry = latest
+
     def _hold_while_stuck(self, now: float) -> None:
         """Nothing is started while a worker that was killed still holds its device."""
         if self._pool.stuck and not self._faults.holding(now):
@@ -323,18 +358,3 @@ class Dispatch:
 
     def _in_worker(self) -> list[RunningJob]:
         return [job for job in self._running.values() if job.in_worker]
-
-    def _rest(self, now: float) -> None:
-        """Let the worker go after ``idle_unload``: that frees the device's memory whole."""
-        works = self._in_worker() or self._starting.under_way or self._pool.loading
-        limit = self._config.engine.idle_unload
-        if works or limit is None or not self._pool.running:
-            self._idle_since = None
-            return
-        if self._idle_since is None:
-            self._idle_since = now
-        elif now - self._idle_since >= limit:
-            log.info("idle for %.0f s: the worker is let go", now - self._idle_since)
-            self._pool.stop(5)
-            self._reader.close()
-            self._idle_since = None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from img2imgd.dispatch.crashes import Crashes
 from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.running import RunningJob
+from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
 from img2imgd.engine.protocol import FrameRefused, StepDone
 from img2imgd.errors import EnvironmentFault
@@ -46,12 +47,14 @@ class Events:
         crashes: Crashes,
         turns: Turns,
         running: Mapping[str, RunningJob],
+        telling: Telling,
     ) -> None:
         self._ledger = ledger
         self._faults = faults
         self._crashes = crashes
         self._turns = turns
         self._running = running
+        self._telling = telling
         self._unhandled: deque[PoolEvent] = deque()
         self._steps: dict[tuple[str, int], int] = {}
         self._steps_written = 0.0
@@ -94,6 +97,7 @@ class Events:
     def _job_event(self, job: RunningJob, event: JobEvent, now: float) -> None:
         if isinstance(event, StepDone):
             self._steps[event.job, event.index] = event.step
+            self._telling.step(event.job, event.index, event.step, now)
         elif isinstance(event, FrameStaged):
             job.in_engine.discard(event.index)
             self._steps.pop((event.job, event.index), None)
@@ -114,7 +118,8 @@ class Events:
             else:  # it is prepared again, which is nothing to the others
                 self._faults.report_job(job.id, event.message, now)
             job.in_engine.discard(event.index)
-            job.to_paint.insert(0, event.index)
+            if not job.cancelled:
+                job.to_paint.insert(0, event.index)
         elif isinstance(event, AssemblyStaged):
             job.assembling = None
             self._faults.painted()
@@ -126,3 +131,6 @@ class Events:
                 self._faults.report(event.reason, now)
             else:
                 job.give_up(event.target, event.reason)
+        elif job.giving_up:  # JobGivenUp: nothing more of it comes
+            job.in_engine.clear()
+            job.giving_up = False

@@ -46,6 +46,15 @@ class _Pause:
         return now < self.until
 
 
+@dataclass(frozen=True)
+class Reasons:
+    """What models, inboxes (by their spools) and jobs wait for."""
+
+    models: dict[str, str]
+    inboxes: dict[str, str]
+    jobs: dict[str, str]
+
+
 class Faults:
     """What the dispatcher waits for: disk or device, the worker, models, inboxes, single jobs."""
 
@@ -131,6 +140,22 @@ class Faults:
     def has_met(self, job: str) -> bool:
         """True while a job has not got on since it met a fault."""
         return job in self._jobs
+
+    def why(self, job: str) -> str:
+        """What a running job waits for, if it is not its turn; empty while it gets on."""
+        if job in self._jobs:
+            return self._jobs[job].what
+        if self.general:
+            return self._general.what
+        return self._deaths.what if self._deaths.length else ""
+
+    def reasons(self) -> Reasons:
+        """Why queued jobs are not started, while that lasts."""
+        return Reasons(
+            {name: pause.what for name, pause in self._models.items()},
+            {inbox: pause.what for inbox, pause in self._inboxes.items()},
+            {job: pause.what for job, pause in self._jobs.items()},
+        )
 
     def clear_model(self, name: str, now: float) -> None:
         """A model was loaded: what was wrong with it, and in general, is over.

@@ -7,11 +7,12 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from img2imgd import metrics
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.assemblies import next_assembly
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
-from img2imgd.job import JobState
+from img2imgd.job import CANCELLED_FRAME, FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger
 from img2imgd.outputs.folders import free_folder, path_below
 from img2imgd.outputs.staging import STAGING, Staging
@@ -52,13 +53,16 @@ class Publishing:
 
     def advance(self, job: RunningJob) -> bool:
         """Do the next thing for a painted job; True when it has ended."""
+        if job.cancelled:
+            self._leave_out_unpainted(job)
         if not self.can_go_on(job):
             self._paint_again(job)
             return False
         if not job.assembled:
             self._settle_equal_frames(job)
             if len(job.refused) == len(job.frames):
-                self._archive.end(job.row, JobState.FAILED, _reasons(job.refused))
+                state = JobState.CANCELLED if job.left_out else JobState.FAILED
+                self._archive.end(job.row, state, _why_none(job))
                 return True
             assembly = self._next_assembly(job)
             if assembly is not None:
@@ -92,13 +96,30 @@ class Publishing:
         """
         check_outbox(job.staging)
         if job.staging.is_staged(job.outputs.name):
-            published = self._rename_into_outbox(job)
+            with metrics.STAGES.timed("publish"):
+                published = self._rename_into_outbox(job)
         else:
             published = job.staging.announced
         self._ledger.set_published(job.id, published)
         log.info("job %s published %s", job.id, published)
-        reason = "\n".join([*job.notes, *job.row.spec.notes, *_partly(job.refused)])
-        self._archive.end(job.row, JobState.DONE, reason)
+        told = [*_kept(job, published), *job.notes, *job.row.spec.notes, *_partly(job.refused)]
+        state = JobState.CANCELLED if job.left_out else JobState.DONE
+        self._archive.end(job.row, state, "\n".join(told))
+
+    def _leave_out_unpainted(self, job: RunningJob) -> None:
+        """Go on with what is staged of a cancelled job, if it is not on its way to the outbox.
+
+        Raises:
+            EnvironmentFault: the outbox is gone; nothing can be told.
+        """
+        check_outbox(job.staging)
+        if job.staging.announced or not (missing := job.missing()):
+            return
+        with self._ledger.transaction():
+            for index in missing:
+                self._ledger.set_frame(job.id, index, FrameState.FAILED, CANCELLED_FRAME)
+        job.leave_out(missing)
+        job.assembled = job.assembled and job.painting is None
 
     def _paint_again(self, job: RunningJob) -> None:
         """Somebody has removed frames from the staging folder."""
@@ -145,7 +166,32 @@ def _reasons(refused: dict[int, str]) -> str:
     return "\n".join(dict.fromkeys(refused.values()))
 
 
+def _without_left_out(refused: dict[int, str]) -> dict[int, str]:
+    return {index: why for index, why in refused.items() if why != CANCELLED_FRAME}
+
+
+def _why_none(job: RunningJob) -> str:
+    """Why nothing of a job is published."""
+    told = [cancelled_in_words(len(job.frames))] if job.left_out else []
+    return "\n".join(filter(None, [*told, _reasons(_without_left_out(job.refused))]))
+
+
+def cancelled_in_words(frames: int) -> str:
+    """That a job was cancelled, and nothing of its so many frames was kept."""
+    return f"Cancelled by hand before {'it' if frames == 1 else 'any of its frames'} was painted."
+
+
+def _kept(job: RunningJob, published: str) -> list[str]:
+    """What was kept of a job that was cancelled."""
+    if not job.left_out:
+        return []
+    kept, of = len(job.frames) - len(job.refused), len(job.frames)
+    are = "is" if kept == 1 else "are"
+    return [f"Cancelled by hand: {kept} of its {of} frames {are} kept, in the outbox: {published}"]
+
+
 def _partly(refused: dict[int, str]) -> list[str]:
+    refused = _without_left_out(refused)
     if not refused:
         return []
     frames = ", ".join(str(index) for index in sorted(refused))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.engine.protocol import FrameTask
-from img2imgd.job import Frame, FrameState, plan_frames
+from img2imgd.job import CANCELLED_FRAME, Frame, FrameState, plan_frames
 from img2imgd.ledger import FrameRow, JobRow, Outputs
 from img2imgd.outputs.metadata import Origin
 from img2imgd.outputs.orders import Encoding, FrameFile
@@ -33,7 +33,10 @@ class Painting:
 
 @dataclass
 class RunningJob:
-    """What the dispatcher keeps of a job between its start and its publishing."""
+    """What the dispatcher keeps of a job between its start and its publishing.
+
+    ``cancelled`` jobs get no further frames; ``giving_up`` while the worker has not answered that.
+    """
 
     row: JobRow
     request: Request
@@ -49,6 +52,8 @@ class RunningJob:
     given_up: set[Path] = field(default_factory=lambda: set[Path]())
     deaths: Counter[Path] = field(default_factory=lambda: Counter[Path]())
     assembled: bool = False
+    cancelled: bool = False
+    giving_up: bool = False
 
     @classmethod
     def begin(
@@ -75,7 +80,7 @@ class RunningJob:
 
     @classmethod
     def resume(cls, row: JobRow, outbox: Path, frames: Sequence[FrameRow]) -> RunningJob:
-        """Take up a job that was being published: nothing is to be painted, or made, any more."""
+        """Take up a job of which nothing is to be painted any more."""
         job = cls._of(row, outbox)
         job.refused = _refused(frames)
         return job
@@ -113,7 +118,12 @@ class RunningJob:
     @property
     def painted(self) -> bool:
         """True when no frame is waiting for the engine."""
-        return not self.to_paint and not self.in_engine
+        return not self.to_paint and not self.in_engine and not self.giving_up
+
+    @property
+    def left_out(self) -> bool:
+        """True when frames were left out since the job was cancelled."""
+        return CANCELLED_FRAME in self.refused.values()
 
     def prepare_staging(self) -> None:
         """Make the folders that frames are written to, where they are not there."""
@@ -127,6 +137,11 @@ class RunningJob:
             if index not in self.refused
             and not all(durable.is_there(self.staged_path(frame.index)) for frame in equal)
         ]
+
+    def leave_out(self, indexes: Sequence[int]) -> None:
+        """Go on without these frames, of a job that was cancelled."""
+        self.to_paint.clear()
+        self.refused.update(dict.fromkeys(indexes, CANCELLED_FRAME))
 
     @cached_property
     def equal_frames(self) -> dict[int, tuple[Frame, ...]]:

@@ -27,6 +27,8 @@ from img2imgd.reader.protocol import Prepared, SizeRule
 from img2imgd.request import OWN, Request
 from img2imgd.request.outputs import LONGEST_SIDES
 
+_PREPARED = "prepared.png"  # in a job's spool folder: what it is painted from
+_MADE_FROM = "made-from.json"  # and what its files tell of how they were made
 _AHEAD = 2  # pictures at the reader: the one that it reads, and the next
 
 
@@ -64,6 +66,11 @@ class Starting:
         """True while a picture is being read."""
         return not all(reading.preparation.collected for reading in self._readings.values())
 
+    @property
+    def reading(self) -> list[str]:
+        """Jobs whose pictures are being read, or are next."""
+        return [job for job, one in self._readings.items() if not one.preparation.collected]
+
     def collect(self) -> None:
         """Take over what the reader has done."""
         for reading in self._readings.values():
@@ -84,6 +91,20 @@ class Starting:
     def forget(self, job: str) -> None:
         """Forget what was noted of a job that has ended."""
         self._earlier.pop(job, None)
+
+    def take_up(self, row: JobRow) -> RunningJob:
+        """A queued job that has been painted in part, of which nothing more is to be painted.
+
+        Without the notes of what it was painted from, nothing can be made of its frames.
+        """
+        job = self._earlier.pop(row.id, None)
+        if job is None:
+            job = RunningJob.resume(row, self._config.outbox, self._ledger.frames(row.id))
+            job.painting = _painting_of(row)
+        job.row, job.assembled = row, job.painting is None
+        if job.assembled and job.has_folder:
+            job.notes.append("No animation or sheet was made of its frames.")
+        return job
 
     def prepare(self, row: JobRow, model: ModelInfo) -> bool:
         """Have a job's picture read, if there is room for it; True once that was done.
@@ -112,6 +133,8 @@ class Starting:
         painting = Painting(reading.picture, encoding, origin)
         frames, earlier = self._ledger.frames(row.id), self._earlier.get(row.id)
         job = RunningJob.begin(row, self._config.outbox, painting, frames, earlier)
+        if job.has_folder:  # another process may have to make something of its frames
+            durable.write_file(_made_from(row), origin.to_json())
         job.notes.extend(note for note in prepared.notes if note not in job.notes)
         with self._ledger.transaction():
             current = self._ledger.job(row.id)
@@ -140,7 +163,7 @@ class Starting:
             request.size or model.native_size, request.fit, model.multiple, request.restore_size
         )
         spool = Path(row.spec.inbox) / STAGING / row.id
-        source, target = spool / "in" / row.spec.subject.name, spool / "prepared.png"
+        source, target = spool / "in" / row.spec.subject.name, spool / _PREPARED
         return _Reading(model, request, target, self._preparing.begin(source, target, rule))
 
     def _in_full(self, row: JobRow, model: ModelInfo) -> Request:
@@ -216,6 +239,23 @@ def _check_sides(request: Request, prepared: Prepared) -> None:
             " pixels a side.",
             "Ask for `format: png`, or for a smaller size.",
         )
+
+
+def _made_from(row: JobRow) -> Path:
+    return Path(row.spec.inbox) / STAGING / row.id / _MADE_FROM
+
+
+def _painting_of(row: JobRow) -> Painting | None:
+    """What a job was painted from, as an earlier process noted it; None where that is not there."""
+    path = _made_from(row)
+    try:
+        origin = Origin.from_json(path.read_bytes())
+    except OSError:
+        return None
+    if origin is None:
+        return None
+    encoding = Encoding(origin.request.format, origin.request.quality)
+    return Painting(path.with_name(_PREPARED), encoding, origin)
 
 
 def _encoding(request: Request, prepared: Prepared) -> Encoding:

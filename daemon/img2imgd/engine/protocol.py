@@ -154,12 +154,13 @@ class FrameTask:
 
 @dataclass(frozen=True)
 class StepDone:
-    """A frame has run ``step`` of ``steps`` denoising steps."""
+    """A frame has run ``step`` of ``steps`` denoising steps, the last as one of ``together``."""
 
     job: str
     index: int
     step: int
     steps: int
+    together: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True)

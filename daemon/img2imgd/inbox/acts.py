@@ -81,6 +81,10 @@ class Acts:
         """After recovery, before the first scan of the folder that is there now; its spool's id."""
         self._kept.begin(spool)
 
+    def serve_again(self, rel: str) -> None:
+        """Have the next scan of a keeping inbox take a picture once more."""
+        self._kept.forget(rel)
+
     def begin_scan(self, found: Sequence[Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, and the paths that it could not look at."""
         self._found = {file.rel: file for file in found}
@@ -221,7 +225,7 @@ class Acts:
                 (Path(row.archive.folder) / row.archive.reason).unlink(missing_ok=True)
             return []
         if not late.orphan:
-            return [Wait(file.name, "waits for its picture", self._inbox.rescan)]
+            return [Wait(file.name, "waits for its picture", self._inbox.rescan, ends_in=late.rest)]
         stem = split_suffix(file.name)[0]
         named = split_suffix(stem)[1] in PICTURE_SUFFIXES
         picture = shown(stem) if named else f"{shown(stem)}.png (or .jpg, …)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
+from img2imgd.inbox.retrying import Retries
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.inbox.setbacks import Setbacks
 from img2imgd.ledger import Ledger
@@ -30,6 +32,7 @@ from img2imgd.settle import Settling, Signature
 
 log = logging.getLogger(__name__)
 
+_SAME_TIME = 2.0  # seconds that the two clocks' times of a wait may differ
 _SOON = 0.05  # seconds: never look again sooner, whatever a rule says
 
 
@@ -71,6 +74,7 @@ class Inbox:
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
             infotext, self._restart,
         )  # fmt: skip
+        self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
         self._last: list[Found] = []
         self._lasting = Lasting(log)
@@ -78,6 +82,7 @@ class Inbox:
         self._now = 0.0
         self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
         self._waiting: dict[str, str] | None = None
+        self._until: dict[str, float] = {}  # seconds since 1970, of what waits for a time
         self._recovered = False
         self._unrepaired: dict[str, str] = {}  # files of claims that wait for their repair, and why
         self._begun = False
@@ -136,14 +141,17 @@ class Inbox:
             raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.")
         if not self._recovered:
             self.recover()
+        if (not self._drain or self._first is None) and self._retries.step():
+            self._settled = False
+        next_look = _SOON if self._retries.more else self._inbox.rescan
         found = self._scan()
         self.resting = self._settled and found is self._last
         if self.resting:
-            return self._inbox.rescan
+            return next_look
         self._last, self._settled = found, False  # nor is it if a fault ends this step
-        next_look = self._inbox.rescan
         open_waits = timed = False
         waiting: dict[str, str] = {}
+        until: dict[str, float] = {}
         self._acts.lacking = ""
         for folder, files in _by_folder(found).items():
             entries = [self._entry(file, now) for file in files]
@@ -156,6 +164,8 @@ class Inbox:
                 rel = f"{folder}/{wait.name}" if folder else wait.name
                 waiting[rel] = wait.why
                 open_waits = open_waits or not wait.for_a_person
+                if wait.ends_in is not None:
+                    until[rel] = time.time() + wait.ends_in
                 if wait.seconds is not None:
                     timed = True
                     next_look = min(next_look, max(wait.seconds, _SOON))
@@ -165,9 +175,11 @@ class Inbox:
             self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
         noted = self._defaults.end_scan()
         noted = self._list_notes.write() and noted
-        self._remember(waiting | self._unreadable() | self._unrepaired)
+        held = self._retries.held
+        self._remember(waiting | self._unreadable() | self._unrepaired | held, until)
         self.drained = not open_waits
-        self._settled = not open_waits and not timed and self._recovered and noted
+        whole = self._recovered and not held
+        self._settled = not open_waits and not timed and whole and noted
         return next_look
 
     def _scan(self) -> list[Found]:
@@ -228,7 +240,8 @@ class Inbox:
             return [Wait(name, "waits for the next start: img2imgd stops") for name in names]
         files = [self._acts.file(folder, name) for name in names]
         if setback := self._setbacks.of(files, self._now):
-            return [Wait(name, setback.why, setback.again_at - self._now) for name in names]
+            rest = setback.again_at - self._now
+            return [Wait(name, setback.why, rest, ends_in=rest) for name in names]
         recovered, self._recovered = self._recovered, False
         try:
             waits = self._acts.act(decision, folder, defaults)
@@ -251,7 +264,8 @@ class Inbox:
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
         settled = unchanged - self._inbox.settle
-        at_rest = settled >= 0 and not empty and file.rel not in self._unrepaired
+        held = file.rel in self._unrepaired or file.rel in self._retries.held
+        at_rest = settled >= 0 and not empty and not held
         images = None
         if at_rest and file.kind is Kind.SIDECAR:
             try:
@@ -295,10 +309,12 @@ class Inbox:
             keep=inbox.mode == "keep",
         )
 
-    def _remember(self, waiting: dict[str, str]) -> None:
-        if waiting != self._waiting:
-            self._ledger.set_waiting(str(self._inbox.path), waiting)
-            self._waiting = waiting
+    def _remember(self, waiting: dict[str, str], until: dict[str, float]) -> None:
+        """Tell the ledger what waits; times are told again only if they are other ones."""
+        moved = any(abs(until[rel] - self._until.get(rel, 0.0)) > _SAME_TIME for rel in until)
+        if waiting != self._waiting or moved or until.keys() != self._until.keys():
+            self._ledger.set_waiting(str(self._inbox.path), waiting, until)
+            self._waiting, self._until = waiting, until
 
 
 def _by_folder(found: list[Found]) -> dict[str, list[Found]]:

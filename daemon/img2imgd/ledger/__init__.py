@@ -1,9 +1,18 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
+from img2imgd.ledger.activity import Activity, Doing, JobActivity
 from img2imgd.ledger.damage import set_aside_damaged
+from img2imgd.ledger.history import Ending, HistoryPage, Place, Progress
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
 from img2imgd.ledger.mounts import missing_mount, mount_fact, mount_facts
-from img2imgd.ledger.orders import OrderRow
+from img2imgd.ledger.orders import (
+    CANCELLABLE,
+    RETRIABLE,
+    OrderRow,
+    retried_from,
+    why_not_cancelled,
+    why_not_retried,
+)
 from img2imgd.ledger.rebasing import Moves, rebased, spool_fact
 from img2imgd.ledger.rows import (
     ENDED_FILE,
@@ -16,18 +25,26 @@ from img2imgd.ledger.rows import (
     JobRow,
     JobSpec,
     Outputs,
+    WaitingRow,
 )
 from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
 
 __all__ = [
+    "CANCELLABLE",
     "ENDED_FILE",
     "JOB_FILE",
+    "RETRIABLE",
     "SHORT_JOB",
+    "Activity",
     "ArchivePlan",
     "BundleRow",
+    "Doing",
     "EndedJob",
+    "Ending",
     "FileEntry",
     "FrameRow",
+    "HistoryPage",
+    "JobActivity",
     "JobRow",
     "JobSpec",
     "Ledger",
@@ -35,12 +52,18 @@ __all__ = [
     "Moves",
     "OrderRow",
     "Outputs",
+    "Place",
+    "Progress",
+    "WaitingRow",
     "missing_mount",
     "mount_fact",
     "mount_facts",
     "open_ledger",
     "read_ledger",
     "rebased",
+    "retried_from",
     "set_aside_damaged",
     "spool_fact",
+    "why_not_cancelled",
+    "why_not_retried",
 ]

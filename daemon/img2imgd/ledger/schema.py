@@ -68,6 +68,7 @@ CREATE TABLE waiting(                   -- what lies in an inbox and why, as of 
   inbox TEXT NOT NULL,
   rel   BLOB NOT NULL,
   why   TEXT NOT NULL,
+  until REAL,                           -- when that changes by itself, or it is looked at again
   PRIMARY KEY(inbox, rel)
 ) STRICT, WITHOUT ROWID;
 
@@ -88,6 +89,8 @@ CREATE TABLE IF NOT EXISTS orders(     -- what commands and the page ask of the 
 ) STRICT
 """
 
+UNTIL = "ALTER TABLE waiting ADD COLUMN until REAL"
+
 # Added after the first ledgers were written: upkeep makes them in those.
 AGING = "ALTER TABLE jobs ADD COLUMN aging_from REAL"
 INDEXES = """
@@ -103,5 +106,9 @@ CREATE INDEX IF NOT EXISTS jobs_short ON jobs(state)
   WHERE state='queued' AND json_array_length(spec, '$.outputs.frames') <= 16;
 CREATE INDEX IF NOT EXISTS jobs_by_model ON jobs(json_extract(spec, '$.request.model'))
   WHERE state='queued';
+CREATE INDEX IF NOT EXISTS jobs_results ON jobs(ended_at)
+  WHERE (+state='done' OR (+state='cancelled' AND published<>''));
+CREATE INDEX IF NOT EXISTS jobs_failures ON jobs(ended_at)
+  WHERE (+state='failed' OR (+state='cancelled' AND published=''));
 CREATE INDEX IF NOT EXISTS jobs_by_bundle ON jobs(bundle) WHERE bundle IS NOT NULL;
 """

@@ -10,9 +10,18 @@ from pathlib import Path
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import schema
+from img2imgd.ledger.activity import Activities
+from img2imgd.ledger.looking import Looking
 from img2imgd.ledger.orders import Orders
 from img2imgd.ledger.rebasing import Rebasing
-from img2imgd.ledger.rows import BundleRow, FrameRow, JobRow, as_text, bundle_row
+from img2imgd.ledger.rows import (
+    BundleRow,
+    FrameRow,
+    JobRow,
+    WaitingRow,
+    as_text,
+    bundle_row,
+)
 
 _UNAVAILABLE = "unavailable "  # begins the fact that an inbox cannot be served
 
@@ -40,6 +49,8 @@ def open_ledger(path: Path) -> Ledger:
                 f" PRAGMA user_version={schema.VERSION}; COMMIT;"
             )
         connection.execute(schema.ORDERS)
+        if version <= schema.VERSION:
+            _upgrade(connection)
     except sqlite3.Error as error:
         raise EnvironmentFault(f"The ledger {path} cannot be opened: {error}.") from error
     if version > schema.VERSION:
@@ -49,6 +60,20 @@ def open_ledger(path: Path) -> Ledger:
             "Start the newer version, or give this one a state folder of its own.",
         )
     return Ledger(connection)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Add what reports need at once to a ledger of an earlier version."""
+    if _has_until(connection):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if not _has_until(connection):  # another process may have been quicker
+        connection.execute(schema.UNTIL)
+    connection.execute("COMMIT")
+
+
+def _has_until(connection: sqlite3.Connection) -> bool:
+    return any(row[1] == "until" for row in connection.execute("PRAGMA table_info(waiting)"))
 
 
 def read_ledger(path: Path) -> Ledger | None:
@@ -72,7 +97,7 @@ def read_ledger(path: Path) -> Ledger | None:
     return Ledger(connection)
 
 
-class Ledger(Rebasing, Orders):
+class Ledger(Rebasing, Looking, Orders, Activities):
     """Everything one daemon knows. Methods that write commit before they return."""
 
     def frames(self, job: str) -> list[FrameRow]:
@@ -103,15 +128,6 @@ class Ledger(Rebasing, Orders):
                 "UPDATE frames SET step=? WHERE job=? AND idx=?",
                 [(step, job, index) for (job, index), step in steps.items()],
             )
-
-    def progress(self, job: str) -> tuple[int, int]:
-        """Denoising steps that have run, and all that a job has, over its frames."""
-        [(done, steps)] = self.read(
-            "SELECT sum(CASE WHEN state='waiting' THEN min(step, steps) ELSE steps END),"
-            " sum(steps) FROM frames WHERE job=?",
-            (job,),
-        )
-        return done or 0, steps or 0
 
     # Names, bundles
 
@@ -152,6 +168,11 @@ class Ledger(Rebasing, Orders):
         rows = self.read("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
         return [bundle_row(row) for row in rows]
 
+    def bundle(self, bundle: str) -> BundleRow | None:
+        """A shared sidecar that was archived; None while it is in the spool, or where unknown."""
+        rows = self.read("SELECT * FROM bundles WHERE id=? AND ended=1", (bundle,))
+        return bundle_row(rows[0]) if rows else None
+
     def jobs_of_bundle(self, bundle: str) -> list[JobRow]:
         """All jobs that a bundle's sidecar serves."""
         return self._jobs("bundle=?", (bundle,))
@@ -163,19 +184,42 @@ class Ledger(Rebasing, Orders):
 
     # The daemon's own state
 
-    def set_waiting(self, inbox: str, why: Mapping[str, str]) -> None:
-        """Replace the list of what lies in an inbox and why it is not claimed."""
+    def set_waiting(
+        self, inbox: str, why: Mapping[str, str], until: Mapping[str, float] | None = None
+    ) -> None:
+        """Replace the list of what lies in an inbox and why it is not claimed.
+
+        ``until`` tells, in seconds since 1970, when that ends or is looked at again.
+        """
+        ends = until or {}
         with self.transaction():
             self.sql.execute("DELETE FROM waiting WHERE inbox=?", (inbox,))
             self.sql.executemany(
-                "INSERT INTO waiting VALUES(?,?,?)",
-                [(inbox, os.fsencode(rel), as_text(text)) for rel, text in why.items()],
+                "INSERT INTO waiting(inbox, rel, why, until) VALUES(?,?,?,?)",
+                [
+                    (inbox, os.fsencode(rel), as_text(text), ends.get(rel))
+                    for rel, text in why.items()
+                ],
             )
 
     def waiting(self) -> list[tuple[str, str, str]]:
         """(inbox, path, why) of every file that is not claimed yet."""
-        rows = self.read("SELECT * FROM waiting ORDER BY inbox, rel")
-        return [(row["inbox"], os.fsdecode(row["rel"]), row["why"]) for row in rows]
+        return [(row.inbox, row.rel, row.why) for row in self.waiting_files()]
+
+    def waiting_files(self, limit: int = -1) -> list[WaitingRow]:
+        """The files that are not claimed yet, by inbox and path."""
+        rows = self.read("SELECT * FROM waiting ORDER BY inbox, rel LIMIT ?", (limit,))
+        return [
+            WaitingRow(
+                row["inbox"], os.fsdecode(row["rel"]), row["why"],
+                row["until"] if "until" in row.keys() else None,  # noqa: SIM118 - a Row holds values
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def count_waiting(self) -> int:
+        """How many files are not claimed yet."""
+        return int(self.read("SELECT count(*) FROM waiting")[0][0])
 
     def set_unavailable(self, inbox: str, why: str) -> None:
         """Record why an inbox cannot be served now; empty when it can."""
@@ -199,11 +243,6 @@ class Ledger(Rebasing, Orders):
                     )
                 else:
                     self.sql.execute("DELETE FROM facts WHERE key=?", (as_text(key),))
-
-    def count_waiting(self) -> int:
-        """How many files are not claimed yet."""
-        [(count,)] = self.read("SELECT count(*) FROM waiting")
-        return count
 
     def version(self) -> int:
         """Another number after another connection, of any process, has written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
 from msgspec import structs
 
 from img2imgd.job import Frame
@@ -46,6 +47,18 @@ class Origin:
     scheduler: str
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
     ignored: tuple[str, ...] = ()
+
+    def to_json(self) -> bytes:
+        """JSON that :meth:`from_json` reads back to an equal origin."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Origin | None:
+        """The inverse of :meth:`to_json`; None where the text is of no origin."""
+        try:
+            return _JSON.decode(text)
+        except (msgspec.DecodeError, ValueError):
+            return None
 
     def frame_tags(self, frame: Frame) -> Tags:
         """The tags of one frame."""
@@ -107,3 +120,7 @@ class Origin:
             "Version": PROGRAM,
         }
         return infotext(frame.prompt, negative, parameters)
+
+
+# Made while there is one thread: msgspec (0.22) crashes where two meet a type for the first time.
+_JSON = msgspec.json.Decoder(Origin)

@@ -1,1 +1,1 @@
-"""The web page: served by the supervisor, fed by the ledger, with the inbox as its only door."""
+"""The page: what the daemon does, shown in a browser; it writes to the inbox and to the ledger."""

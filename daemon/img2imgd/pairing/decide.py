@@ -73,11 +73,13 @@ class Claim:
 class Late:
     """A sidecar whose picture is not here: it may belong to a picture served before.
 
-    ``orphan`` is True when it has waited long enough to be given up if no such picture is known.
+    ``orphan`` is True when it has waited long enough to be given up if no such picture is known;
+    until then, ``rest`` seconds are left.
     """
 
     sidecar: str
     orphan: bool
+    rest: float = 0.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,12 +107,14 @@ class Wait:
     """Leave this file for now; ``seconds`` until it is worth looking again.
 
     ``for_a_person`` is True when time alone will not help: somebody must add or mend a file.
+    ``ends_in`` seconds the wait ends whatever comes: the file is taken, or set aside.
     """
 
     name: str
     why: str
     seconds: float | None = None
     for_a_person: bool = False
+    ends_in: float | None = None
 
 
 Decision = Claim | Late | Reject | Wait
@@ -182,9 +186,11 @@ class _Folder:
                 yield Wait(name, "its picture is still being written")
             elif entry.settled < self.rules.pair_wait:
                 rest = self.rules.pair_wait - entry.settled
-                yield Wait(name, "waits for its picture", rest)
+                left = self.rules.orphan_after - entry.settled
+                yield Wait(name, "waits for its picture", rest, ends_in=max(rest, left))
             else:
-                yield Late(name, orphan=entry.settled >= self.rules.orphan_after)
+                left = self.rules.orphan_after - entry.settled
+                yield Late(name, orphan=left <= 0, rest=max(left, 0.0))
 
     def others(self) -> Iterable[Decision]:
         """Decide on files that are neither; in keep mode they are none of our business."""
@@ -274,7 +280,8 @@ class _Folder:
         if missing or not members:
             if since < self.rules.orphan_after:
                 what = ", ".join(missing) or "a picture that its pattern matches"
-                yield Wait(sidecar.name, f"waits for {what}", self.rules.orphan_after - since)
+                rest = self.rules.orphan_after - since
+                yield Wait(sidecar.name, f"waits for {what}", rest, ends_in=rest)
             elif members:
                 yield Claim(names, sidecar.name, missing=tuple(missing))
             elif self.rules.keep:
@@ -283,7 +290,7 @@ class _Folder:
                 yield _list_without_pictures(sidecar.name, missing)
         elif globbed and quiet < self.rules.pair_wait:
             rest = self.rules.pair_wait - quiet
-            yield Wait(sidecar.name, "waits for more pictures of its pattern", rest)
+            yield Wait(sidecar.name, "waits for more pictures of its pattern", rest, ends_in=rest)
         else:
             yield Claim(names, sidecar.name)
 
@@ -294,12 +301,12 @@ class _Folder:
             if picture.settled >= self.rules.pair_wait or self.rules.keep:
                 return Claim((picture.name,))
             rest = self.rules.pair_wait - picture.settled
-            return Wait(picture.name, "waits a moment for a sidecar", rest)
+            return Wait(picture.name, "waits a moment for a sidecar", rest, ends_in=rest)
         stem = split_suffix(picture.name)[0]
         if self.rules.keep or picture.settled < self.rules.orphan_after:
             rest = None if self.rules.keep else self.rules.orphan_after - picture.settled
             why = f"has no prompt yet: add {stem}.yaml beside it"
-            return Wait(picture.name, why, rest, for_a_person=self.rules.keep)
+            return Wait(picture.name, why, rest, for_a_person=self.rules.keep, ends_in=rest)
         return Reject(
             picture.name,
             "There was no prompt for this picture: no sidecar came, and the folder has no default.",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from img2imgd.errors import shown
-from img2imgd.reader.protocol import PictureInfo, Prepared
+from img2imgd.reader.protocol import PictureInfo, Prepared, Viewed
 
 
 def picture_info(answer: Mapping[str, Any]) -> PictureInfo:
@@ -37,6 +37,12 @@ def prepared_report(answer: Mapping[str, Any]) -> Prepared:
         original=(width, height),
         sha256=str(answer["sha256"]),
     )
+
+
+def viewed_report(answer: Mapping[str, Any]) -> Viewed:
+    """What an answer to "view" tells."""
+    width, height = map(int, answer["original"])
+    return Viewed(int(answer["width"]), int(answer["height"]), (width, height))
 
 
 def _text_or_none(value: object) -> str | None:

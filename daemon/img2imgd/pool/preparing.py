@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from img2imgd import metrics
 from img2imgd.errors import EnvironmentFault
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, SizeRule
@@ -33,7 +34,7 @@ class Preparing:
         with contextlib.ExitStack() as files:
             ask = files.enter_context(self._reader.preparing(path, target, rule))
             try:
-                answer = self._thread.submit(ask)
+                answer = self._thread.submit(_timed, ask)
             except RuntimeError as error:
                 raise EnvironmentFault("No thread can be started to read a picture.") from error
             answer.add_done_callback(lambda _: self._done())
@@ -78,6 +79,11 @@ class Preparation:
     def _discard(self) -> None:
         with contextlib.suppress(_Dropped), self._files:
             raise _Dropped
+
+
+def _timed(ask: Callable[[], Prepared]) -> Prepared:
+    with metrics.STAGES.timed("read"):
+        return ask()
 
 
 class _Dropped(Exception):

@@ -22,11 +22,18 @@ from typing import Any, BinaryIO, TypeVar
 from img2imgd import durable
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.errors import shown as one_line
-from img2imgd.pool.answers import picture_info, prepared_report
+from img2imgd.pool.answers import picture_info, prepared_report, viewed_report
 from img2imgd.pool.deaths import STOPPING, exit_in_words
 from img2imgd.pool.reader_child import ReaderChild
 from img2imgd.reader.files import open_picture
-from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
+from img2imgd.reader.protocol import (
+    PictureInfo,
+    Prepared,
+    ReaderLimits,
+    SizeRule,
+    Viewed,
+    shown,
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +96,14 @@ class ReaderProcess:
         question = {"do": "prepare", **asdict(rule)}
         with open_picture(path, self._limits) as picture, _writing(target) as prepared:
             yield lambda: self._ask(path, question, prepared_report, picture, prepared)
+
+    def view(self, path: Path, picture: BinaryIO, target: Path, side: int) -> Viewed:
+        """Write a WebP of an open picture at ``target``, no side longer than ``side`` pixels.
+
+        ``path`` gives its name for messages; errors as :meth:`inspect`.
+        """
+        with _writing(target) as file:
+            return self._ask(path, {"do": "view", "side": side}, viewed_report, picture, file)
 
     def reconfigure(self, limits: ReaderLimits) -> None:
         """Read by other limits from the next question on."""

@@ -13,6 +13,7 @@ from img2imgd.engine.protocol import FrameTask, ModelInfo, ModelSpec
 from img2imgd.log import Lasting
 from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.child import Child, OrderPipe
+from img2imgd.pool.counting import Counting
 from img2imgd.pool.deaths import cause_of_death, exit_in_words
 from img2imgd.pool.messages import (
     Admit,
@@ -61,6 +62,7 @@ class WorkerPool:
         self._child: Child | None = None
         self._loaded: ModelInfo | None = None
         self._outstanding = Outstanding()
+        self._counting = Counting()
         self._engine_lost = ""
         self._hung = False
         self._started_as = (backend, offline)
@@ -239,12 +241,15 @@ class WorkerPool:
                 return
             self._clock.restart(time.monotonic())
             self._lasting.say("started", f"worker started pid={self.pid}", logging.INFO)
+            self._counting.started()
+        self._counting.told(order)
         self._child.send(order)
 
     def _take(self, events: list[WorkerEvent]) -> bool:
         """Note what the worker has answered for; True if it said anything."""
         for event in events:
             self._outstanding.note(event)
+            self._counting.heard(event)
             match event:
                 case EngineLost(reason):
                     self._engine_lost = reason
@@ -300,6 +305,7 @@ class WorkerPool:
         inside = sorted({job for job, _ in (*died.frames, *died.assembling)})
         what = f"worker died: {died.exit}, with {', '.join(inside) or 'nothing'} in it"
         self._lasting.say("died", what, logging.ERROR)
+        self._counting.died(cause)
         self._unread.append(died)
         self._close_child()
         self._forget_orders()
@@ -323,6 +329,7 @@ class WorkerPool:
         self.watching.forget_all()
         self._give_up_rest()
         self._outstanding = Outstanding()
+        self._counting.forget()
 
     def _give_up_rest(self) -> None:
         self._unread.extend(JobGivenUp(job) for job in sorted(self._outstanding.giving_up))

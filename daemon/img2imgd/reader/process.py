@@ -24,11 +24,23 @@ from typing import Any, BinaryIO, Literal, cast
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader import sandbox
 from img2imgd.reader.preparing import inspect, prepare
-from img2imgd.reader.protocol import Fit, PictureInfo, Prepared, ReaderLimits, SizeRule
+from img2imgd.reader.protocol import (
+    Fit,
+    PictureInfo,
+    Prepared,
+    ReaderLimits,
+    SizeRule,
+    Viewed,
+)
+from img2imgd.reader.viewing import view
 
 _OPEN_FILES = 64
 # The descriptors that come with a request, as modes of open().
-_FILES: Mapping[str, Sequence[Literal["rb", "wb"]]] = {"inspect": ("rb",), "prepare": ("rb", "wb")}
+_FILES: Mapping[str, Sequence[Literal["rb", "wb"]]] = {
+    "inspect": ("rb",),
+    "prepare": ("rb", "wb"),
+    "view": ("rb", "wb"),
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -103,10 +115,12 @@ def _answer(
 
 def _serve(
     request: Mapping[str, Any], files: Sequence[BinaryIO], limits: ReaderLimits
-) -> PictureInfo | Prepared:
+) -> PictureInfo | Prepared | Viewed:
     path = Path(request["path"])
     if request["do"] == "inspect":
         return inspect(path, files[0], limits)
+    if request["do"] == "view":
+        return view(path, files[0], files[1], int(request["side"]), limits)
     sizes: list[int] | int | Literal["keep"] = request["size"]
     rule = SizeRule(
         size=(sizes[0], sizes[1]) if isinstance(sizes, list) else sizes,

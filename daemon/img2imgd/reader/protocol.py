@@ -79,6 +79,15 @@ class Prepared:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Viewed:
+    """A small copy to look at: its sides in pixels, and (width, height) of the picture itself."""
+
+    width: int
+    height: int
+    original: tuple[int, int]
+
+
 def shown(path: Path) -> str:
     """A file's name for a message: newlines, control characters and broken bytes are escaped."""
     return path.name if path.name.isprintable() else ascii(path.name)

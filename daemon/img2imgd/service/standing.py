@@ -70,7 +70,8 @@ def standing(ledger: Ledger) -> Standing:
     at_work = JobState.RUNNING, JobState.PUBLISHING
     count = ledger.count_in(*at_work)
     running = ledger.jobs_in(*at_work, limit=1)
-    done, steps = ledger.progress(running[0].id) if running else (0, 0)
+    progress = ledger.progress([row.id for row in running[:1]])
+    done, steps = next(((p.steps_done, p.steps) for p in progress.values()), (0, 0))
     return Standing(
         queued=ledger.count_in(JobState.CLAIMING, JobState.QUEUED),
         painting=f"job {running[0].id} ({running[0].spec.rel})" if running else "",

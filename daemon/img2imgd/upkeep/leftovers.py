@@ -23,7 +23,13 @@ from img2imgd.upkeep.removing import Removal
 OLD = 86_400.0  # seconds; a writer that is at work touches its file more often
 _JOB = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _HALF = re.compile(r"\.[0-9a-f]{16}\.part")  # as durable names them
+_DROPPED = re.compile(r"\.img2imgd-[0-9a-f]{16}(-sidecar)?\.part")
 _CARRIED = re.compile(rf"\.{_JOB.pattern}\.part")  # as staging names them
+
+
+def dropped_part(mark: str) -> str:
+    """The hidden name, in an inbox, of what the page is writing there; 16 hex digits mark it."""
+    return f".img2imgd-{mark}.part"
 
 
 def remove_leftovers(
@@ -52,6 +58,9 @@ def remove_leftovers(
     moved_back_to = [inbox.path for inbox in ours if inbox.mode == "move"]
     for root in (config.done, config.failed, config.state, *moved_back_to):
         halves += [(root, path) for path in _named(root, _HALF, stopping)]
+    for inbox in ours:
+        dropped = [name for name in os.listdir(inbox.path) if _DROPPED.fullmatch(name)]
+        halves += [(inbox.path, inbox.path / name) for name in dropped]
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)  # it follows no symlinks
     return len(folders) + sum(_remove_half(root, path, now) for root, path in halves)

@@ -16,6 +16,7 @@ from img2imgd.ledger import Ledger
 from img2imgd.upkeep.forgetting import forget_jobs, forget_served
 from img2imgd.upkeep.leftovers import OLD, remove_leftovers
 from img2imgd.upkeep.retention import Retention
+from img2imgd.upkeep.views import prune_views
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,8 @@ class Upkeep:
         self._ledger.note_archived(now)
         files, size = self._retention.sweep(now, self._stopping)
         jobs = self._forget(now)
+        most = self._config.limits.max_views_mb * 1_000_000
+        prune_views(self._config.state, self._ledger.known_jobs, most, self._stopping)
         leftovers = 0
         if abs(now - self._leftovers_at) >= OLD:
             leftovers = remove_leftovers(self._config, self._ledger, now, self._stopping)

@@ -76,7 +76,7 @@ def test_a_loser_of_two_pictures_goes_along_with_one_of_them() -> None:
 
 def test_reason_files_are_nobodys_sidecar() -> None:
     assert made("cat.png", "cat.png.reason.txt", "cat.reason.txt")[0] == Wait(
-        "cat.png", "has no prompt yet: add cat.yaml beside it", 600
+        "cat.png", "has no prompt yet: add cat.yaml beside it", 600, ends_in=600
     )
 
 
@@ -92,7 +92,7 @@ def test_an_unsettled_sidecar_holds_its_picture_though_there_is_a_default() -> N
 
 def test_a_picture_alone_with_a_prompt_waits_pair_wait() -> None:
     assert made(entry("cat.png", 4), prompt=True) == [
-        Wait("cat.png", "waits a moment for a sidecar", 6)
+        Wait("cat.png", "waits a moment for a sidecar", 6, ends_in=6)
     ]
     assert made(entry("cat.png", 10), prompt=True) == [Claim(("cat.png",))]
 
@@ -128,7 +128,7 @@ def test_a_complete_list_is_claimed_at_once() -> None:
 
 def test_a_list_waits_for_missing_pictures_and_then_reports_them() -> None:
     decisions = made("a.png", listing("a.png", "b.png", settled=599))
-    assert decisions == [Wait("set.yaml", "waits for b.png", 1)]
+    assert decisions == [Wait("set.yaml", "waits for b.png", 1, ends_in=1)]
     assert made("a.png", listing("a.png", "b.png", settled=600)) == [
         Claim(("a.png",), "set.yaml", missing=("b.png",))
     ]
@@ -143,7 +143,7 @@ def test_a_list_of_which_nothing_came_is_rejected() -> None:
 def test_a_glob_waits_for_pair_wait_after_the_last_new_match() -> None:
     glob = listing("*.png", settled=50)
     assert made(entry("a.png", 20), entry("b.png", 4), glob) == [
-        Wait("set.yaml", "waits for more pictures of its pattern", 6)
+        Wait("set.yaml", "waits for more pictures of its pattern", 6, ends_in=6)
     ]
     assert made(entry("a.png", 20), entry("b.png", 10), glob) == [
         Claim(("a.png", "b.png"), "set.yaml")
@@ -173,8 +173,8 @@ def test_a_list_replaces_stem_matching() -> None:
 
 
 def test_a_lone_sidecar_waits_pair_wait_and_is_late_then() -> None:
-    assert made(entry("cat.yaml", 9)) == [Wait("cat.yaml", "waits for its picture", 1)]
-    assert made(entry("cat.yaml", 10)) == [Late("cat.yaml", orphan=False)]
+    assert made(entry("cat.yaml", 9)) == [Wait("cat.yaml", "waits for its picture", 1, ends_in=591)]
+    assert made(entry("cat.yaml", 10)) == [Late("cat.yaml", orphan=False, rest=590)]
     assert made(entry("cat.yaml", 600)) == [Late("cat.yaml", orphan=True)]
 
 

@@ -213,21 +213,26 @@ class Stepper:
         frames = [one.started for one in batch]
         predicted = self._attempt(batch, lambda: self._predict(batch[0].shape, frames), report)
         for one, frame, prediction in zip(batch, frames, predicted or (), strict=False):
-            self._advance(one, frame, prediction, report)
+            self._advance(one, frame, prediction, len(frames), report)
 
     def _predict(self, shape: Shape, frames: Sequence[SteppedFrame]) -> list[torch.Tensor]:
         with self._capping.watching(shape, sum(frame.rows for frame in frames)):
             return self._lanes.together(self._batch.predict, frames)
 
     def _advance(
-        self, one: Admitted, frame: SteppedFrame, predicted: torch.Tensor, report: Report
+        self,
+        one: Admitted,
+        frame: SteppedFrame,
+        predicted: torch.Tensor,
+        together: int,
+        report: Report,
     ) -> None:
         if one not in self._admitted:
             return  # given up while others of its batch reported
         before = frame.done
         self._attempt([one], lambda: frame.advance(predicted), report)
         if frame.done > before:
-            report(frame.progress)
+            report(replace(frame.progress, together=together))
         else:
             one.frame = None  # its scheduler may stand between two steps
 

@@ -1,0 +1,92 @@
+"""The page's parts put together. What they need is imported only where there is a page."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from socket import AF_UNIX, socket
+from typing import TYPE_CHECKING
+
+from img2imgd.config import Config
+from img2imgd.pool.reading import ReaderProcess
+from img2imgd.reader.protocol import ReaderLimits
+
+if TYPE_CHECKING:
+    from img2imgd.page.server import PageLoop
+    from img2imgd.page.views import Views
+    from img2imgd.pool.watching import Watching
+
+log = logging.getLogger(__name__)
+
+_JOIN_SECONDS = 3.0
+_READER_SECONDS = 20  # of computing, for one picture
+
+
+class PageService:
+    """The page while the daemon runs: its server's thread, and the one that makes views."""
+
+    def __init__(self, server: PageLoop, views: Views) -> None:
+        self._server = server
+        self._views = views
+
+    def stop(self) -> None:
+        """End both, within some seconds."""
+        self._server.stop()
+        self._views.stop()
+        deadline = time.monotonic() + _JOIN_SECONDS
+        for thread in (self._server, self._views):
+            thread.join(max(deadline - time.monotonic(), 0.0))
+            if thread.is_alive():
+                log.warning("%s has not ended and is left alone", thread.name)
+
+
+def start_page(
+    sockets: Sequence[socket],
+    config: Callable[[], Config],
+    ledger_path: Path,
+    *,
+    wake: Callable[[], None],
+    watching: Watching,
+    ailing: Callable[[], str],
+    looked: Callable[[], bool],
+) -> PageService:
+    """Serve the page on listening sockets, which stay the caller's; the rest as ``page.app.Parts``.
+
+    They are not listened on any more when it is stopped, unless the caller does.
+    """
+    from img2imgd.page.app import Page, Parts
+    from img2imgd.page.books import Books
+    from img2imgd.page.server import PageLoop
+    from img2imgd.page.sources import find_source
+    from img2imgd.page.views import Views
+
+    settings = config()
+    books = Books(ledger_path)
+    limits = settings.limits
+    reader = ReaderProcess(
+        ReaderLimits(
+            max_file_mb=math.ceil(limits.max_file_mb),
+            max_pixels=limits.max_pixels,
+            cpu_seconds=_READER_SECONDS,
+        )
+    )
+    find = partial(find_source, books, settings.outbox)
+    views = Views(settings.state, find, reader, limits.max_file_mb, limits.max_views_mb * 1_000_000)
+    parts = Parts(config, books, views, wake, watching, ailing, looked)
+    server = PageLoop(sockets, lambda: Page(parts))
+    views.start()
+    server.start()
+    for one in sockets:
+        log.info("the page is at %s", _address(one))
+    return PageService(server, views)
+
+
+def _address(listening: socket) -> str:
+    if listening.family == AF_UNIX:
+        return f"unix:{listening.getsockname()}"
+    host, port = map(str, listening.getsockname()[:2])
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

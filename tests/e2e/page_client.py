@@ -1,0 +1,98 @@
+"""A browser's requests to the page, and some that no browser would make."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has just now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the page answered; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class PageClient:
+    """Asks a page on a port of loopback."""
+
+    port: int
+
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> Answer:
+        """One request; ``_`` in a header's name is ``-``. ``host=""`` sends none."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(
+                method, path, skip_host="host" in headers, skip_accept_encoding=True
+            )
+            for name, value in headers.items():
+                if value:
+                    connection.putheader(name.replace("_", "-"), value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, told, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Any:
+        """JSON of a request that succeeds."""
+        answer = self.ask(path, **headers)
+        assert answer.status == 200, (path, answer)
+        return answer.json
+
+    def post(self, path: str, **headers: str) -> Answer:
+        """A POST as the page itself sends it."""
+        own = {"origin": f"http://127.0.0.1:{self.port}", "sec_fetch_site": "same-origin"}
+        return self.ask(path, "POST", b"", **{**own, **headers})
+
+    def drop(
+        self,
+        name: str,
+        picture: bytes,
+        settings: Mapping[str, object] | None = None,
+        inbox: int = 0,
+        **headers: str,
+    ) -> Answer:
+        """Drop a picture."""
+        kind, body = form(name, picture, settings or {}, inbox)
+        return self.ask("/api/drop", "POST", body, content_type=kind, **headers)
+
+
+def form(
+    name: str, picture: bytes, settings: Mapping[str, object], inbox: int = 0
+) -> tuple[str, bytes]:
+    """The type and body of a drop's form."""
+    line = uuid.uuid4().hex
+    head = f'--{line}\r\nContent-Disposition: form-data; name="'
+    text = (
+        f'{head}inbox"\r\n\r\n{inbox}\r\n'
+        f'{head}settings"\r\n\r\n{json.dumps(settings)}\r\n'
+        f'{head}picture"; filename="{name}"\r\n\r\n'
+    )
+    body = text.encode("utf-8", "surrogateescape") + picture + f"\r\n--{line}--\r\n".encode()
+    return f"multipart/form-data; boundary={line}", body
