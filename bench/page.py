@@ -129,7 +129,9 @@ def measure(folder: Path) -> dict[str, object]:
                 break
             except OSError:
                 time.sleep(0.02)
-        found: dict[str, object] = {"start_to_first_answer_s": round(time.perf_counter() - began, 2)}
+        found: dict[str, object] = {
+            "start_to_first_answer_s": round(time.perf_counter() - began, 2)
+        }
         time.sleep(5)
         found["cpu_ms_per_s_nobody"] = quiet(daemon.pid)
         cursor = json.loads(ask(port, "/api/results?limit=60"))["next"]
