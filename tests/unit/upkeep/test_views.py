@@ -22,7 +22,7 @@ def left(state: Path) -> set[str]:
 def test_views_of_forgotten_jobs_go(tmp_path: Path) -> None:
     keep(tmp_path, "known", 10, 1)
     keep(tmp_path, "forgotten", 10, 2)
-    assert prune_views(tmp_path, lambda jobs: {"known"}, 1_000) == 1
+    assert prune_views(tmp_path, lambda _: {"known"}, 1_000) == 1
     assert left(tmp_path) == {"known"}
 
 
