@@ -4,20 +4,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BROWSER := $(VENV)/.browser
 DEMO ?= demo
 # Processes that run tests, which mostly wait for settling files and for other processes.
 TESTERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
+
+# WRITE=--write-attempts has `make test-systemd` put its table into the docs.
+WRITE ?=
 
 # What `make bench` runs: make bench BENCH=bench/sweep.py
 BENCH ?= $(wildcard bench/*.py)
 PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead spinning where_time_goes cpu_settings gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check bench smoke evaluate format clean
+.PHONY: help demo test test-systemd test-browser faults check bench smoke evaluate screenshots format clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,11 +31,21 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -q daemon  # the commands answer at once from the first call
 	touch $@
 
+$(BROWSER): $(READY) tools/page/axe.py
+	$(BIN)/python -m tools.page.axe  # from the npm registry, for the tests alone
+	touch $@
+
 demo: $(READY)  ## draw sample sketches, serve them with the embedded model, say where to look
 	$(BIN)/img2imgd demo $(DEMO)
 
-test: $(READY)  ## all tests
+test: $(BROWSER)  ## all tests
 	$(PYTEST)
+
+test-systemd: $(READY)  ## the service in a real systemd, in namespaces (as root); prints what its sandbox refuses
+	$(BIN)/python -m pytest tests/systemd -rP $(WRITE)
+
+test-browser: $(BROWSER)  ## the tests of the page alone, in a real Chromium
+	$(PYTEST) tests/browser
 
 faults: $(READY)  ## every fault, in full; prints the table
 	$(PYTEST) tests/faults --faults-in-full
@@ -51,6 +65,9 @@ smoke: $(READY)  ## try every measurement of painting for some minutes; the figu
 
 evaluate: $(READY)  ## measure the embedded model; figures and picture sheets in evaluation/
 	$(BIN)/python -m tools.demo_model.evaluate --out evaluation
+
+screenshots: $(READY)  ## pictures of the page for the docs, from a real run; some minutes
+	$(BIN)/python -m tools.page.pictures
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -1,8 +1,8 @@
 """What the page costs: 10,000 results and 500 queued jobs, one browser that listens.
 
 Fills a ledger, starts the daemon on it with the fake engine, paused, and measures: the seconds
-until the first answer, the milliseconds of each kind of answer (median of many), the computing time
-of the supervisor over a quiet stretch with and without a listener, and its memory.
+until the first answers, the milliseconds of each kind of answer (median of many), the computing
+time of the supervisor over a quiet stretch with and without a listener, and its memory.
 
 Prints a table, writes ``bench/results/page.json``. Run: ``python bench/page.py``.
 """

@@ -19,6 +19,7 @@ from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
+from img2imgd.inbox.retrying import Retries
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.inbox.setbacks import Setbacks
 from img2imgd.ledger import Ledger
@@ -41,7 +42,8 @@ class Inbox:
     ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
     parameters in the reader process. Once ``stopping`` says so, nothing more is claimed. A step may
-    take long; ``progress`` is called all the while, as long as it gets on.
+    take long; ``progress`` is called all the while, as long as it gets on. ``before`` is the same
+    inbox by other rules: what has settled there stays settled.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Inbox:
         drain: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[], None] = lambda: None,
+        before: Inbox | None = None,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
@@ -61,7 +64,8 @@ class Inbox:
         self._stopping = stopping
         self._progress = progress
         self._first: frozenset[str] | None = None
-        self._settling = Settling(inbox.settle)
+        settling = Settling(inbox.settle)
+        self._settling = before.settling_for(inbox.settle) if before else settling
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger, progress)
@@ -70,6 +74,7 @@ class Inbox:
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
             infotext, self._restart,
         )  # fmt: skip
+        self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
         self._last: list[Found] = []
         self._lasting = Lasting(log)
@@ -119,6 +124,10 @@ class Inbox:
         """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
         self._recovered = self._begun = False
 
+    def settling_for(self, seconds: float) -> Settling:
+        """What is known of how long files have been unchanged."""
+        return self._settling.taken_over(seconds)
+
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
 
@@ -132,12 +141,14 @@ class Inbox:
             raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.")
         if not self._recovered:
             self.recover()
+        if (not self._drain or self._first is None) and self._retries.step():
+            self._settled = False
+        next_look = _SOON if self._retries.more else self._inbox.rescan
         found = self._scan()
         self.resting = self._settled and found is self._last
         if self.resting:
-            return self._inbox.rescan
+            return next_look
         self._last, self._settled = found, False  # nor is it if a fault ends this step
-        next_look = self._inbox.rescan
         open_waits = timed = False
         waiting: dict[str, str] = {}
         until: dict[str, float] = {}
@@ -164,9 +175,11 @@ class Inbox:
             self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
         noted = self._defaults.end_scan()
         noted = self._list_notes.write() and noted
-        self._remember(waiting | self._unreadable() | self._unrepaired, until)
+        held = self._retries.held
+        self._remember(waiting | self._unreadable() | self._unrepaired | held, until)
         self.drained = not open_waits
-        self._settled = not open_waits and not timed and self._recovered and noted
+        whole = self._recovered and not held
+        self._settled = not open_waits and not timed and whole and noted
         return next_look
 
     def _scan(self) -> list[Found]:
@@ -251,7 +264,8 @@ class Inbox:
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
         settled = unchanged - self._inbox.settle
-        at_rest = settled >= 0 and not empty and file.rel not in self._unrepaired
+        held = file.rel in self._unrepaired or file.rel in self._retries.held
+        at_rest = settled >= 0 and not empty and not held
         images = None
         if at_rest and file.kind is Kind.SIDECAR:
             try:

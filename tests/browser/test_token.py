@@ -1,0 +1,32 @@
+"""With a token the page asks for it, says when it is wrong, and remembers it."""
+
+from __future__ import annotations
+
+from browsing import OpenPage, StartStudio
+from playwright.sync_api import expect
+from tools.page import axe
+
+TOKEN = "correct-horse-battery-staple-2026"  # noqa: S105 - of this test alone
+
+
+def test_the_page_asks_for_the_token_and_says_when_it_is_wrong(
+    open_page: OpenPage, start_studio: StartStudio
+) -> None:
+    studio = start_studio(token=TOKEN)
+    watched = open_page(studio, "")
+    watched.expect_trouble("401")
+    page = watched.page
+    expect(page.get_by_label("Token")).to_be_focused()
+    expect(page.locator("#wrong")).to_be_hidden()
+    page.get_by_label("Token").fill("not it")
+    page.keyboard.press("Enter")
+    expect(page.locator("#wrong")).to_be_visible()
+    session = page.context.new_cdp_session(page)
+    session.send("Runtime.evaluate", {"expression": axe.fetch().read_text("utf-8")})
+    found = page.evaluate("axe.run()")["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#resting")).to_be_visible()
+    page.reload()
+    expect(page.locator("#resting")).to_be_visible()
