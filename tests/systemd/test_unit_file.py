@@ -133,6 +133,26 @@ def test_exit_codes_that_a_start_does_not_mend_are_those_of_the_program() -> Non
     assert codes == [str(int(Exit.USAGE)), str(int(Exit.HELD_BY_ANOTHER))]
 
 
+def test_a_stop_is_told_to_the_daemon_alone() -> None:
+    """SIGTERM to the worker as well would end it amid a step that it may have finished."""
+    assert setting("KillMode", "img2imgd.service") == "mixed"
+
+
+@pytest.mark.parametrize("file", ["img2imgd.service", "img2imgd-fetch@.service"])
+def test_a_call_that_the_filter_does_not_let_through_fails_and_ends_nobody(file: str) -> None:
+    assert setting("SystemCallErrorNumber", file) == "EPERM"
+
+
+def test_the_reader_may_enter_its_sandbox(units: Path) -> None:
+    """What a filter does not name fails, and pictures would be read with less of a sandbox."""
+    text = (FOLDER / "img2imgd.service").read_text(encoding="utf-8")
+    allowed = re.findall(r"^SystemCallFilter=([^~].*)$", text, re.MULTILINE)
+    calls = {"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
+    assert calls <= set(" ".join(allowed).split())
+    groups = analyze(units, "syscall-filter", "--no-pager", "@process", "@default").stdout
+    assert {"prctl", "prlimit64"} <= set(groups.split())
+
+
 def test_systemd_waits_longer_for_a_stop_than_the_daemon_takes() -> None:
     from img2imgd.app import daemon
 
