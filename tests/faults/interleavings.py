@@ -24,6 +24,7 @@ from people import APART, DEFAULTS, World
 from rig import Crash
 
 from img2imgd.errors import EnvironmentFault
+from img2imgd.ledger import why_not_retried
 
 Maker = Callable[[], World]
 
@@ -122,6 +123,45 @@ class Interleavings(RuleBasedStateMachine):
     def takes_an_output(self, which: int) -> None:
         self.world.take_output(which)
 
+    @rule(which=WHICH)
+    def cancels(self, which: int) -> None:
+        if job := self.one_job(which):
+            self.world.ledger.give_order("cancel", job)
+
+    @rule(which=WHICH)
+    def asks_for_a_retry(self, which: int) -> None:
+        if job := self.one_job(which):
+            self.world.order_retry(job)
+
+    @rule(before=st.integers(0, 12), at=st.integers(1, 60), steps=st.integers(1, 30))
+    def cancels_and_crashes(self, before: int, at: int, steps: int) -> None:
+        self.world.ledger.set_paused(False)
+        stem = f"c{next(self.fresh)}"
+        self.drops_a_sidecar("", stem, ".yaml", 3)
+        self.drops_a_picture("", stem, ".png", False)
+        self.look(0)
+        self.look(2.5)
+        self.serves(before)
+        self.cancels(0)
+        with contextlib.suppress(Crash), self.fault(Countdown(at), None, calls=True):
+            self.serves(steps)
+        self.nothing_is_lost()
+        self.world.crash()
+
+    @rule(which=WHICH, at=st.integers(1, 40))
+    def asks_for_a_retry_and_crashes(self, which: int, at: int) -> None:
+        tried = [row.id for row in self.world.jobs() if not why_not_retried(row)]
+        if tried:
+            self.world.order_retry(tried[which % len(tried)])
+            with contextlib.suppress(Crash), self.fault(Countdown(at), None, calls=True):
+                self.look(0)
+            self.nothing_is_lost()
+            self.world.crash()
+
+    @rule(paused=st.booleans())
+    def pauses_or_resumes(self, paused: bool) -> None:
+        self.world.ledger.set_paused(paused)
+
     # The daemon
 
     @rule(seconds=SECONDS)
@@ -204,8 +244,13 @@ class Interleavings(RuleBasedStateMachine):
         frames: dict[tuple[str, int], set[int]] = defaultdict(set)
         for _, sha256, seed in world.outputs_seen():
             frames[sha256, seed // APART].add(seed % APART)
+        cancelled = {row.spec.asked.seed for row in world.jobs() if row.published and row.reason
+                     and "Cancelled by hand" in row.reason}  # fmt: skip
         for (_, number), indexes in frames.items():
-            assert indexes == set(range(world.people.frames[number * APART])), indexes
+            whole = set(range(world.people.frames[number * APART]))
+            assert indexes == whole or (number * APART in cancelled and indexes < whole), indexes
+        assert not world.ledger.orders("cancel")
+        assert not world.ledger.orders("retry")
 
     # Helpers
 
@@ -226,16 +271,22 @@ class Interleavings(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """Time passes until there is nothing left to do."""
+        self.world.ledger.set_paused(False)
         if self.world.people.writer is not None:
             self.world.write_on(None)
         for seconds in (0, 2.5, 11, LONG, LONG, 2.5, 11, LONG):
             self.look(seconds)
             self.world.serve()
         self.look(0)
+        self.serves(3)
 
     def new_stem(self, stem: str) -> str:
         """The stem that a file is given when it is renamed."""
         return stem
+
+    def one_job(self, which: int) -> str | None:
+        jobs = self.world.jobs()
+        return jobs[-1 - which % len(jobs)].id if jobs else None
 
     def one_dropped(self, which: int) -> Path | None:
         dropped = self.world.dropped()

@@ -15,6 +15,7 @@ from local_pool import AtOnce, LocalPool
 from PIL import Image
 from rig import Rig
 
+from img2imgd.ledger import retried_from
 from img2imgd.outputs.recipe import Recipe
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES
 from img2imgd.pool.supervision import WorkerPool
@@ -160,6 +161,15 @@ class World(Rig):
         if path not in self.people.squatters:
             self.people.again[digest(path.read_bytes())] += 1
             self.rename(path, target)
+
+    def order_retry(self, job: str) -> None:
+        """Have a job served once more: its picture may be, then."""
+        row = self.ledger.job(job)
+        if row is not None:
+            places = (retried_from(row), self.spool / row.id / "in" / row.spec.subject.name)
+            found = [path.read_bytes() for path in places if path is not None and path.is_file()]
+            self.people.again.update(map(digest, found[:1]))
+        self.ledger.give_order("retry", job)
 
     def squat(self, path: Path) -> None:
         """Put a file where the daemon wants to put its own."""

@@ -167,7 +167,9 @@ class Daemon:
         self._reader = reader
         outbox = self.config.outbox
         removals = Removals(outbox, locks[outbox], self.ledger_path)
-        self.dispatch = DispatchLoop(self.config, self.ledger_path, reader, removals.look)
+        self.dispatch = DispatchLoop(
+            self.config, self.ledger_path, reader, removals.look, self._wake_inboxes
+        )
         self.inboxes = [
             InboxLoop(
                 self.config,
@@ -207,6 +209,10 @@ class Daemon:
         """True once every inbox was scanned and every job taken up."""
         looked = [*self.inboxes, *filter(None, [self.dispatch])]
         return all(loop.looked.is_set() for loop in looked)
+
+    def _wake_inboxes(self) -> None:
+        for loop in self.inboxes:
+            loop.wake()
 
     def _loops(self) -> list[InboxLoop | DispatchLoop | UpkeepLoop]:
         return [*self.inboxes, *filter(None, [self.dispatch, self.upkeep])]

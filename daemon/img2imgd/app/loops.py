@@ -84,6 +84,10 @@ class InboxLoop(threading.Thread):
             Part(watch, self._watch_heard, self._inbox.rescan),
         ]
 
+    def wake(self) -> None:
+        """Have the loop look now; safe from any thread."""
+        self._wake.set()
+
     def stop(self) -> None:
         """Ask the loop to end after its step."""
         self._ending.set()
@@ -175,8 +179,10 @@ class DispatchLoop(threading.Thread):
         ledger_path: Path,
         reader: ReaderProcess,
         before_step: Callable[[], None] = lambda: None,
+        retry_ordered: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(name="dispatch", daemon=True)
+        self._retry_ordered = retry_ordered
         self._before_step = before_step
         self._config = config
         self._ledger_path = ledger_path
@@ -209,7 +215,7 @@ class DispatchLoop(threading.Thread):
         except EnvironmentFault as fault:
             self.failure = fault
             return
-        dispatch = Dispatch(self._config, ledger, self.pool, self._reader)
+        dispatch = Dispatch(self._config, ledger, self.pool, self._reader, self._retry_ordered)
         lasting = Lasting(log)
         while not self._ending.is_set():
             self.pulse.rest(_DISPATCH_SECONDS)

@@ -63,6 +63,11 @@ def _command(arguments: argparse.Namespace) -> Exit:
         from img2imgd.cli import status
 
         return status.status(arguments)
+    if name in ("cancel", "retry", "pause", "resume"):
+        from img2imgd.cli import orders
+
+        given = {"cancel": orders.cancel, "retry": orders.retry, "pause": orders.pause}
+        return given.get(name, orders.resume)(arguments)
     if name == "recipe":
         from img2imgd.cli import recipe
 
@@ -87,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = partial(commands.add_parser, formatter_class=_Help)
     _add_serving(add)
+    _add_orders(add)
     _add_fetch(add)
     _add_documents(add)
     return parser
@@ -126,6 +132,21 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_config(status)
     status.add_argument("--json", action="store_true", help="for programs")
     status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
+
+
+def _add_orders(add: Callable[..., argparse.ArgumentParser]) -> None:
+    cancel = add("cancel", help="give jobs up; what is painted of them is kept")
+    retry = add("retry", help="have jobs that failed or were cancelled served once more")
+    for command in (cancel, retry):
+        command.add_argument(
+            "jobs", nargs="*", metavar="JOB",
+            help="an id, its beginning or its end, or the picture's path in the inbox",
+        )  # fmt: skip
+        _add_config(command)
+    cancel.add_argument("--all", action="store_true", help="every job that has not ended")
+    retry.add_argument("--failed", action="store_true", help="every job that failed")
+    _add_config(add("pause", help="paint nothing and free the device, until `resume`"))
+    _add_config(add("resume", help="go on after `pause`"))
 
 
 def _add_fetch(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -43,10 +43,14 @@ log = logging.getLogger(__name__)
 
 # What FAT, exFAT and SMB answer to names that Linux's own filesystems take.
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
-_AGAIN = (
-    "To try again, put the corrected files back into the inbox; `img2imgd retry {job}` does that."
-)
-_AGAIN_KEPT = "To try again as it is, `img2imgd retry {job}`."
+_AGAIN = """\
+To try again, put the corrected files back into the inbox. Once they are corrected, this does it:
+
+    img2imgd retry {job}"""
+_AGAIN_KEPT = """\
+It is served again when it is saved anew, or by:
+
+    img2imgd retry {job}"""
 
 
 class Archive:
@@ -117,7 +121,8 @@ class Archive:
         text = "\n\n".join(filter(None, [row.reason, advice]))
         reason = free_reason(name, self._taken(row.spec, folder))
         try:
-            write_reason(folder / reason, shown(row.spec.subject.name), text, row.id)
+            outcome = "was cancelled" if row.state is JobState.CANCELLED else "was not served"
+            write_reason(folder / reason, shown(row.spec.subject.name), text, row.id, outcome)
         except OSError as error:
             if error.errno not in _NAME_REFUSED or safe_name(name) == name:
                 raise

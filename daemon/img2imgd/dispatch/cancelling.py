@@ -17,7 +17,7 @@ from img2imgd.pool.supervision import WorkerPool
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 50  # jobs that are cancelled in one commit
+_AT_ONCE = 500  # jobs that are cancelled in one commit
 
 
 class Cancelling:

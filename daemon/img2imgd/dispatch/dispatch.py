@@ -29,7 +29,7 @@ from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
 from img2imgd.job import JobState
-from img2imgd.ledger import JobRow, Ledger
+from img2imgd.ledger import JobRow, Ledger, OrderRow
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 
@@ -39,10 +39,18 @@ T = TypeVar("T")
 
 
 class Dispatch:
-    """Serves the ledger's queue with one worker."""
+    """Serves the ledger's queue with one worker.
+
+    ``retry_ordered`` is called when that has been asked for: the inboxes do it.
+    """
 
     def __init__(
-        self, config: Config, ledger: Ledger, pool: WorkerPool, reader: ReaderProcess
+        self,
+        config: Config,
+        ledger: Ledger,
+        pool: WorkerPool,
+        reader: ReaderProcess,
+        retry_ordered: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
         self._ledger = ledger
@@ -66,6 +74,8 @@ class Dispatch:
             config.engine.idle_unload, ledger, pool, reader,
             self._starting, self._events, self._running,
         )  # fmt: skip
+        self._retry_ordered = retry_ordered
+        self._last_retry: OrderRow | None = None
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
 
@@ -104,6 +114,7 @@ class Dispatch:
             self._events.handle(now)
             self._hold_while_stuck(now)
             self._cancelling.step()
+            self._look_for_retries()
             paused = self._resting.pause(now)
             self._archiving.step(now)
             self._publish_painted(now)
@@ -287,6 +298,12 @@ class Dispatch:
         self._faults.clear_job(row.id)
 
     # Upkeep
+
+    def _look_for_retries(self) -> None:
+        latest = self._ledger.latest_order("retry")
+        if latest not in (None, self._last_retry):
+            self._retry_ordered()
+        self._last_retry = latest
 
     def _hold_while_stuck(self, now: float) -> None:
         """Nothing is started while a worker that was killed still holds its device."""

@@ -81,6 +81,10 @@ class Acts:
         """After recovery, before the first scan of the folder that is there now; its spool's id."""
         self._kept.begin(spool)
 
+    def serve_again(self, rel: str) -> None:
+        """Have the next scan of a keeping inbox take a picture once more."""
+        self._kept.forget(rel)
+
     def begin_scan(self, found: Sequence[Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, and the paths that it could not look at."""
         self._found = {file.rel: file for file in found}

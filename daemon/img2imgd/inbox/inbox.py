@@ -19,6 +19,7 @@ from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
+from img2imgd.inbox.retrying import Retries
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.inbox.setbacks import Setbacks
 from img2imgd.ledger import Ledger
@@ -70,6 +71,7 @@ class Inbox:
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
             infotext, self._restart,
         )  # fmt: skip
+        self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
         self._last: list[Found] = []
         self._lasting = Lasting(log)
@@ -132,12 +134,14 @@ class Inbox:
             raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.")
         if not self._recovered:
             self.recover()
+        if (not self._drain or self._first is None) and self._retries.step():
+            self._settled = False
+        next_look = _SOON if self._retries.more else self._inbox.rescan
         found = self._scan()
         self.resting = self._settled and found is self._last
         if self.resting:
-            return self._inbox.rescan
+            return next_look
         self._last, self._settled = found, False  # nor is it if a fault ends this step
-        next_look = self._inbox.rescan
         open_waits = timed = False
         waiting: dict[str, str] = {}
         until: dict[str, float] = {}
@@ -164,9 +168,11 @@ class Inbox:
             self._lasting.over("room", f"inbox {self._inbox.path}: all its drops have room")
         noted = self._defaults.end_scan()
         noted = self._list_notes.write() and noted
-        self._remember(waiting | self._unreadable() | self._unrepaired, until)
+        held = self._retries.held
+        self._remember(waiting | self._unreadable() | self._unrepaired | held, until)
         self.drained = not open_waits
-        self._settled = not open_waits and not timed and self._recovered and noted
+        whole = self._recovered and not held
+        self._settled = not open_waits and not timed and whole and noted
         return next_look
 
     def _scan(self) -> list[Found]:
@@ -251,7 +257,8 @@ class Inbox:
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
         settled = unchanged - self._inbox.settle
-        at_rest = settled >= 0 and not empty and file.rel not in self._unrepaired
+        held = file.rel in self._unrepaired or file.rel in self._retries.held
+        at_rest = settled >= 0 and not empty and not held
         images = None
         if at_rest and file.kind is Kind.SIDECAR:
             try:

@@ -47,6 +47,11 @@ class Kept:
         """False when neither file has been touched since it was found to be served."""
         return self._looks.get(file.rel) != _looks(file, sidecar)
 
+    def forget(self, rel: str) -> None:
+        """Have the next look find a picture new, whatever its content."""
+        self._ledger.forget_served(self._spool, [rel])
+        self._looks.pop(rel, None)
+
     def is_new(self, file: Found, sidecar: Found | None) -> bool:
         """Whether this content of picture and sidecar was not served last."""
         digest = self.digest(file, sidecar)

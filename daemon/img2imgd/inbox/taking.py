@@ -83,7 +83,7 @@ def put_back(files: Sequence[tuple[Path, Path]], inbox: Path, first: int = 1) ->
     ``first`` is the number that others of the drop have got already.
     """
     number = first
-    homes = [_home(source, inbox) for _, source in files]
+    homes = [home_of(source, inbox) for _, source in files]
     while True:
         names = numbered([home.name for home in homes], number)
         targets = [home.with_name(name) for home, name in zip(homes, names, strict=True)]
@@ -153,7 +153,7 @@ def lies_apart(source: Path, spool: Path) -> bool:
 
 def number_of(entry: FileEntry, inbox: Path) -> int:
     """The number under which a file that was put back lies where it was taken from; 1 for none."""
-    home = _home(Path(entry.source), inbox)
+    home = home_of(Path(entry.source), inbox)
     number = 1
     while True:
         number += 1
@@ -165,7 +165,7 @@ def number_of(entry: FileEntry, inbox: Path) -> int:
             return number
 
 
-def _home(source: Path, inbox: Path) -> Path:
+def home_of(source: Path, inbox: Path) -> Path:
     """Where a file goes back to: further up, if something else has a folder's name by now.
 
     A link in the place of a folder would lead it out of the inbox.

@@ -62,6 +62,7 @@ class Jobs(Transactions):
         with self.transaction():
             self.sql.execute("DELETE FROM jobs WHERE id=?", (job,))
             self.sql.execute("DELETE FROM reserved WHERE job=?", (job,))
+            self.sql.execute("DELETE FROM orders WHERE job=?", (job,))
 
     def set_state(self, job: str, state: JobState, reason: str | None = None) -> None:
         """Move a job on; start and end times follow from the state."""
@@ -81,6 +82,13 @@ class Jobs(Transactions):
                     now,
                     job,
                 ),
+            )
+
+    def restate(self, job: str, state: JobState, reason: str) -> None:
+        """Say of a job that has ended something else, without changing when that was."""
+        with self.transaction():
+            self.sql.execute(
+                "UPDATE jobs SET state=?, reason=? WHERE id=?", (state.value, as_text(reason), job)
             )
 
     def set_published(self, job: str, published: str) -> None:
@@ -189,14 +197,15 @@ class Jobs(Transactions):
     ) -> list[JobRow]:
         """Jobs that ended and whose inputs are still in the spool, oldest first."""
         marks = ",".join("?" * len(_ENDED))
-        # The plus sign keeps SQLite to the index of jobs to archive: a queue may be long.
-        return self._jobs(
-            f"archived=0 AND state IN ({marks})"
-            f" AND {_HOME} NOT IN {_LISTED} AND +id NOT IN {_LISTED}",
-            [*_ENDED, *(json.dumps(list(names)) for names in (without_homes, without_jobs))],
-            order="+rowid",
-            limit=limit,
-        )
+        # The plus sign keeps SQLite to the index of jobs to archive: a queue may be long. So may
+        # what is to be archived, once thousands are cancelled: their specs are not looked into.
+        which, values = f"archived=0 AND state IN ({marks})", list[Any](_ENDED)
+        for column, names in ((_HOME, without_homes), ("+id", without_jobs)):
+            if names:
+                which += f" AND {column} NOT IN {_LISTED}"
+                values.append(json.dumps(list(names)))
+        chosen = f"SELECT rowid FROM jobs WHERE {which} ORDER BY +rowid LIMIT ?"  # noqa: S608
+        return self._jobs(f"rowid IN ({chosen})", [*values, limit])
 
     def placing(self, folder: str) -> list[JobRow]:
         """Those of them whose inputs have names in this folder of done or failed already."""
@@ -240,6 +249,15 @@ class Jobs(Transactions):
             limit=1,
         )
         return rows[0] if rows else None
+
+    def later_of(self, row: JobRow) -> list[JobRow]:
+        """Later jobs of the same path of the same inbox, but those that were replaced, in order."""
+        rel = row.spec.rel
+        return self._jobs(
+            "inbox=? AND stem=? AND rel=? AND state<>'replaced'"
+            " AND rowid>(SELECT rowid FROM jobs WHERE id=?)",
+            (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id),
+        )
 
     def queued_for(self, inbox: str, rel: str, home: str) -> list[JobRow]:
         """Jobs of a path that have never started, and whose files are in that spool."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -13,7 +14,7 @@ from typing import Literal
 from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger.connection import Transactions
-from img2imgd.ledger.rows import JobRow
+from img2imgd.ledger.rows import JobRow, stem_of
 
 Verb = Literal["cancel", "retry"]
 
@@ -81,18 +82,26 @@ class Orders(Transactions):
                 [(verb, job, time.time()) for job in jobs],
             )
 
-    def order_all(self, verb: Verb, states: Collection[JobState]) -> int:
-        """Ask for something for every job in these states; how many those are."""
-        marks = ",".join("?" * len(states))
-        values = [state.value for state in states]
+    def order_all(
+        self, verb: Verb, states: Collection[JobState], inboxes: Collection[Path] | None = None
+    ) -> int:
+        """Ask for something for every job in these states; how many those are.
+
+        With ``inboxes``, only for jobs that came through one of them.
+        """
+        values = [json.dumps([state.value for state in states])]
+        which = "state IN (SELECT value FROM json_each(?))"
+        if inboxes is not None:
+            values.append(json.dumps([str(inbox) for inbox in inboxes]))
+            which += " AND inbox IN (SELECT value FROM json_each(?))"
         with self.transaction():
             self.sql.execute(
-                "INSERT OR IGNORE INTO orders(verb, job, at)"
-                f" SELECT ?, id, ? FROM jobs WHERE state IN ({marks}) ORDER BY rowid",
+                "INSERT OR IGNORE INTO orders(verb, job, at)"  # noqa: S608
+                f" SELECT ?, id, ? FROM jobs WHERE {which} ORDER BY rowid",
                 (verb, time.time(), *values),
             )
             [(count,)] = self.read(
-                f"SELECT count(*) FROM jobs WHERE state IN ({marks})",  # noqa: S608
+                f"SELECT count(*) FROM jobs WHERE {which}",  # noqa: S608
                 values,
             )
         return int(count)
@@ -120,10 +129,32 @@ class Orders(Transactions):
         """True while an order waits to be done."""
         return bool(self.read("SELECT 1 FROM orders WHERE verb=? AND job=?", (verb, job)))
 
+    def ids_like(self, text: str, limit: int) -> list[str]:
+        """Ids of jobs that are, or begin or end with, a text; the oldest first."""
+        rows = self.read(
+            "SELECT id FROM jobs WHERE id=?1 OR substr(id, 1, length(?1))=?1"
+            " OR substr(id, -length(?1))=?1 ORDER BY id<>?1, id LIMIT ?2",
+            (text, limit),
+        )
+        return [row["id"] for row in rows]
+
+    def ids_at(self, inbox: Path, rel: str) -> list[str]:
+        """Ids of the jobs that a path of an inbox became, oldest first."""
+        rows = self.read(
+            "SELECT id FROM jobs WHERE inbox=? AND stem=? AND rel=? ORDER BY rowid",
+            (str(inbox), stem_of(rel), os.fsencode(rel)),
+        )
+        return [row["id"] for row in rows]
+
     def end_order(self, order: OrderRow) -> None:
         """It is done, or there is nothing to do."""
         with self.transaction():
             self.sql.execute("DELETE FROM orders WHERE number=?", (order.number,))
+
+    def end_orders(self, job: str) -> None:
+        """There is nothing more to do with a job."""
+        with self.transaction():
+            self.sql.execute("DELETE FROM orders WHERE job=?", (job,))
 
     @property
     def paused_since(self) -> float | None:

@@ -123,9 +123,9 @@ class Pruning(Served):
         """Delete jobs with their frames."""
         for at in range(0, len(jobs), CHUNK):
             with self.transaction():
-                self.sql.executemany(
-                    "DELETE FROM jobs WHERE id=?", [(job,) for job in jobs[at : at + CHUNK]]
-                )
+                some = [(job,) for job in jobs[at : at + CHUNK]]
+                self.sql.executemany("DELETE FROM jobs WHERE id=?", some)
+                self.sql.executemany("DELETE FROM orders WHERE job=?", some)
 
     def forget_bundles(self) -> None:
         """Delete shared sidecars that were archived and whose jobs are forgotten."""

@@ -134,7 +134,8 @@ class ArchivePlan:
 
     ``names`` maps names in the spool to names in ``folder`` (absolute, in done or failed);
     ``reason`` is the reason file's name there, empty without one, and ``reason_as`` its stamp
-    (size, mtime_ns) once it is written.
+    (size, mtime_ns) once it is written. ``back`` is the number that the names get where a retry
+    brings the files back to the inbox, 0 where none has begun.
     """
 
     kind: Literal["done", "failed"]
@@ -142,6 +143,7 @@ class ArchivePlan:
     names: dict[str, str]
     reason: str
     reason_as: tuple[int, int] | None = None
+    back: int = 0
 
     def to_json(self) -> str:
         """JSON in ASCII."""

@@ -168,6 +168,11 @@ class Ledger(Rebasing, Looking, Orders, Activities):
         rows = self.read("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
         return [bundle_row(row) for row in rows]
 
+    def bundle(self, bundle: str) -> BundleRow | None:
+        """A shared sidecar that was archived; None while it is in the spool, or where unknown."""
+        rows = self.read("SELECT * FROM bundles WHERE id=? AND ended=1", (bundle,))
+        return bundle_row(rows[0]) if rows else None
+
     def jobs_of_bundle(self, bundle: str) -> list[JobRow]:
         """All jobs that a bundle's sidecar serves."""
         return self._jobs("bundle=?", (bundle,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
@@ -184,6 +185,12 @@ class _Reading:
             self._names.of(row.inbox), shown(row.rel), shown(row.why),
             None if until is None else iso(until),
         )  # fmt: skip
+
+
+def is_running(facts: Mapping[str, str]) -> bool:
+    """True if the daemon that these facts of a ledger tell of is there."""
+    pid = int(facts.get("pid", "0"))
+    return bool(pid) and is_alive(pid, facts.get("host", ""))
 
 
 def is_alive(pid: int, host: str) -> bool:
