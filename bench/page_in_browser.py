@@ -45,7 +45,7 @@ from measuring.report import machine, table, versions
 RESULTS_IN_LEDGER, QUEUED = 10_000, 500
 IN_WORKER = 96  # frames that the worker has beside the queue
 MOST_RSS = 120.0  # MB, of the supervisor
-MOST_SNAPSHOT = 100.0  # ms
+MOST_SNAPSHOT = 250.0  # ms, on a machine that does other things too
 LEAST_RATIO = 0.95  # of steps, with two connections beside
 STEP_SECONDS = "0.4"
 WINDOW = 15.0  # seconds of each count
