@@ -10,12 +10,15 @@ DEMO ?= demo
 TESTERS ?= 2
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
+# WRITE=--write-attempts has `make test-systemd` put its table into the docs.
+WRITE ?=
+
 # What `make bench` runs: make bench BENCH=bench/sweep.py
 BENCH ?= $(wildcard bench/*.py)
 PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead spinning where_time_goes cpu_settings gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser faults check bench smoke evaluate screenshots format clean
+.PHONY: help demo test test-systemd test-browser faults check bench smoke evaluate screenshots format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -37,6 +40,9 @@ demo: $(READY)  ## draw sample sketches, serve them with the embedded model, say
 
 test: $(BROWSER)  ## all tests
 	$(PYTEST)
+
+test-systemd: $(READY)  ## the service in a real systemd, in namespaces (as root); prints what its sandbox refuses
+	$(BIN)/python -m pytest tests/systemd -rP $(WRITE)
 
 test-browser: $(BROWSER)  ## the tests of the page alone, in a real Chromium
 	$(PYTEST) tests/browser

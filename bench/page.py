@@ -1,8 +1,8 @@
 """What the page costs: 10,000 results and 500 queued jobs, one browser that listens.
 
-Fills a ledger, starts the daemon on it with the fake engine, paused, and measures: the seconds until
-the first answers, the milliseconds of each kind of answer (median of many), the computing time of
-the supervisor over a quiet stretch with and without a listener, and its memory.
+Fills a ledger, starts the daemon on it with the fake engine, paused, and measures: the seconds
+until the first answers, the milliseconds of each kind of answer (median of many), the computing
+time of the supervisor over a quiet stretch with and without a listener, and its memory.
 
 Prints a table, writes ``bench/results/page.json``. Run: ``python bench/page.py``.
 """
@@ -129,7 +129,9 @@ def measure(folder: Path) -> dict[str, object]:
                 break
             except OSError:
                 time.sleep(0.02)
-        found: dict[str, object] = {"start_to_first_answer_s": round(time.perf_counter() - began, 2)}
+        found: dict[str, object] = {
+            "start_to_first_answer_s": round(time.perf_counter() - began, 2)
+        }
         time.sleep(5)
         found["cpu_ms_per_s_nobody"] = quiet(daemon.pid)
         cursor = json.loads(ask(port, "/api/results?limit=60"))["next"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import re
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
 
 _FIRST_PAUSE = 60.0  # seconds until a lasting thing is said again; doubled each time
 _LONGEST_PAUSE = 3600.0
@@ -19,10 +23,17 @@ _COMPARED = 2000  # characters of a text that tell it from others
 _NUMBERS = re.compile(r"(?<![0-9a-f])[a-f]*\d[0-9a-f]*")
 
 
-def configure(level: str = "INFO") -> None:
-    """Send the package's log to stderr, one line an event; under systemd, without the time."""
+Form = Literal["auto", "text", "json", "journal"]
+"""How lines look: with time and level, an object each, with the journal's priorities.
+
+``auto`` is ``journal`` where stderr goes to the journal, else ``text``.
+"""
+
+
+def configure(level: str = "INFO", form: Form = "auto") -> None:
+    """Send the package's log to stderr, one line an event."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(_FORMATTERS[_for_journal(os.environ) if form == "auto" else form]())
     root = logging.getLogger("img2imgd")
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -33,14 +44,91 @@ def configure(level: str = "INFO") -> None:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
 
 
-class _OneLine(logging.Formatter):
+def form_in_use() -> Form:
+    """How the lines of this process look, for a child that writes beside it."""
+    for handler in logging.getLogger("img2imgd").handlers:
+        if isinstance(handler.formatter, _Lines):
+            return handler.formatter.form
+    return "auto"
+
+
+def _for_journal(env: Mapping[str, str]) -> Form:
+    """Whether stderr is the stream that the journal has opened for this service.
+
+    Programs further down inherit the variable, and may have stderr elsewhere
+    (systemd.exec(5), JOURNAL_STREAM).
+    """
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):
+        return "text"  # no stderr, or one that is no file
+    ours = env.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+    return "journal" if ours else "text"
+
+
+class _Lines(logging.Formatter):
     """Keeps an event on one line: names and prompts from outside may hold newlines."""
 
+    form: Form = "text"
+
+    def message_of(self, record: logging.LogRecord) -> str:
+        return _printable(record.getMessage()).replace("\n", "\\n")
+
+    def trace_of(self, record: logging.LogRecord) -> str:
+        """The traceback, which is ours, not from outside, and needs its lines; else nothing."""
+        parts = [self.formatException(record.exc_info)] if record.exc_info else []
+        return _printable("\n".join([*parts, *filter(None, [record.stack_info])]))
+
+
+class _Text(_Lines):
+    """For people: time, level, message; a traceback in lines of its own."""
+
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if record.exc_info:
-            return text  # a traceback is ours, not from outside, and needs its lines
-        return text.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n")
+        line = f"{self.formatTime(record)} {record.levelname:7} {self.message_of(record)}"
+        return "\n".join(filter(None, [line, self.trace_of(record)]))
+
+
+class _Journal(_Lines):
+    """For the journal, which knows the time: each line with its priority (sd-daemon(3))."""
+
+    form = "journal"
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = "\n".join(filter(None, [self.message_of(record), self.trace_of(record)]))
+        priority = next(number for level, number in _PRIORITIES if record.levelno >= level)
+        return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
+
+
+class _Json(_Lines):
+    """For programs: an object a line. ``job`` is the first that the message names."""
+
+    form = "json"
+
+    def format(self, record: logging.LogRecord) -> str:
+        time_of_it = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        found = {
+            "time": time_of_it.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _printable(record.getMessage()),
+        }
+        if job := _JOB.search(found["message"]):
+            found["job"] = job[0]
+        if trace := self.trace_of(record):
+            found["exception"] = trace
+        return json.dumps(found, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """Text without the halves of letters that names from a disk may have."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+_FORMATTERS: Mapping[Form, type[_Lines]] = {"text": _Text, "json": _Json, "journal": _Journal}
+_PRIORITIES = (
+    (logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7),
+)  # fmt: skip
+_JOB = re.compile(r"(?<!\w)\d{8}T\d{6}-[0-9a-f]{8}(?!\w)")
 
 
 class Lasting:

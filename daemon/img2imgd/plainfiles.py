@@ -10,6 +10,8 @@ import signal
 import stat
 from pathlib import Path
 
+_RIGHTS = 0o777
+
 
 def open_regular(path: Path) -> int:
     """Open a plain file for reading: no symlink is followed, no FIFO or device is waited for.
@@ -56,6 +58,7 @@ def has_writer(path: Path) -> bool:
 def copy_status(source: int, target: int) -> None:
     """Mode, times, and extended attributes as far as the target's filesystem takes them.
 
+    Never setuid and setgid: they would let others run somebody's drop as the daemon's user.
     ext4 has 4 kB for those of a file, and calls one that is larger a full disk.
     """
     with contextlib.suppress(OSError):
@@ -63,5 +66,5 @@ def copy_status(source: int, target: int) -> None:
             with contextlib.suppress(OSError):
                 os.setxattr(target, name, os.getxattr(source, name))
     status = os.fstat(source)
-    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    os.fchmod(target, stat.S_IMODE(status.st_mode) & _RIGHTS)
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -54,6 +54,12 @@ class Settling:
             return 0.0
         return now - known[1]
 
+    def taken_over(self, seconds: float) -> Settling:
+        """What is known, for another time to settle."""
+        other = Settling(seconds)
+        other._seen = dict(self._seen)
+        return other
+
     def restart(self, path: str, now: float) -> None:
         """Make a file wait anew: somebody still holds it open, or it changed under our hands."""
         known = self._seen.get(path)

@@ -194,7 +194,7 @@ def test_status_shows_progress_results_failures_and_what_waits(root: ServedRoot)
     root.wait_served(2)
     drop(root.inbox, "slow.png", "prompt: x\nsteps: 40\nn: 3\n")
     wait_until(
-        lambda: "painting slow.png" in root.command("status", "-c", root.config).stdout,
+        lambda: "painting   slow.png" in root.command("status", "-c", root.config).stdout,
         "the slow one is painted",
     )
     text = root.command("status", "-c", root.config).stdout

@@ -33,9 +33,9 @@ def test_an_inbox_that_was_removed_and_made_again_is_served_again(root: ServedRo
     root.wait_served(1)
     durable.remove_tree(root.inbox)  # while the daemon writes there
     wait_until(lambda: root.status()["unavailable"], "the daemon notices")
-    assert root.status()["unavailable"] == {
-        str(root.inbox): f"The inbox {root.inbox} is not there."
-    }
+    assert root.status()["unavailable"] == [
+        {"inbox": str(root.inbox), "why": f"The inbox {root.inbox} is not there."}
+    ]
     root.inbox.mkdir()
     drop(root.inbox, "after.png", SIDECAR)
     root.wait_served(2)

@@ -24,6 +24,15 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
             plainfiles.read_regular(tmp_path / name, 4)
 
 
+def test_a_copy_never_lets_others_run_it_as_the_daemons_user(tmp_path: Path) -> None:
+    for name in ("drop", "copy"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "drop").chmod(0o6755)
+    with (tmp_path / "drop").open("rb") as drop, (tmp_path / "copy").open("wb") as copy:
+        plainfiles.copy_status(drop.fileno(), copy.fileno())
+    assert (tmp_path / "copy").stat().st_mode & 0o7777 == 0o755
+
+
 def test_a_writer_is_noticed_and_a_reader_is_not(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x")

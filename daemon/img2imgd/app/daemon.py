@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from img2imgd.app import folders, places
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.app.page import PageService, start_page
+from img2imgd.app.reloading import changes, check_folders
 from img2imgd.app.removals import Removals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
@@ -37,7 +38,7 @@ from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
 from img2imgd.service.notify import Notifier
 from img2imgd.service.reporting import Reporting
-from img2imgd.service.sockets import listening_sockets
+from img2imgd.service.sockets import check_token, listening_sockets
 from img2imgd.service.standing import Telling
 from img2imgd.service.threads import ThreadNames
 
@@ -48,15 +49,30 @@ _CLOSING_SECONDS = 10.0  # for what comes after: the reader's end, the ledger's
 
 
 class Daemon:
-    """All the parts of one running img2imgd. ``drain`` is the way of ``once``."""
+    """All the parts of one running img2imgd. ``drain`` is the way of ``once``.
+
+    ``read_again`` reads the config on SIGHUP. ``inherited`` are listening sockets for the page,
+    ``sockets`` those that it is served on.
+    """
 
     def __init__(
-        self, config: Config, *, drain: bool = False, notifier: Notifier | None = None
+        self,
+        config: Config,
+        *,
+        drain: bool = False,
+        read_again: Callable[[], Config] | None = None,
+        notifier: Notifier | None = None,
+        inherited: Sequence[socket.socket] = (),
     ) -> None:
         self.config = config
         self._drain = drain
+        self._read_again = read_again
+        self._inherited = inherited
+        self.sockets: list[socket.socket] = []
         self.reporting = Reporting(notifier or Notifier())
         self._asked_to_stop = threading.Event()
+        self._asked_to_reload = threading.Event()
+        self._asked = threading.Event()  # one of the two
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
@@ -68,12 +84,15 @@ class Daemon:
         """Run until a signal, or until ``tick`` (asked every ``seconds``) returns True.
 
         Raises:
-            HeldByAnother, EnvironmentFault: before anything was started.
+            HeldByAnother, EnvironmentFault, UsageError: before anything was started.
         """
+        check_token(self.config.status, self._inherited)
         self.reporting.opening()
         folders.check_mounts(self.config, self._known_facts())
         folders.make_all(self.config)
         with held(self.config) as locks, self._signals():
+            if not self._drain:
+                self.sockets = listening_sockets(self.config.status, self._inherited)
             ledger = self._open_ledger()
             if locks[self.config.state].was_let_go:
                 self._queue_running(ledger)
@@ -84,7 +103,7 @@ class Daemon:
             self.reporting.line = Telling(ledger).line
             try:
                 self._start(locks)
-                while not self._asked_to_stop.wait(min(seconds, self.reporting.every)):
+                while not self._is_asked_to_stop(min(seconds, self.reporting.every)):
                     self._check_alive(heartbeat)
                     self._report(heartbeat)
                     if tick is not None and tick(ledger):
@@ -92,6 +111,8 @@ class Daemon:
             finally:
                 self._stop()
                 heartbeat.stop()
+                for one in self.sockets:
+                    one.close()
                 with contextlib.suppress(EnvironmentFault, LedgerDamaged):
                     ledger.set_facts(pid="", waits_for="")
                 ledger.close()
@@ -102,6 +123,12 @@ class Daemon:
     def stop(self) -> None:
         """Ask the daemon to stop; safe in a signal handler and from any thread."""
         self._asked_to_stop.set()
+        self._asked.set()
+
+    def reload(self) -> None:
+        """Ask the daemon to read its config again; safe as :meth:`stop` is."""
+        self._asked_to_reload.set()
+        self._asked.set()
 
     @property
     def ledger_path(self) -> Path:
@@ -160,10 +187,7 @@ class Daemon:
             log.info("%s", note)
 
     def _start(self, locks: Mapping[Path, FolderLock]) -> None:
-        limits = self.config.limits
-        reader = ReaderProcess(
-            ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)
-        )
+        reader = ReaderProcess(_reader_limits(self.config))
         self._reader = reader
         outbox = self.config.outbox
         removals = Removals(outbox, locks[outbox], self.ledger_path)
@@ -190,11 +214,10 @@ class Daemon:
         self._start_page()
 
     def _start_page(self) -> None:
-        sockets = [] if self._drain else listening_sockets(self.config.status, ())
-        if sockets and self.dispatch is not None:
+        if self.sockets and self.dispatch is not None:
             pool = self.dispatch.pool
             self.page = start_page(
-                sockets,
+                self.sockets,
                 lambda: self.config,
                 self.ledger_path,
                 wake=pool.wake,
@@ -202,8 +225,11 @@ class Daemon:
                 ailing=lambda: "; ".join(self.reporting.silent),
                 looked=self._has_looked,
             )
-        for one in sockets:
-            one.close()  # the page has them twice
+
+    def _stop_page(self) -> None:
+        if self.page is not None:
+            self.page.stop()
+            self.page = None
 
     def _has_looked(self) -> bool:
         """True once every inbox was scanned and every job taken up."""
@@ -231,6 +257,61 @@ class Daemon:
                     f"A part of img2imgd has ended ({loop.name}); the log says why."
                 )
 
+    def _is_asked_to_stop(self, seconds: float) -> bool:
+        """Wait for so long, unless there is something to do."""
+        self._asked.wait(seconds)
+        self._asked.clear()
+        if self._asked_to_stop.is_set():
+            return True
+        if self._asked_to_reload.is_set():
+            self._asked_to_reload.clear()
+            self._reload()
+        return False
+
+    def _reload(self) -> None:
+        """Read the config again and have every part go by it; or by the one before, if it is bad.
+
+        A part takes it over between two steps, so that nothing that runs is harmed.
+        """
+        if self._read_again is None:
+            return
+        self.reporting.reloading()
+        try:
+            config = self._read_again()
+            check_folders(self.config, config)
+            sockets = self._sockets_of(config)
+        except (Img2imgdError, OSError) as error:
+            for line in str(error).splitlines():
+                log.error("config not reloaded: %s", line)
+            first = str(error).partition("\n")[0]
+            self.reporting.reloaded(f"config not reloaded, the one before holds: {first}")
+            return
+        changed = changes(self.config, config)
+        self.config = config
+        limits = _reader_limits(config)
+        self._reader.reconfigure(limits)
+        for loop in self._loops():
+            loop.reconfigure(config)
+        if sockets is not self.sockets:
+            self._listen_on(sockets)
+        log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
+        self.reporting.reloaded("")
+
+    def _sockets_of(self, config: Config) -> list[socket.socket]:
+        """Where the page is served by this config; what is inherited stays as it is."""
+        check_token(config.status, self._inherited)
+        if self._inherited or config.status.listen == self.config.status.listen:
+            return self.sockets
+        return listening_sockets(config.status, ())
+
+    def _listen_on(self, sockets: list[socket.socket]) -> None:
+        """Have the page move to other sockets."""
+        self._stop_page()
+        for one in self.sockets:
+            one.close()
+        self.sockets = sockets
+        self._start_page()
+
     def _report(self, heartbeat: Heartbeat) -> None:
         """Name the threads, then tell the service manager how the parts are doing."""
         self._names.tell()
@@ -241,8 +322,7 @@ class Daemon:
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
         self.reporting.stopping(_JOIN_SECONDS + _CLOSING_SECONDS)
-        if self.page is not None:
-            self.page.stop()
+        self._stop_page()
         for loop in self._loops():
             loop.stop()
         if self.dispatch is not None:
@@ -260,7 +340,11 @@ class Daemon:
 
     @contextmanager
     def _signals(self) -> Generator[None]:
-        """SIGTERM and SIGINT set a flag, nothing more; the former handlers come back after."""
+        """The signals set a flag, nothing more; the former handlers come back after."""
+
+        def reload(_number: int, _frame: FrameType | None) -> None:
+            log.info("SIGHUP: reading the config again")
+            self.reload()
 
         def handle(number: int, _frame: FrameType | None) -> None:
             log.info("%s: stopping", signal.Signals(number).name)
@@ -270,6 +354,8 @@ class Daemon:
             yield
             return
         before = {number: signal.signal(number, handle) for number in _STOPPING}
+        if self._read_again is not None:
+            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
         try:
             yield
         finally:
@@ -278,3 +364,8 @@ class Daemon:
 
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def _reader_limits(config: Config) -> ReaderLimits:
+    limits = config.limits
+    return ReaderLimits(max_file_mb=math.ceil(limits.max_file_mb), max_pixels=limits.max_pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -83,7 +84,12 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
+        advice = "Make it, or give the user that img2imgd runs as the right to."
+        if error.errno == errno.EROFS:
+            advice = (
+                "If img2imgd runs as a service: its sandbox may write to its own folders alone, "
+                "and the drop-in inbox-elsewhere.conf opens others."
+            )
         raise EnvironmentFault(
-            f"The folder {folder} cannot be made: {error.strerror}.",
-            "Make it, or give the user that img2imgd runs as the right to.",
+            f"The folder {folder} cannot be made: {error.strerror}.", advice
         ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from img2imgd import metrics
 from img2imgd.app.holding import STALE, FolderLock
+from img2imgd.app.reloading import Handover
 from img2imgd.config import Config, InboxConfig
 from img2imgd.dispatch import Dispatch
 from img2imgd.durable import is_environment
@@ -56,13 +57,8 @@ class InboxLoop(threading.Thread):
         self._drain = drain
         self._wake = threading.Event()
         self._ending = threading.Event()
-        self._watch = Watch(
-            inbox.path,
-            self._wake.set,
-            recursive=inbox.recursive,
-            poll_seconds=inbox.rescan,
-            deaf_after=STALE,
-        )
+        self._watch = self._new_watch()
+        self._next = Handover()
         self._lasting = Lasting(log)
         self.failure: EnvironmentFault | LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
@@ -73,6 +69,11 @@ class InboxLoop(threading.Thread):
         self.stepping = False
         self.unavailable = ""
         self._told = ""
+
+    def reconfigure(self, config: Config) -> None:
+        """Go by another config, which has the same inbox, from the next step on; any thread."""
+        self._next.put(config)
+        self._wake.set()
 
     def parts(self) -> list[Part]:
         """The loop, and the watch that wakes it; for the thread that sees to their freshness."""
@@ -100,12 +101,11 @@ class InboxLoop(threading.Thread):
         except EnvironmentFault as fault:
             self.failure = fault
             return
-        inbox = Inbox(
-            self._config, self._inbox, ledger, self._infotext,
-            drain=self._drain, stopping=self._ending.is_set, progress=self.pulse.beat,
-        )  # fmt: skip
+        inbox = self._new_inbox(ledger)
         while not self._ending.is_set():
             self._wake.clear()
+            if self._take_config():
+                inbox = self._new_inbox(ledger, inbox)
             began = time.monotonic()
             self.pulse.beat()
             self.stepping = True
@@ -125,6 +125,39 @@ class InboxLoop(threading.Thread):
             self._wake.wait(max(delay - (time.monotonic() - began), 0.0))
         self._watch.stop()
         ledger.close()
+
+    def _new_inbox(self, ledger: Ledger, before: Inbox | None = None) -> Inbox:
+        return Inbox(
+            self._config, self._inbox, ledger, self._read_infotext,
+            drain=self._drain, stopping=self._ending.is_set, progress=self.pulse.beat,
+            before=before,
+        )  # fmt: skip
+
+    def _read_infotext(self, picture: Path) -> str | None:
+        self.pulse.beat()
+        return self._infotext(picture)
+
+    def _new_watch(self) -> Watch:
+        return Watch(
+            self._inbox.path,
+            self._wake.set,
+            recursive=self._inbox.recursive,
+            poll_seconds=self._inbox.rescan,
+            deaf_after=STALE,
+        )
+
+    def _take_config(self) -> bool:
+        """Go by the config that was handed over, if one was; the next step arms its watch."""
+        config = self._next.take()
+        if config is None:
+            return False
+        before = self._inbox
+        self._config = config
+        self._inbox = next(one for one in config.inboxes if one.path == before.path)
+        if (before.recursive, before.rescan) != (self._inbox.recursive, self._inbox.rescan):
+            self._watch.stop()
+            self._watch = self._new_watch()
+        return True
 
     def _step(self, inbox: Inbox) -> float:
         try:
@@ -188,6 +221,7 @@ class DispatchLoop(threading.Thread):
         self._ledger_path = ledger_path
         self._reader = reader
         self._ending = threading.Event()
+        self._next = Handover()
         self.pool = WorkerPool(
             config.engine.backend,
             offline=config.offline,
@@ -198,6 +232,11 @@ class DispatchLoop(threading.Thread):
         self.trying = False
         self.looked = threading.Event()  # set after the first step, whatever came of it
         self.pulse = Pulse("dispatch")
+
+    def reconfigure(self, config: Config) -> None:
+        """Go by another config from the next step on; for any thread."""
+        self._next.put(config)
+        self.pool.wake()
 
     def parts(self) -> list[Part]:
         """The loop; the worker's own progress is the pool's to judge."""
@@ -220,6 +259,8 @@ class DispatchLoop(threading.Thread):
         while not self._ending.is_set():
             self.pulse.rest(_DISPATCH_SECONDS)
             try:
+                if (config := self._next.take()) is not None:
+                    dispatch.reconfigure(config)
                 self._before_step()
                 dispatch.step(_DISPATCH_SECONDS)
             except (LedgerDamaged, HeldByAnother) as lost:
@@ -247,7 +288,12 @@ class UpkeepLoop(threading.Thread):
         self._config = config
         self._ledger_path = ledger_path
         self._ending = threading.Event()
+        self._next = Handover()
         self.failure: LedgerDamaged | None = None
+
+    def reconfigure(self, config: Config) -> None:
+        """Go by another config from the next round on; for any thread."""
+        self._next.put(config)
 
     def parts(self) -> list[Part]:
         """The loop; a round may take its time, and holds up nobody."""
@@ -268,6 +314,10 @@ class UpkeepLoop(threading.Thread):
         while not self._ending.is_set():
             try:
                 ledger = ledger or open_ledger(self._ledger_path)
+                if (config := self._next.take()) is not None:
+                    self._config = config
+                    if upkeep is not None:
+                        upkeep.reconfigure(config)
                 upkeep = upkeep or Upkeep(self._config, ledger, self._ending.is_set)
                 upkeep.step(time.time())
             except LedgerDamaged as damage:

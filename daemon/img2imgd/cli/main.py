@@ -68,6 +68,10 @@ def _command(arguments: argparse.Namespace) -> Exit:
 
         given = {"cancel": orders.cancel, "retry": orders.retry, "pause": orders.pause}
         return given.get(name, orders.resume)(arguments)
+    if name == "doctor":
+        from img2imgd.cli import doctor
+
+        return doctor.doctor(arguments)
     if name == "recipe":
         from img2imgd.cli import recipe
 
@@ -123,6 +127,10 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
             "--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"],
             help="what the log on stderr tells (default: INFO)",
         )  # fmt: skip
+        command.add_argument(
+            "--log-format", default="auto", choices=["auto", "text", "json", "journal"],
+            help="auto: as text, for the journal with its priorities where stderr goes there",
+        )  # fmt: skip
     demo = add("demo", help="draw sample sketches and serve them: see it work")
     demo.add_argument(
         "folder", nargs="?", type=Path, default=Path("img2imgd-demo"), metavar="DIR",
@@ -132,6 +140,13 @@ def _add_serving(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_config(status)
     status.add_argument("--json", action="store_true", help="for programs")
     status.add_argument("--watch", action="store_true", help="go on until Ctrl-C")
+    doctor = add("doctor", help="what works here, what does not, and what mends it")
+    _add_config(doctor)
+    doctor.add_argument(
+        "--user", metavar="NAME",
+        help="try as this user, as root (default: the service's, or you)",
+    )  # fmt: skip
+    doctor.add_argument("--json", action="store_true", help="for programs")
 
 
 def _add_orders(add: Callable[..., argparse.ArgumentParser]) -> None:

@@ -27,10 +27,10 @@ def lines(report: Report, now: datetime) -> Iterator[str]:
     yield from _more("in inbox", report.waiting_total - len(report.waiting))
     for job in report.results:
         yield _line("done", job.picture, job.published)
-        yield from (f"{'':12}{note}" for note in job.notes)
+        yield from (f"{'':13}{note}" for note in job.notes)
     for job in report.failures:
         yield _line(job.state, job.picture, first_line(job))
-        yield f"{'':12}{again(job)}"
+        yield f"{'':13}{again(job)}"
 
 
 def head(report: Report) -> str:
@@ -103,9 +103,9 @@ def _standing(report: Report, now: datetime) -> Iterator[str]:
 
 
 def _line(what: str, about: str, *facts: str) -> str:
-    return f"  {what:9} {about}" + "".join(f": {fact}" for fact in facts if fact)
+    return f"  {what:10} {about}" + "".join(f": {fact}" for fact in facts if fact)
 
 
 def _more(what: str, count: int) -> Iterator[str]:
     if count > 0:
-        yield f"  {what:9} and {count:,} more"
+        yield f"  {what:10} and {count:,} more"

@@ -48,7 +48,7 @@ class Crashes:
         self._faults = faults
         self._running = running
         self._archive = archive
-        self._max_attempts = max_attempts
+        self.max_attempts = max_attempts
         self._lost_device: tuple[str, WorkerDied] | None = None
 
     def worker_died(self, event: WorkerDied, now: float) -> None:
@@ -131,7 +131,7 @@ class Crashes:
         if not to_blame or event.assembling[:1] != ((job.id, target),):
             return
         job.deaths[target] += 1
-        if job.deaths[target] >= self._max_attempts:
+        if job.deaths[target] >= self.max_attempts:
             what = f"{target.name} could not be made: the worker died of it ({event.exit})."
             job.give_up(target, what)
 
@@ -146,7 +146,7 @@ class Crashes:
     def _used_up(self, row: JobRow, who: str, how: str, advice: str) -> bool:
         """Count an attempt; True if it was the last, and the job is set aside."""
         attempts = self._ledger.count_attempt(row.id)
-        if attempts < self._max_attempts:
+        if attempts < self.max_attempts:
             return False
         reason = f"{who} died {attempts} times while it painted this picture alone{how}."
         self._archive.end(row, JobState.FAILED, f"{reason}\n{advice}")

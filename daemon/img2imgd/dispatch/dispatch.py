@@ -21,6 +21,7 @@ from img2imgd.dispatch.events import Events
 from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing, check_outbox
+from img2imgd.dispatch.renewal import Renewal
 from img2imgd.dispatch.resting import Resting
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.spools import InboxAway
@@ -34,6 +35,8 @@ from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 
 log = logging.getLogger(__name__)
+
+_RENEWAL_GRACE = 5.0  # seconds for a worker that has nothing to do
 
 T = TypeVar("T")
 
@@ -76,8 +79,22 @@ class Dispatch:
         )  # fmt: skip
         self._retry_ordered = retry_ordered
         self._last_retry: OrderRow | None = None
+        self._renewal = Renewal(pool)
         self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
+
+    def reconfigure(self, config: Config) -> None:
+        """Serve by another config from the next step on; what runs is painted as it was begun."""
+        self._config = config
+        self._starting.reconfigure(config)
+        self._turns.models = config.models.keys()
+        self._crashes.max_attempts = config.limits.max_attempts
+        self._resting.idle_unload = config.engine.idle_unload
+        self._pool.reconfigure(
+            config.engine.backend,
+            offline=config.offline,
+            stall_timeout=config.engine.stall_timeout,
+        )
 
     @property
     def blocked_since(self) -> float | None:
@@ -149,6 +166,8 @@ class Dispatch:
         faults = self._faults
         if self._pool.loading is not None or faults.holding(now):
             return
+        if self._renewal.due(self._config) and not self._renew():
+            return
         if not self._turns.has_room(faults.has_met):
             return
         held = faults.held_models(now), faults.held_inboxes(now), faults.held_jobs(now)
@@ -219,7 +238,30 @@ class Dispatch:
         """Have a model loaded once the worker has nothing more to do."""
         if self._turns.drained and not self._starting.under_way:
             self._turns.loading(now)
-            self._pool.load(model_spec(self._config, model))
+            spec = model_spec(self._config, model)
+            self._renewal.loading(self._config, spec)
+            self._pool.load(spec)
+
+    def _renew(self) -> bool:
+        """Let go of what the config has no longer so; False while it still paints.
+
+        A job that meets a fault may need just that: it goes on from its staged frames.
+        """
+        jobs = list(self._running.values())
+        if self._starting.under_way or any(
+            job.at_work or (job.to_paint and not self._faults.has_met(job.id)) for job in jobs
+        ):
+            return False
+        for job in jobs:
+            if job.to_paint:
+                self._queue_again(job)
+        if self._renewal.due(self._config) == "worker":
+            log.info("the engine's settings have changed: the worker is let go")
+            self._pool.stop(_RENEWAL_GRACE)
+        else:
+            log.info("the model's row has changed: it is loaded anew when it is needed")
+            self._pool.let_model_go()
+        return True
 
     def _admit(self, now: float) -> None:
         """Give the worker frames of the running jobs, in their turns."""

@@ -36,7 +36,7 @@ class Resting:
         events: Events,
         running: dict[str, RunningJob],
     ) -> None:
-        self._idle_unload = idle_unload
+        self.idle_unload = idle_unload
         self._ledger = ledger
         self._pool = pool
         self._reader = reader
@@ -85,12 +85,12 @@ class Resting:
             or self._starting.under_way
             or self._pool.loading
         )
-        if works or self._idle_unload is None or not self._pool.running:
+        if works or self.idle_unload is None or not self._pool.running:
             self._idle_since = None
             return
         if self._idle_since is None:
             self._idle_since = now
-        elif now - self._idle_since >= self._idle_unload:
+        elif now - self._idle_since >= self.idle_unload:
             log.info("idle for %.0f s: the worker is let go", now - self._idle_since)
             self._pool.stop(_IDLE_GRACE)
             self._reader.close()

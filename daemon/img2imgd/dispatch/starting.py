@@ -57,6 +57,10 @@ class Starting:
         self._readings: dict[str, _Reading] = {}  # by job
         self._earlier: dict[str, RunningJob] = {}  # as they were when they were queued again
 
+    def reconfigure(self, config: Config) -> None:
+        """Start by another config what has not been read yet."""
+        self._config = config
+
     @property
     def under_way(self) -> bool:
         """True while a picture is being read."""

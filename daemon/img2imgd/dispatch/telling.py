@@ -19,7 +19,7 @@ _SPAN = 60.0  # seconds that a pace is told of
 _GRAIN = 1.0  # seconds between what a pace remembers
 _BESIDE = 10.0  # seconds without a step, while others take theirs, after which a job only waits
 _SLOW_READING = 1.0  # seconds after which the reading of a picture is worth telling
-_SOON, _LATER = 0.25, 2.0  # seconds between notes: of what changed, and of paces alone
+_SOON, _LATER = 0.5, 2.0  # seconds between notes: of what changed, and of paces alone
 _MOST = 200  # held jobs that a note names
 
 

@@ -33,7 +33,7 @@ class Turns:
         self._ledger = ledger
         self._running = running
         self._pool = pool
-        self._models = models
+        self.models = models
         self._choice = ModelChoice()
         self._loading_since: float | None = None
         self._waiting_since: dict[str, float] = {}  # by job, in monotonic time
@@ -60,7 +60,7 @@ class Turns:
         if len(found) < _LOOKED_AT:
             return found
         loaded = "" if self._pool.loaded is None else self._pool.loaded.name
-        for model in self._models:
+        for model in self.models:
             if model != loaded:
                 found += self._ledger.queued(1, *held, model=model)
             elif any(row.spec.asked.model != model for row in found):
@@ -98,7 +98,7 @@ class Turns:
         ready = [row for row in queued if not self._waits_for_its_file(row)]
         waits: dict[str, float] = {}
         for row in ready:
-            if (model := row.spec.asked.model) in self._models:
+            if (model := row.spec.asked.model) in self.models:
                 waits[model] = max(waits.get(model, 0.0), now - self._waiting_since[row.id])
         unpainted = {job.model for job in self._running.values() if not job.painted}
         if loaded is not None and loaded.name in unpainted:

@@ -42,7 +42,8 @@ class Inbox:
     ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
     parameters in the reader process. Once ``stopping`` says so, nothing more is claimed. A step may
-    take long; ``progress`` is called all the while, as long as it gets on.
+    take long; ``progress`` is called all the while, as long as it gets on. ``before`` is the same
+    inbox by other rules: what has settled there stays settled.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Inbox:
         drain: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[], None] = lambda: None,
+        before: Inbox | None = None,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
@@ -62,7 +64,8 @@ class Inbox:
         self._stopping = stopping
         self._progress = progress
         self._first: frozenset[str] | None = None
-        self._settling = Settling(inbox.settle)
+        settling = Settling(inbox.settle)
+        self._settling = before.settling_for(inbox.settle) if before else settling
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger, progress)
@@ -120,6 +123,10 @@ class Inbox:
     def was_replaced(self) -> None:
         """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
         self._recovered = self._begun = False
+
+    def settling_for(self, seconds: float) -> Settling:
+        """What is known of how long files have been unchanged."""
+        return self._settling.taken_over(seconds)
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.

@@ -16,6 +16,7 @@ MAX_DEPTH = 32  # folders below folders; a loop of mounts must end somewhere
 # Of a folder, in bytes. The system takes 4,096 with the names of files and of their reasons, and
 # below the outbox, done and failed too.
 MAX_PATH = 3000
+_TOLD_EVERY = 32  # entries of a folder
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -56,7 +57,7 @@ class _Seen:
 class Scanner:
     """Scans one inbox again and again; of files that look as before nothing is made anew.
 
-    ``progress`` is called for each folder and file: on a slow share a scan may take minutes.
+    ``progress`` is called again and again: on a slow share a scan may take minutes.
     """
 
     def __init__(
@@ -127,11 +128,11 @@ class Scanner:
         before = self._seen.folders.get(rel, {})
         files: dict[str, Found] = {}
         subfolders: list[str] = []
-        self._progress()
         with os.scandir(opened) as entries:
-            for entry in entries:
+            for at, entry in enumerate(entries):
                 name = entry.name
-                self._progress()
+                if at % _TOLD_EVERY == 0:
+                    self._progress()
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:

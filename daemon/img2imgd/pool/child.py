@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import img2imgd
+from img2imgd import log
 from img2imgd.pool.messages import Order, WorkerEvent
 
 OrderPipe: TypeAlias = "Connection[Order, WorkerEvent]"
@@ -43,12 +44,16 @@ class Child:
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._sender = threading.Thread(target=self._send_orders, name="orders", daemon=True)
         level = logging.getLevelName(logging.getLogger("img2imgd").getEffectiveLevel())
+        settings = {
+            "backend": backend, "offline": offline, "log_level": level,
+            "log_form": log.form_in_use(),
+        }  # fmt: skip
         try:
             with theirs, _interrupts_held_back():
                 self._start_sender()
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                     [sys.executable, "-P", "-m", "img2imgd.pool.process", str(theirs.fileno()),
-                     json.dumps({"backend": backend, "offline": offline, "log_level": level})],
+                     json.dumps(settings)],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
                     env=_environment(),

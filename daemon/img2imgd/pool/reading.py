@@ -56,6 +56,7 @@ class ReaderProcess:
 
     def __init__(self, limits: ReaderLimits | None = None, timeout: float | None = None) -> None:
         self._limits = limits or ReaderLimits()
+        self._outdated = False  # the child, which has other limits
         self._timeout = timeout or _PATIENCE * self._limits.cpu_seconds
         self._lock = threading.Lock()
         self._child: ReaderChild | None = None
@@ -104,6 +105,11 @@ class ReaderProcess:
         with _writing(target) as file:
             return self._ask(path, {"do": "view", "side": side}, viewed_report, picture, file)
 
+    def reconfigure(self, limits: ReaderLimits) -> None:
+        """Read by other limits from the next question on."""
+        self._limits = limits
+        self._outdated = True
+
     def close(self) -> None:
         """End the child process, if there is one, once it has answered."""
         with self._lock:
@@ -125,6 +131,9 @@ class ReaderProcess:
         request = json.dumps({"path": os.fspath(path), **question}).encode()
         with self._lock:
             try:
+                if self._outdated:
+                    self._outdated = False
+                    self._end()
                 answer = self._hear(path, self._send(request, files))
                 return understood(self._result(path, answer))
             except (PictureError, EnvironmentFault):

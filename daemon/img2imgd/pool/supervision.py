@@ -65,10 +65,24 @@ class WorkerPool:
         self._counting = Counting()
         self._engine_lost = ""
         self._hung = False
+        self._started_as = (backend, offline)
         self._lasting = Lasting(log)
         self._unread: list[PoolEvent] = []
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._free = weakref.finalize(self, _close, self._wake_read, self._wake_write)
+
+    def reconfigure(
+        self, backend: str, *, offline: bool = False, stall_timeout: float | None = None
+    ) -> None:
+        """Start the next worker in this way; for how long one may stall is so at once."""
+        self._backend = backend
+        self._offline = offline
+        self._clock.limit = stall_timeout
+
+    @property
+    def is_outdated(self) -> bool:
+        """True when there is a worker that was started in another way than the next will be."""
+        return self.running and self._started_as != (self._backend, self._offline)
 
     @property
     def running(self) -> bool:
@@ -113,6 +127,10 @@ class WorkerPool:
         self._loaded = None
         self._outstanding.loading = model.name
         self._order(Load(model))
+
+    def let_model_go(self) -> None:
+        """Have the loaded model count as none, so that the next load takes its place."""
+        self._loaded = None
 
     def admit(self, task: FrameTask, *files: FrameFile) -> None:
         """Have a frame painted and written durably as every one of ``files``.
@@ -217,6 +235,7 @@ class WorkerPool:
         if self._child is None:
             try:
                 self._child = Child(self._backend, offline=self._offline)
+                self._started_as = (self._backend, self._offline)
             except OSError as error:
                 self._bury(f"could not be started: {error.strerror or error}")
                 return

@@ -62,12 +62,14 @@ EXIT_ENGINE_LOST = 71
 Pipe: TypeAlias = "Connection[WorkerEvent, Order]"
 
 
-def main(pipe: Pipe, backend: str, offline: bool, log_level: str) -> NoReturn:
+def main(
+    pipe: Pipe, backend: str, offline: bool, log_level: str, log_form: package_log.Form = "auto"
+) -> NoReturn:
     """Serve the supervisor at the other end of ``pipe`` until it says stop or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor to act on
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.dup2(sys.stderr.fileno(), 1)  # the supervisor's stdout is for its answers alone
-    package_log.configure(log_level)
+    package_log.configure(log_level, log_form)
     Image.MAX_IMAGE_PIXELS = None  # only frames of our own are opened here, whatever their size
     Worker(pipe, backend, offline=offline).run()
 

@@ -21,8 +21,9 @@ _OPENING = 600.0  # seconds, for locks of other hosts, and to check a ledger of 
 class Reporting:
     """Reports once a step, to the log and to the manager.
 
-    ``line()`` says how it all stands. ``silent`` are the parts that have shown no sign of life for too long, in words: as long as
-    there are any, the watchdog gets none either, and the manager starts the daemon anew.
+    ``line()`` says how it all stands. ``silent`` are the parts that have shown no sign of life for
+    too long, in words: while there are any, the watchdog hears nothing either, and the manager
+    starts the daemon anew.
     """
 
     def __init__(self, notifier: Notifier) -> None:
@@ -73,7 +74,8 @@ class Reporting:
 
     def reloading(self) -> None:
         """The config is read again; :meth:`reloaded` ends that."""
-        self._notifier.reloading("reading the config again")
+        if self._ready:
+            self._notifier.reloading("reading the config again")
 
     def reloaded(self, note: str) -> None:
         """It was read; ``note`` is what kept it from being used, empty for nothing."""

@@ -49,6 +49,11 @@ class Upkeep:
         self._retention = Retention(config, ledger)
         self._leftovers_at = float("-inf")
 
+    def reconfigure(self, config: Config) -> None:
+        """Go by another config from the next round on."""
+        self._config = config
+        self._retention = Retention(config, self._ledger)
+
     def step(self, now: float) -> None:
         """Do what is due at ``now`` (seconds since 1970).
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
 from img2imgd.pool.reading import ReaderProcess
+from img2imgd.service.freshness import silent
 from waiting import wait_until
 
 
@@ -49,6 +52,44 @@ def says_why(loop: DispatchLoop | InboxLoop) -> None:
     loop.join(20)
     assert isinstance(loop.failure, EnvironmentFault)
     assert "cannot be opened" in str(loop.failure)
+
+
+def test_an_inbox_that_is_not_there_counts_as_looked_at(config: Config, lock: FolderLock) -> None:
+    (inbox,) = config.inboxes
+    gone = inbox.path.with_name("gone")
+    ledger = config.state / "ledger.sqlite"
+    loop = InboxLoop(
+        config, replace(inbox, path=gone), lock, ledger, lambda _: None, lambda: None, drain=False
+    )
+    loop.start()
+    wait_until(loop.looked.is_set, "it was looked at")
+    assert not loop.scanned.is_set()
+    assert "is not there" in loop.unavailable
+    assert silent(loop.parts(), time.monotonic() + 300, allowed=300) == []
+    loop.stop()
+    loop.join(20)
+
+
+def test_an_inbox_that_is_watched_otherwise_goes_on_between_two_steps(
+    config: Config, lock: FolderLock
+) -> None:
+    (inbox,) = config.inboxes
+    ledger = config.state / "ledger.sqlite"
+    loop = InboxLoop(config, inbox, lock, ledger, lambda _: None, lambda: None, drain=False)
+    loop.start()
+    wait_until(loop.scanned.is_set, "it was scanned")
+    before = loop._watch
+    below = inbox.path / "sub"
+    below.mkdir()
+    (below / "cat.png").write_bytes(b"not whole yet")
+    wait_until(lambda: loop._watch.is_alive and loop._watch._observer, "it is watched")
+    flat = replace(inbox, recursive=False, settle=60.0)
+    loop.reconfigure(replace(config, inboxes=(flat,)))
+    wait_until(lambda: loop._watch is not before and loop._watch._observer, "watched anew")
+    assert loop._inbox is flat
+    loop.stop()
+    loop.join(20)
+    assert loop.failure is None
 
 
 def test_upkeep_waits_for_the_ledger(

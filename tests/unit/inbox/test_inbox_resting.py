@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -167,3 +168,27 @@ def test_a_scan_gives_the_same_list_only_while_nothing_has_changed(tmp_path: Pat
         assert seen == Scanner(tmp_path, recursive=True).scan()
         assert scanner.scan() is seen
         first = seen
+
+
+def test_what_waits_for_a_time_tells_it_once(
+    make_config: ConfigMaker, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(settle=1, pair_wait=5, orphan_after=600)
+    watched = Watched(config, ledger, monkeypatch)
+    (watched.folder / "cat.png").write_bytes(b"cat")
+    told: list[object] = []
+    keep = ledger.set_waiting
+    monkeypatch.setattr(ledger, "set_waiting", lambda *all: (told.append(all), keep(*all)))
+    began = time.time()
+    watched.look(0, 2, 10)
+    (row,) = ledger.waiting_files()
+    assert row.why.startswith("has no prompt yet")
+    assert row.until is not None
+    assert 500 < row.until - began < 602
+    count = len(told)
+    monkeypatch.setattr(time, "time", lambda moment=time.time: moment() + 30)
+    watched.look(30)
+    assert len(told) == count
+    (watched.folder / "cat.png").write_bytes(b"another cat")
+    watched.look(1)
+    assert ledger.waiting_files()[0].until is None  # it is still being written

@@ -57,9 +57,11 @@ def test_a_status_is_one_line_of_text_whatever_names_it_tells(ear: Ear) -> None:
 
 def test_the_variables_are_taken_out_of_the_environment() -> None:
     env = {
-        "NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid()),
+        "NOTIFY_SOCKET": "/run/notify",
+        "WATCHDOG_USEC": "3000000",
+        "WATCHDOG_PID": str(os.getpid()),
         "PATH": "/bin",
-    }  # fmt: skip
+    }
     notifier = Notifier.from_environment(env)
     assert env == {"PATH": "/bin"}
     assert notifier.is_heard
@@ -68,8 +70,14 @@ def test_the_variables_are_taken_out_of_the_environment() -> None:
 
 @pytest.mark.parametrize(
     ("usec", "pid", "seconds"),
-    [("3000000", "1", None), ("3000000", "", 3.0), ("", "", None), ("0", "", None), ("soon", "", None)],
-)  # fmt: skip
+    [
+        ("3000000", "1", None),
+        ("3000000", "", 3.0),
+        ("", "", None),
+        ("0", "", None),
+        ("soon", "", None),
+    ],
+)
 def test_a_watchdog_counts_if_it_is_meant_for_this_process(
     usec: str, pid: str, seconds: float | None
 ) -> None:
