@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.document import Document, validate
@@ -18,6 +20,8 @@ from img2imgd.page.wire import Checked, ProblemView
 from img2imgd.pairing.kinds import DEFAULTS_NAME
 from img2imgd.request import RequestKeys, read_defaults, read_sidecar, resolve, sidecar_text
 
+# Made while nobody else asks: msgspec (0.22) crashes where two threads meet a type the first time.
+_MET = msgspec.json.Decoder(RequestKeys)
 _NAME = "settings.yaml"
 _NONE = "# dropped on the page without settings: those of the folder hold\n"
 
