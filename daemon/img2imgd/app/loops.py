@@ -17,6 +17,7 @@ from img2imgd.dispatch import Dispatch
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.log import Lasting
+from img2imgd.pool.ending import TERMINATE_SECONDS
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 from img2imgd.service.freshness import Part, Pulse
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 _DISPATCH_SECONDS = 1.0  # the longest a dispatcher's step waits for events
 _STOP_GRACE = 10.0  # seconds the worker has to end its step and go
+STEP_SECONDS = _DISPATCH_SECONDS + _STOP_GRACE + 2 * TERMINATE_SECONDS
+"""A dispatcher's step may take so long without a sign of life: on a pause it ends the worker."""
+
 _UPKEEP_FIRST = 180.0  # seconds after the start, which has enough to do
 _UPKEEP_EVERY = 3600.0
 
@@ -86,7 +90,7 @@ class DispatchLoop(threading.Thread):
         dispatch = Dispatch(self._config, ledger, self.pool, self._reader, self._retry_ordered)
         lasting = Lasting(log)
         while not self._ending.is_set():
-            self.pulse.rest(_DISPATCH_SECONDS)
+            self.pulse.rest(STEP_SECONDS)
             try:
                 if (config := self._next.take()) is not None:
                     dispatch.reconfigure(config)

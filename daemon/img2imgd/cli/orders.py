@@ -45,7 +45,8 @@ def retry(arguments: argparse.Namespace) -> Exit:
         served = {str(inbox.path) for inbox in config.inboxes}
         return _order(
             arguments, config, ledger, "retry", "tried again",
-            partial(why_not_retried, served=served), {JobState.FAILED} if arguments.failed else None,
+            partial(why_not_retried, served=served),
+            {JobState.FAILED} if arguments.failed else None,
         )  # fmt: skip
 
 
