@@ -32,7 +32,7 @@ import img2imgd.pool.worker
 import img2imgd.reader.preparing
 import img2imgd.reader.sandbox  # noqa: F401 - what its children import is there before they are
 from img2imgd import log
-from img2imgd.app import loops
+from img2imgd.app import inbox_loop, loops
 from img2imgd.app.daemon import Daemon
 from img2imgd.dispatch import faults
 from img2imgd.errors import Img2imgdError
@@ -187,7 +187,7 @@ def _taken(tokens: int) -> bool:
 def _make_quick() -> None:
     """Pauses after faults are the program's patience, and not what is tested here."""
     faults._FIRST_PAUSE = 0.02
-    loops._AFTER_A_BUG = 0.05
+    inbox_loop.AFTER_A_BUG = 0.05
     InotifyMoveEventGrouper.delay = 0.01  # its thread's end waits for as long
     original = Daemon.serve
     Daemon.serve = lambda self, tick, seconds: original(self, tick, seconds / 5)  # type: ignore[method-assign,assignment]

@@ -263,15 +263,15 @@ def test_frames_are_not_staged_on_the_bare_folder_that_an_outbox_was_mounted_on(
     rig.picture("cat.png")
     rig.drop("cat.yaml", SEVERAL)
     rig.claim()
-    admit = rig.dispatch._admit_first
+    admit = rig.dispatch._feeding.admit_first
 
     def unmount_first(job: object) -> bool:
-        rig.dispatch._admit_first = admit  # type: ignore[method-assign]
+        rig.dispatch._feeding.admit_first = admit  # type: ignore[method-assign]
         rig.config.outbox.rename(rig.root / "disk")
         rig.config.outbox.mkdir()
         return admit(job)  # type: ignore[arg-type]
 
-    rig.dispatch._admit_first = unmount_first  # type: ignore[method-assign]
+    rig.dispatch._feeding.admit_first = unmount_first  # type: ignore[method-assign]
     rig.until(lambda: "Another folder has the name" in waits_for(rig))
     assert list(rig.config.outbox.iterdir()) == []
     rig.config.outbox.rmdir()

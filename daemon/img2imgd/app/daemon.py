@@ -5,40 +5,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import os
-import secrets
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
-from img2imgd import __version__
-from img2imgd.app import folders, places
+from img2imgd.app import folders
 from img2imgd.app.holding import FolderLock, Heartbeat, held
 from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
-from img2imgd.app.page import PageService, start_page
+from img2imgd.app.opening import introduce, known_facts, open_ledger_of, queue_running
+from img2imgd.app.page import ServedPage, start_page
 from img2imgd.app.reloading import changes, check_folders
 from img2imgd.app.removals import Removals
+from img2imgd.app.signals import signals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
-from img2imgd.job import JobState
-from img2imgd.ledger import (
-    Ledger,
-    Mark,
-    open_ledger,
-    read_ledger,
-    set_aside_damaged,
-    spool_fact,
-)
+from img2imgd.ledger import Ledger, Mark
 from img2imgd.pool.reading import ReaderProcess
+from img2imgd.pool.supervision import WorkerPool
 from img2imgd.reader.protocol import ReaderLimits
 from img2imgd.service.notify import Notifier
 from img2imgd.service.reporting import Reporting
-from img2imgd.service.sockets import check_token, listening_sockets
 from img2imgd.service.standing import Telling
 from img2imgd.service.threads import ThreadNames
 
@@ -51,8 +40,7 @@ _CLOSING_SECONDS = 10.0  # for what comes after: the reader's end, the ledger's
 class Daemon:
     """All the parts of one running img2imgd. ``drain`` is the way of ``once``.
 
-    ``read_again`` reads the config on SIGHUP. ``inherited`` are listening sockets for the page,
-    ``sockets`` those that it is served on.
+    ``read_again`` reads the config on SIGHUP. ``inherited`` are listening sockets for the page.
     """
 
     def __init__(
@@ -67,8 +55,7 @@ class Daemon:
         self.config = config
         self._drain = drain
         self._read_again = read_again
-        self._inherited = inherited
-        self.sockets: list[socket.socket] = []
+        self._page = ServedPage(inherited)
         self.reporting = Reporting(notifier or Notifier())
         self._asked_to_stop = threading.Event()
         self._asked_to_reload = threading.Event()
@@ -76,7 +63,6 @@ class Daemon:
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
-        self.page: PageService | None = None
         self.begun = Mark()
         self._names = ThreadNames()
 
@@ -86,17 +72,18 @@ class Daemon:
         Raises:
             HeldByAnother, EnvironmentFault, UsageError: before anything was started.
         """
-        check_token(self.config.status, self._inherited)
+        self._page.check(self.config.status)
         self.reporting.opening()
-        folders.check_mounts(self.config, self._known_facts())
+        folders.check_mounts(self.config, known_facts(self.ledger_path))
         folders.make_all(self.config)
-        with held(self.config) as locks, self._signals():
+        reload = None if self._read_again is None else self.reload
+        with held(self.config) as locks, signals(self.stop, reload):
             if not self._drain:
-                self.sockets = listening_sockets(self.config.status, self._inherited)
-            ledger = self._open_ledger()
+                self._page.listen(self.config.status)
+            ledger = open_ledger_of(self.config, self.ledger_path)
             if locks[self.config.state].was_let_go:
-                self._queue_running(ledger)
-            self._introduce(ledger)
+                queue_running(ledger)
+            introduce(self.config, ledger)
             self.begun = ledger.mark()
             heartbeat = Heartbeat(locks.values())
             heartbeat.start()
@@ -111,8 +98,7 @@ class Daemon:
             finally:
                 self._stop()
                 heartbeat.stop()
-                for one in self.sockets:
-                    one.close()
+                self._page.close()
                 with contextlib.suppress(EnvironmentFault, LedgerDamaged):
                     ledger.set_facts(pid="", waits_for="")
                 ledger.close()
@@ -134,57 +120,6 @@ class Daemon:
     def ledger_path(self) -> Path:
         """Where the ledger lies."""
         return self.config.state / "ledger.sqlite"
-
-    def _known_facts(self) -> Mapping[str, str]:
-        """What an earlier process noted; nothing of a ledger that is new or damaged."""
-        with contextlib.suppress(EnvironmentFault, LedgerDamaged):
-            ledger = read_ledger(self.ledger_path)
-            if ledger is not None:
-                with contextlib.closing(ledger):
-                    return ledger.facts()
-        return {}
-
-    def _open_ledger(self) -> Ledger:
-        damaged = set_aside_damaged(self.ledger_path)
-        if damaged is not None:
-            log.error(
-                "the ledger is damaged (%s): set aside as %s, and rebuilt from the folders",
-                *damaged,
-            )  # fmt: skip
-        ledger = open_ledger(self.ledger_path)
-        try:
-            moves = places.find_moves(self.config, ledger.facts(), self.ledger_path.name)
-            if moves:
-                with ledger.transaction():
-                    ledger.rebase(moves)
-                    spools = {spool_fact(spool): new for spool, new in moves.spools.items()}
-                    ledger.set_facts(**places.places(self.config), **spools)
-                for old, new in {**moves.inboxes, **moves.others}.items():
-                    log.info("%s is %s now: its jobs go on there", old, new)
-        except BaseException:
-            ledger.close()
-            raise
-        return ledger
-
-    def _queue_running(self, ledger: Ledger) -> None:
-        """The last daemon stopped in order, though its ledger's disk did not take that any more.
-
-        So nothing that is noted as running was to blame for its end.
-        """
-        for row in ledger.jobs_in(JobState.RUNNING):
-            ledger.set_state(row.id, JobState.QUEUED)
-
-    def _introduce(self, ledger: Ledger) -> None:
-        known = ledger.facts().get("ledger_id") or secrets.token_hex(8)
-        for inbox in ledger.unavailable():
-            ledger.set_unavailable(inbox, "")
-        ledger.set_facts(
-            pid=str(os.getpid()), host=socket.gethostname(), ledger_id=known, waits_for=""
-        )
-        ledger.set_facts(**folders.mounts(self.config), **places.places(self.config))
-        log.info("img2imgd %s, pid %d, root %s", __version__, os.getpid(), self.config.root)
-        for note in self.config.notes:
-            log.info("%s", note)
 
     def _start(self, locks: Mapping[Path, FolderLock]) -> None:
         reader = ReaderProcess(_reader_limits(self.config))
@@ -211,25 +146,20 @@ class Daemon:
             loop.start()
         for inbox in self.config.inboxes:
             log.info("watching %s (%s, %s)", inbox.path, inbox.profile, inbox.mode)
-        self._start_page()
+        self._start_page(self.dispatch.pool)
 
-    def _start_page(self) -> None:
-        if self.sockets and self.dispatch is not None:
-            pool = self.dispatch.pool
-            self.page = start_page(
-                self.sockets,
-                lambda: self.config,
-                self.ledger_path,
+    def _start_page(self, pool: WorkerPool) -> None:
+        self._page.start(
+            partial(
+                start_page,
+                config=lambda: self.config,
+                ledger_path=self.ledger_path,
                 wake=pool.wake,
                 watching=pool.watching,
                 ailing=lambda: "; ".join(self.reporting.silent),
                 looked=self._has_looked,
             )
-
-    def _stop_page(self) -> None:
-        if self.page is not None:
-            self.page.stop()
-            self.page = None
+        )
 
     def _has_looked(self) -> bool:
         """True once every inbox was scanned and every job taken up."""
@@ -279,7 +209,7 @@ class Daemon:
         try:
             config = self._read_again()
             check_folders(self.config, config)
-            sockets = self._sockets_of(config)
+            sockets = self._page.sockets_of(self.config.status, config.status)
         except (Img2imgdError, OSError) as error:
             for line in str(error).splitlines():
                 log.error("config not reloaded: %s", line)
@@ -292,25 +222,9 @@ class Daemon:
         self._reader.reconfigure(limits)
         for loop in self._loops():
             loop.reconfigure(config)
-        if sockets is not self.sockets:
-            self._listen_on(sockets)
+        self._page.move_to(sockets)
         log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
         self.reporting.reloaded("")
-
-    def _sockets_of(self, config: Config) -> list[socket.socket]:
-        """Where the page is served by this config; what is inherited stays as it is."""
-        check_token(config.status, self._inherited)
-        if self._inherited or config.status.listen == self.config.status.listen:
-            return self.sockets
-        return listening_sockets(config.status, ())
-
-    def _listen_on(self, sockets: list[socket.socket]) -> None:
-        """Have the page move to other sockets."""
-        self._stop_page()
-        for one in self.sockets:
-            one.close()
-        self.sockets = sockets
-        self._start_page()
 
     def _report(self, heartbeat: Heartbeat) -> None:
         """Name the threads, then tell the service manager how the parts are doing."""
@@ -322,7 +236,7 @@ class Daemon:
     def _stop(self) -> None:
         """Claims stop first, then the worker; what is under way stays in spool and staging."""
         self.reporting.stopping(_JOIN_SECONDS + _CLOSING_SECONDS)
-        self._stop_page()
+        self._page.stop()
         for loop in self._loops():
             loop.stop()
         if self.dispatch is not None:
@@ -337,33 +251,6 @@ class Daemon:
         if self.dispatch is not None:
             self._reader.close()
         log.info("stopped")
-
-    @contextmanager
-    def _signals(self) -> Generator[None]:
-        """The signals set a flag, nothing more; the former handlers come back after."""
-
-        def reload(_number: int, _frame: FrameType | None) -> None:
-            log.info("SIGHUP: reading the config again")
-            self.reload()
-
-        def handle(number: int, _frame: FrameType | None) -> None:
-            log.info("%s: stopping", signal.Signals(number).name)
-            self.stop()
-
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, handle) for number in _STOPPING}
-        if self._read_again is not None:
-            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 def _reader_limits(config: Config) -> ReaderLimits:

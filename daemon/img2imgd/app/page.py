@@ -11,9 +11,10 @@ from pathlib import Path
 from socket import AF_UNIX, socket
 from typing import TYPE_CHECKING
 
-from img2imgd.config import Config
+from img2imgd.config import Config, StatusConfig
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
+from img2imgd.service.sockets import check_token, listening_sockets
 
 if TYPE_CHECKING:
     from img2imgd.page.server import PageLoop
@@ -42,6 +43,63 @@ class PageService:
             thread.join(max(deadline - time.monotonic(), 0.0))
             if thread.is_alive():
                 log.warning("%s has not ended and is left alone", thread.name)
+
+
+class ServedPage:
+    """The sockets of the page, and its service while there is one on them."""
+
+    def __init__(self, inherited: Sequence[socket]) -> None:
+        self._inherited = inherited
+        self._sockets: list[socket] = []
+        self._start: Callable[[Sequence[socket]], PageService] | None = None
+        self._service: PageService | None = None
+
+    def check(self, status: StatusConfig) -> None:
+        """As ``service.sockets.check_token``, with the inherited sockets."""
+        check_token(status, self._inherited)
+
+    def listen(self, status: StatusConfig) -> None:
+        """As ``service.sockets.listening_sockets``; without it there is no page."""
+        self._sockets = listening_sockets(status, self._inherited)
+
+    def start(self, start: Callable[[Sequence[socket]], PageService]) -> None:
+        """Serve the page, now and after each move, if there are sockets."""
+        self._start = start
+        if self._sockets:
+            self._service = start(self._sockets)
+
+    def stop(self) -> None:
+        """End the service; nobody is answered any more."""
+        if self._service is not None:
+            self._service.stop()
+            self._service = None
+
+    def close(self) -> None:
+        """Give the sockets up."""
+        for one in self._sockets:
+            one.close()
+        self._sockets = []
+
+    def sockets_of(self, before: StatusConfig, after: StatusConfig) -> list[socket]:
+        """Where the page is served by another config; what is inherited stays as it is.
+
+        Raises:
+            UsageError, EnvironmentFault: as ``service.sockets.listening_sockets``.
+        """
+        self.check(after)
+        if self._inherited or after.listen == before.listen:
+            return self._sockets
+        return listening_sockets(after, ())
+
+    def move_to(self, sockets: list[socket]) -> None:
+        """Serve on what :meth:`sockets_of` has found."""
+        if sockets is self._sockets:
+            return
+        self.stop()
+        self.close()
+        self._sockets = sockets
+        if self._start is not None:
+            self.start(self._start)
 
 
 def start_page(

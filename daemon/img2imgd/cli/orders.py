@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from img2imgd.cli.configured import config_of
@@ -42,15 +43,9 @@ def retry(arguments: argparse.Namespace) -> Exit:
     """Have jobs served once more."""
     with _opened(arguments) as (config, ledger):
         served = {str(inbox.path) for inbox in config.inboxes}
-
-        def why_not(row: JobRow) -> str:
-            if why := why_not_retried(row):
-                return why
-            gone = row.spec.inbox not in served
-            return f"Its inbox {shown(row.spec.inbox)} is not in the config." if gone else ""
-
         return _order(
-            arguments, config, ledger, "retry", "tried again", why_not,
+            arguments, config, ledger, "retry", "tried again",
+            partial(why_not_retried, served=served),
             {JobState.FAILED} if arguments.failed else None,
         )  # fmt: skip
 

@@ -57,6 +57,8 @@ def again(job: Ended) -> str:
     """How to have a job tried again."""
     if job.ordered:
         return "is tried again soon: that was asked for"
+    if job.retry_why:
+        return f"cannot be tried again: {job.retry_why}"
     return f"try again: img2imgd retry {job.id}"
 
 

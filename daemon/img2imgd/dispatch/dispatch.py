@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TypeVar
 
 from img2imgd import metrics
 from img2imgd.config import Config
@@ -17,28 +16,26 @@ from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.archiving import Archiving
 from img2imgd.dispatch.cancelling import Cancelling
 from img2imgd.dispatch.crashes import Crashes
+from img2imgd.dispatch.edge import Edge
 from img2imgd.dispatch.events import Events
 from img2imgd.dispatch.faults import Faults, fault_in_words
+from img2imgd.dispatch.feeding import Feeding
+from img2imgd.dispatch.finishing import Finishing
 from img2imgd.dispatch.models import model_spec
-from img2imgd.dispatch.publishing import Publishing, check_outbox
+from img2imgd.dispatch.publishing import Publishing
 from img2imgd.dispatch.renewal import Renewal
 from img2imgd.dispatch.resting import Resting
 from img2imgd.dispatch.running import RunningJob
-from img2imgd.dispatch.spools import InboxAway
 from img2imgd.dispatch.starting import Starting, check_files
 from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
-from img2imgd.errors import EnvironmentFault, LedgerDamaged, PictureError
+from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger, OrderRow
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 
 log = logging.getLogger(__name__)
-
-_RENEWAL_GRACE = 5.0  # seconds for a worker that has nothing to do
-
-T = TypeVar("T")
 
 
 class Dispatch:
@@ -77,10 +74,14 @@ class Dispatch:
             config.engine.idle_unload, ledger, pool, reader,
             self._starting, self._events, self._running,
         )  # fmt: skip
+        self._edge = Edge(ledger, pool, self._archive, self._faults, self._starting, self._running)
+        self._feeding = Feeding(pool, self._turns, self._faults, self._edge)
+        self._finishing = Finishing(
+            config.outbox, ledger, self._publishing, self._faults, self._edge, self._running
+        )
+        self._renewal = Renewal(pool, self._starting, self._faults, self._edge, self._running)
         self._retry_ordered = retry_ordered
         self._last_retry: OrderRow | None = None
-        self._renewal = Renewal(pool)
-        self._begun: list[JobRow] = []  # an earlier process was publishing them
         self._recovered = False
 
     def reconfigure(self, config: Config) -> None:
@@ -117,7 +118,7 @@ class Dispatch:
         """Take up what an earlier process left: once at start."""
         for row in self._ledger.jobs_in(JobState.RUNNING):
             self._crashes.daemon_died(row)
-        self._begun = self._ledger.jobs_in(JobState.PUBLISHING)
+        self._finishing.recover()
         self._recovered = True
 
     def step(self, timeout: float) -> None:
@@ -134,11 +135,11 @@ class Dispatch:
             self._look_for_retries()
             paused = self._resting.pause(now)
             self._archiving.step(now)
-            self._publish_painted(now)
+            self._finishing.step(now)
             self._archiving.step(now)
             if not paused:
                 self._start_jobs(now)
-                self._admit(now)
+                self._feeding.feed(now)
         except (EnvironmentFault, OSError) as error:
             if not (what := fault_in_words(error)):
                 raise
@@ -166,7 +167,7 @@ class Dispatch:
         faults = self._faults
         if self._pool.loading is not None or faults.holding(now):
             return
-        if self._renewal.due(self._config) and not self._renew():
+        if self._renewal.due(self._config) and not self._renewal.renew(self._config):
             return
         if not self._turns.has_room(faults.has_met):
             return
@@ -175,42 +176,26 @@ class Dispatch:
         self._starting.keep({row.id for row in queued}, self._pool.loaded)
         model = self._turns.model(queued, self._pool.loaded, now)
         for job in self._turns.to_queue_again():
-            self._queue_again(job)
+            self._edge.queue_again(job)
         for row in queued:
             if faults.holding(now):
                 return
             if row.spec.home in faults.held_inboxes(now):
                 continue  # an older job of its inbox has just found it away
             if self._turns.may_start(row, faults.has_met):
-                self._guarded(row, now, lambda row=row: self._start(row, model, now))
+                self._edge.guard(row, now, lambda row=row: self._start(row, model, now))
             if self._pool.loading is not None:
                 return
-
-    def _guarded(self, row: JobRow, now: float, act: Callable[[], T]) -> T | None:
-        """The edge around one job: what goes wrong inside it pauses or fails it, and no other."""
-        try:
-            return act()
-        except LedgerDamaged:
-            raise
-        except InboxAway as away:
-            self._faults.report_inbox(row.spec.home, str(away), now)
-        except Exception as error:
-            if what := fault_in_words(error):
-                self._faults.report_work(row.id, what, now)
-            else:
-                log.exception("job %s failed by a fault of img2imgd itself", row.id)
-                self._fail(row, f"img2imgd itself failed on it: {error!r}")
-        return None
 
     def _start(self, row: JobRow, model: str | None, now: float) -> None:
         """Start one job, or have its picture read, or its ``model`` loaded, if that is its own."""
         if self._publishing.was_begun(row):
-            self._resume(row)
+            self._finishing.resume(row)
             return
         wanted = row.spec.asked.model
         if wanted not in self._config.models:
             reason = f"The config has no model {wanted} any more."
-            self._fail(row, f"{reason}\nName another in the sidecar.")
+            self._edge.fail(row, f"{reason}\nName another in the sidecar.")
             return
         if wanted != model:
             return  # its turn comes
@@ -223,7 +208,7 @@ class Dispatch:
                 return
             job = self._starting.begin(row)
         except PictureError as error:
-            self._fail(row, str(error))
+            self._edge.fail(row, str(error))
             return
         self._faults.clear_inbox(row.spec.home)
         self._faults.clear_job(row.id)
@@ -241,103 +226,6 @@ class Dispatch:
             spec = model_spec(self._config, model)
             self._renewal.loading(self._config, spec)
             self._pool.load(spec)
-
-    def _renew(self) -> bool:
-        """Let go of what the config has no longer so; False while it still paints.
-
-        A job that meets a fault may need just that: it goes on from its staged frames.
-        """
-        jobs = list(self._running.values())
-        if self._starting.under_way or any(
-            job.at_work or (job.to_paint and not self._faults.has_met(job.id)) for job in jobs
-        ):
-            return False
-        for job in jobs:
-            if job.to_paint:
-                self._queue_again(job)
-        if self._renewal.due(self._config) == "worker":
-            log.info("the engine's settings have changed: the worker is let go")
-            self._pool.stop(_RENEWAL_GRACE)
-        else:
-            log.info("the model's row has changed: it is loaded anew when it is needed")
-            self._pool.let_model_go()
-        return True
-
-    def _admit(self, now: float) -> None:
-        """Give the worker frames of the running jobs, in their turns."""
-        stuck: set[str] = set()
-        while not self._faults.holding(now):
-            job = self._turns.next(lambda job: job in stuck or self._faults.holds_job(job, now))
-            if job is None:
-                return
-            if not self._guarded(job.row, now, lambda job=job: self._admit_first(job)):
-                stuck.add(job.id)
-
-    def _admit_first(self, job: RunningJob) -> bool:
-        check_outbox(job.staging)
-        if not job.has_picture:
-            self._prepare_again(job)
-            return False
-        job.prepare_staging()  # somebody may have removed the folder
-        self._faults.clear_job(job.id)
-        index = job.to_paint[0]
-        task, files = job.task(index), job.files(index)
-        job.to_paint.pop(0)
-        job.in_engine.add(index)
-        self._pool.admit(task, *files)
-        return True
-
-    def _prepare_again(self, job: RunningJob) -> None:
-        """Queue a job whose prepared picture is gone, once the worker has none of its frames."""
-        if not job.in_engine:
-            log.warning("job %s: its prepared picture is gone, it is made again", job.id)
-            self._queue_again(job)
-
-    def _queue_again(self, job: RunningJob) -> None:
-        """Queue a job of which the worker has nothing; it goes on from its staged frames."""
-        self._starting.remember(job)
-        self._ledger.set_state(job.id, JobState.QUEUED)
-        del self._running[job.id]
-
-    def _publish_painted(self, now: float) -> None:
-        """Bring jobs that are painted to their end, those of an earlier process too."""
-        for row in list(self._begun):
-            if self._faults.holding(now):
-                return
-            if self._faults.holds_job(row.id, now):
-                continue
-            self._guarded(row, now, lambda row=row: self._resume(row))
-            if not self._faults.has_met(row.id):
-                self._begun.remove(row)
-        for job in list(self._running.values()):
-            if self._faults.holding(now):
-                return
-            if self._faults.holds_job(job.id, now):
-                continue
-            if job.painted and job.assembling is None:
-                self._guarded(job.row, now, lambda job=job: self._advance(job))
-
-    def _advance(self, job: RunningJob) -> None:
-        if self._publishing.advance(job):
-            self._running.pop(job.id, None)
-            self._faults.clear_job(job.id)
-            self._faults.succeeded()
-
-    def _resume(self, row: JobRow) -> None:
-        job = RunningJob.resume(row, self._config.outbox, self._ledger.frames(row.id))
-        if self._publishing.can_go_on(job):
-            self._publishing.publish(job)
-        else:
-            log.warning("job %s: what was painted of it is gone, it is painted again", row.id)
-            self._ledger.set_state(row.id, JobState.QUEUED)
-        self._faults.clear_job(row.id)
-
-    def _fail(self, row: JobRow, reason: str) -> None:
-        self._pool.cancel(row.id)
-        self._archive.end(row, JobState.FAILED, reason)
-        self._running.pop(row.id, None)
-        self._starting.forget(row.id)
-        self._faults.clear_job(row.id)
 
     # Upkeep
 

@@ -82,8 +82,6 @@ class Events:
         if isinstance(event, ModelLoaded):
             self._faults.clear_model(event.info.name, now)
             self._crashes.model_loaded()
-            device = f"{event.info.device} {event.info.dtype}"
-            self._ledger.set_facts(model=event.info.name, device=device)
         elif isinstance(event, ModelFailed):
             self._faults.report_model(event.name, f"{event.reason} {event.advice}".strip(), now)
             self._turns.load_failed(event.name, now)

@@ -107,6 +107,7 @@ class Telling:
         self._reading_since: dict[str, float] = {}
         self._told: Activity | None = None
         self._told_at = self._looked_at = -math.inf
+        self._told_model: tuple[str, str] | None = None
 
     def step(self, job: str, index: int, step: int, now: float) -> None:
         """A frame has got on."""
@@ -117,6 +118,7 @@ class Telling:
         if now - self._looked_at < _SOON:
             return
         self._looked_at = now
+        self._tell_model()
         activity, told = self._activity(now), self._told
         only_paces = told is not None and _without_paces(activity) == _without_paces(told)
         if activity == told or (only_paces and now - self._told_at < _LATER):
@@ -125,6 +127,15 @@ class Telling:
         with contextlib.suppress(EnvironmentFault):
             self._ledger.set_activity(activity)
             self._told = activity
+
+    def _tell_model(self) -> None:
+        """Note which model is loaded; none once its worker was let go or has died."""
+        info = self._pool.loaded
+        model = ("", "") if info is None else (info.name, f"{info.device} {info.dtype}")
+        if model != self._told_model:
+            with contextlib.suppress(EnvironmentFault):
+                self._ledger.set_facts(model=model[0], device=model[1])
+                self._told_model = model
 
     def _activity(self, now: float) -> Activity:
         self._paces = {job: pace for job, pace in self._paces.items() if job in self._running}

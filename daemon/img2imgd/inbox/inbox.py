@@ -74,7 +74,7 @@ class Inbox:
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
             infotext, self._restart,
         )  # fmt: skip
-        self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again)
+        self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again, progress)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
         self._last: list[Found] = []
         self._lasting = Lasting(log)

@@ -52,16 +52,23 @@ class _File:
 class Retries:
     """Carries the orders of one inbox out. ``forget(rel)`` has a kept file count as new.
 
-    ``held`` are paths of the inbox whose drops are not whole yet, and why.
+    ``progress`` is called with every order. ``held`` are paths of the inbox whose drops are not
+    whole yet, and why.
     """
 
     def __init__(
-        self, inbox: InboxConfig, failed: Path, ledger: Ledger, forget: Callable[[str], None]
+        self,
+        inbox: InboxConfig,
+        failed: Path,
+        ledger: Ledger,
+        forget: Callable[[str], None],
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._inbox = inbox
         self._failed = failed
         self._ledger = ledger
         self._forget = forget
+        self._progress = progress
         self._lasting = Lasting(log)
         self.held: dict[str, str] = {}
         self.more = False
@@ -80,6 +87,7 @@ class Retries:
 
     def _try(self, order: OrderRow) -> bool:
         """Carry an order out, or leave it where a disk does not allow it; True if it is done."""
+        self._progress()
         row = self._ledger.job(order.job)
         if row is None or not (row.archived or why_not_retried(row, None)):
             return False  # forgotten meanwhile, or its inputs are on their way to failed

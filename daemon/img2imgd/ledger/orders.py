@@ -6,11 +6,12 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from img2imgd.durable import look_at
 from img2imgd.errors import shown
 from img2imgd.job import JobState
 from img2imgd.ledger.connection import Transactions
@@ -43,10 +44,19 @@ def why_not_cancelled(row: JobRow) -> str:
     return f"It has ended already: {row.state.value}."
 
 
-def why_not_retried(row: JobRow, is_there: Callable[[Path], bool] | None = os.path.lexists) -> str:
+def _lies_there(path: Path) -> bool:
+    return look_at(path) is not None
+
+
+def why_not_retried(
+    row: JobRow,
+    is_there: Callable[[Path], bool] | None = _lies_there,
+    served: Container[str] | None = None,
+) -> str:
     """Why a job cannot be tried again, for a person; empty where it can.
 
-    ``is_there`` looks for its picture; None does without a look.
+    ``is_there`` looks for its picture; None does without a look. ``served`` are the paths of the
+    config's inboxes, None for any.
     """
     if row.state is JobState.DONE:
         return "It is done. Drop its picture once more to have it painted again."
@@ -54,11 +64,16 @@ def why_not_retried(row: JobRow, is_there: Callable[[Path], bool] | None = os.pa
         return "Another job has taken its place already."
     if row.state not in RETRIABLE:
         return f"It has not failed: it is {row.state.value}."
+    if served is not None and row.spec.inbox not in served:
+        return f"Its inbox {shown(row.spec.inbox)} is not in the config."
     if is_there is None or not row.archived:
         return ""  # its files are still on their way to failed: the retry waits for them
     picture = retried_from(row)
-    if picture is not None and is_there(picture):
-        return ""
+    try:
+        if picture is not None and is_there(picture):
+            return ""
+    except OSError as error:
+        return f"The disk of its picture does not answer: {error.strerror}."
     where = f"{shown(str(picture))} is gone" if picture else "Its picture is not in failed"
     return f"{where}. Put the picture into the inbox to have it painted."
 

@@ -65,7 +65,7 @@ class Page:
             *Reading(
                 config, parts.books, parts.views, self.events, parts.watching, self.work
             ).routes(),
-            *Acting(parts.books, self.work, parts.wake).routes(),
+            *Acting(config, parts.books, self.work, parts.wake).routes(),
             *Health(
                 config,
                 parts.books,

@@ -42,7 +42,7 @@ def job_view(ledger: Ledger, row: JobRow, config: Config, size_of: PictureSize) 
     outputs = JobOutputs(config.outbox, row)
     animations, sheet, gone = _assemblies(outputs)
     card = ended_of(row, names_of(config), row.id in ordered_jobs(ledger))
-    fate = fate_of(row, card) if row.state.ended else _NO_FATE
+    fate = fate_of(card) if row.state.ended else _NO_FATE
     return JobView(
         **fields_of(card),
         state=row.state.value,

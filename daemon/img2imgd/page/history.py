@@ -12,7 +12,6 @@ from img2imgd.ledger import JobRow, Ledger, Place
 from img2imgd.page.inputs import input_of
 from img2imgd.page.now import fields_of
 from img2imgd.page.outputs import JobOutputs
-from img2imgd.page.retrying import why_no_retry
 from img2imgd.page.urls import THUMB, frame_url, input_url
 from img2imgd.page.wire import Failure, Failures, Result, Results
 from img2imgd.status import Ended, Names, ended_of
@@ -71,7 +70,7 @@ class History:
             ended_at=ended.ended_at,
             state=ended.state,
             thumb=input_url(row.id, THUMB) if there else None,
-            **fate_of(row, ended),
+            **fate_of(ended),
         )
 
 
@@ -85,14 +84,13 @@ def ordered_jobs(ledger: Ledger) -> frozenset[str]:
     return frozenset(order.job for order in ledger.orders("retry"))
 
 
-def fate_of(row: JobRow, ended: Ended) -> dict[str, Any]:
+def fate_of(ended: Ended) -> dict[str, Any]:
     """Why a job published nothing, and whether it can be tried again."""
-    why = why_no_retry(row)
     return {
         "reason": ended.reason,
         "advice": ended.advice,
-        "retry": not why,
-        "retry_why": why,
+        "retry": not ended.retry_why,
+        "retry_why": ended.retry_why,
         "ordered": ended.ordered,
     }
 

@@ -15,6 +15,7 @@ from img2imgd.outputs.orders import FrameFile
 from img2imgd.pool.child import Child, OrderPipe
 from img2imgd.pool.counting import Counting
 from img2imgd.pool.deaths import cause_of_death, exit_in_words
+from img2imgd.pool.ending import TERMINATE_SECONDS, end, has_ended, kill
 from img2imgd.pool.messages import (
     Admit,
     Assemble,
@@ -30,7 +31,6 @@ from img2imgd.pool.messages import (
     ModelLoaded,
     Order,
     PoolEvent,
-    Stop,
     Watch,
     WorkerDied,
     WorkerEvent,
@@ -40,8 +40,6 @@ from img2imgd.pool.progress import ProgressClock, Work
 from img2imgd.pool.watching import WATCHED, Watching
 
 log = logging.getLogger(__name__)
-
-_TERMINATE_SECONDS = 2.0
 
 
 class WorkerPool:
@@ -200,18 +198,13 @@ class WorkerPool:
         child = self._child
         if child is None:
             return
-        child.send(Stop())
         told = self._outstanding
         only_loads = told.loading is not None and not told.frames and not told.assembling
-        ended = self._ended(child, within=0 if only_loads or self._hung else grace)
-        if not ended and not self._hung:
-            if not only_loads:
-                log.warning("worker has not stopped in %.1f s, terminating pid=%s", grace, self.pid)
-            child.terminate()
-            ended = self._ended(child, within=_TERMINATE_SECONDS)
-        if not ended:
-            child.kill()
-            ended = self._ended(child, within=_TERMINATE_SECONDS)
+        if self._hung:
+            ended = kill(child, self._take)
+        else:
+            grace = 0 if only_loads else grace
+            ended = end(child, self._take, grace=grace, quietly=only_loads)
         if ended:
             self._take(child.receive())
             self._close_child()
@@ -219,17 +212,6 @@ class WorkerPool:
             log.error("worker cannot be ended pid=%s: it waits for a device or disk", self.pid)
             self._hung = True
         self._forget_orders()
-
-    def _ended(self, child: Child, *, within: float) -> bool:
-        """Wait for the end of the process, reading on so that a full pipe does not hold it up."""
-        deadline = time.monotonic() + within
-        while child.exit_code is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            wait(child.watched, left)
-            self._take(child.receive())
-        return True
 
     def _order(self, order: Order) -> None:
         if self._child is None:
@@ -287,7 +269,7 @@ class WorkerPool:
             )  # fmt: skip
             child.kill()
             self._hung = True
-            if self._ended(child, within=_TERMINATE_SECONDS):
+            if has_ended(child, self._take, within=TERMINATE_SECONDS):
                 self._bury()
 
     def _bury(self, exit_: str = "") -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from img2imgd.errors import shown
-from img2imgd.ledger import JobRow
+from img2imgd.ledger import JobRow, why_not_retried
 from img2imgd.request import Request
 
 Kind = Literal["picture", "sweep", "set"]
@@ -71,7 +71,7 @@ class Ended(Card):
     """A job that has ended: ``reason`` and ``advice`` of one that failed, else ``notes``.
 
     ``published`` is its path below the outbox. ``seconds`` are from its first start. ``ordered``
-    says that somebody has asked for it to be tried again.
+    says that somebody has asked for it to be tried again, ``retry_why`` why that cannot be.
     """
 
     ended_at: str
@@ -82,6 +82,7 @@ class Ended(Card):
     notes: tuple[str, ...]
     attempts: int
     ordered: bool
+    retry_why: str
 
 
 class Names:
@@ -89,6 +90,7 @@ class Names:
 
     def __init__(self, inboxes: Iterable[Path]) -> None:
         paths = list(inboxes)
+        self.inboxes = frozenset(map(str, paths))
         same = Counter(path.name for path in paths)
         self._names = {
             str(path): path.name if same[path.name] == 1 else f"{path.parent.name}/{path.name}"
@@ -154,6 +156,7 @@ def ended_of(row: JobRow, names: Names, ordered: bool) -> Ended:
         notes=tuple(lines) if row.published else (),
         attempts=row.attempts,
         ordered=ordered,
+        retry_why=why_not_retried(row, served=names.inboxes),
     )
 
 

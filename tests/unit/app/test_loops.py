@@ -15,7 +15,7 @@ from img2imgd.app.loops import DispatchLoop, InboxLoop, UpkeepLoop
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
 from img2imgd.pool.reading import ReaderProcess
-from img2imgd.service.freshness import silent
+from img2imgd.service.freshness import Pulse, silent
 from waiting import wait_until
 
 
@@ -105,3 +105,11 @@ def test_upkeep_waits_for_the_ledger(
     loop.stop()
     loop.join(20)
     assert loop.failure is None
+
+
+def test_a_worker_that_takes_long_to_end_is_no_silence_of_the_dispatcher() -> None:
+    pulse = Pulse("dispatch")
+    pulse.rest(loops.STEP_SECONDS)
+    part = pulse.part(alive=True)
+    ends = 1 + 10 + 2 * 2  # events, the worker's step, SIGTERM, SIGKILL
+    assert silent([part], part.heard + ends + 9, allowed=10) == []

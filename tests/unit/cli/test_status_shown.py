@@ -40,6 +40,7 @@ def ended(job: str, state: str, **values: object) -> Ended:
     plain = {
         "picture": f"{job}.png", "kind": "picture", "frames": 1, "ended_at": AT, "seconds": 9.0,
         "published": "", "reason": "", "advice": "", "notes": (), "attempts": 1, "ordered": False,
+        "retry_why": "",
     }  # fmt: skip
     return Ended(id=job, state=state, **CARD, **(plain | values))  # type: ignore[arg-type]
 

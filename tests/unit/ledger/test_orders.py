@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def test_a_retry_needs_the_picture_where_it_was_put() -> None:
     assert "/failed/cat~2.png is gone" in why_not_retried(failed)
     assert not why_not_retried(failed, lambda _: True)
     assert not why_not_retried(row(JobState.FAILED, archived=False)), "it is on its way"
+    assert "not in the config" in why_not_retried(failed, lambda _: True, served={"/elsewhere"})
+
+    def silent(_: Path) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    assert "does not answer" in why_not_retried(failed, silent), "which is no word on the picture"
     kept = replace(failed, spec=replace(failed.spec, mode="keep"))
     assert retried_from(kept) == Path("/in/cat.png")
 
