@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from page_client import PageClient, form, free_port
 from PIL import Image
+from sample_drops import drop
 from served_root import ServedRoot
 
 from waiting import wait_until
@@ -398,6 +399,24 @@ def test_slow_heads_keep_nobody_out(root: ServedRoot, page: PageClient) -> None:
     assert [one.recv(10) for one in slow] == [b"", b"", b""]  # after ten seconds
     for one in slow:
         one.close()
+
+
+def test_connections_without_end_leave_the_daemon_room_to_work(
+    root: ServedRoot, page: PageClient
+) -> None:
+    def descriptors() -> int:
+        return len(os.listdir(f"/proc/{root.daemons[-1].pid}/fd"))
+
+    idle = descriptors()
+    opened = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(600)]
+    try:
+        drop(root.inbox, "a.png", "prompt: x\n", picture())
+        root.wait_served(1)
+        wait_until(lambda: descriptors() <= idle + 320, "no more are open than are taken")
+    finally:
+        for one in opened:
+            one.close()
+    wait_until(lambda: answers(page), "the page answers again")
 
 
 def test_a_full_disk_is_said(root: ServedRoot, tmp_path: Path) -> None:
