@@ -234,6 +234,24 @@ def test_an_answer_that_cannot_be_written_is_told_without_a_traceback(root: Serv
     assert said.stderr == "img2imgd: The answer could not be written: No space left on device.\n"
 
 
+def test_an_answer_that_nobody_takes_is_no_fault(root: ServedRoot) -> None:
+    said = subprocess.run(
+        ["sh", "-c", '"$0" "$@" >&-', PROGRAM, "status", "--root", root.path],
+        stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_current_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    said = subprocess.run(
+        ["sh", "-c", 'rmdir ../gone && exec "$0" "$@"', PROGRAM, "status", "--root", "root"],
+        cwd=tmp_path / "gone", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert said.returncode == 2
+    assert said.stderr == "img2imgd: The folder that you are in is gone: cd elsewhere.\n"
+
+
 def test_the_config_that_init_wrote_is_read_where_none_is_named(tmp_path: Path) -> None:
     root = ServedRoot(tmp_path / "root", tmp_path / "config.yaml")
     assert root.command("init", root.path).returncode == 0

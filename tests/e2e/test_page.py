@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from page_client import PageClient, form, free_port
 from PIL import Image
+from sample_drops import drop
 from served_root import ServedRoot
 
 from waiting import wait_until
@@ -360,6 +361,29 @@ def test_headers_of_every_answer(root: ServedRoot, page: PageClient) -> None:
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
+def test_numbers_without_end_are_refused_in_words(root: ServedRoot, page: PageClient) -> None:
+    page.drop("a.png", picture(), {"prompt": "x"})
+    [card] = wait_results(page, 1)
+    views, many = f"/views/{card['id']}", "9" * 5_000
+    assert page.ask("/api/results?limit=0000000009999").status == 400
+    assert page.ask(f"/api/results?before=1.0_{'9' * 40}").status == 400
+    assert page.ask(f"{views}/frames/{many}").status == 404
+    assert page.ask(f"{views}/preview/{many}?step=1").status == 404
+    for inbox in ("0000009", "0" * 5_000):
+        body = json.dumps({"inbox": inbox, "settings": {"prompt": "x"}}).encode()
+        assert page.ask("/api/check", "POST", body, content_type="application/json").status == 400
+    assert "itself" not in root.daemons[-1].log
+
+
+def test_guessing_tells_nothing_more_when_it_is_slowed(root: ServedRoot) -> None:
+    token = root.path.parent / "token"
+    token.write_text("secret\n")
+    page = start(root, status=f", token_file: '{token}'")
+    while page.ask("/api/now", authorization="Bearer guess").status != 429:
+        pass
+    assert page.ask("/api/now", authorization="Bearer secret").status == 429
+
+
 def test_too_much_at_once_is_slowed(root: ServedRoot, page: PageClient) -> None:
     answers = [page.post("/api/resume") for _ in range(80)]
     slowed = [answer for answer in answers if answer.status == 429]
@@ -375,6 +399,24 @@ def test_slow_heads_keep_nobody_out(root: ServedRoot, page: PageClient) -> None:
     assert [one.recv(10) for one in slow] == [b"", b"", b""]  # after ten seconds
     for one in slow:
         one.close()
+
+
+def test_connections_without_end_leave_the_daemon_room_to_work(
+    root: ServedRoot, page: PageClient
+) -> None:
+    def descriptors() -> int:
+        return len(os.listdir(f"/proc/{root.daemons[-1].pid}/fd"))
+
+    idle = descriptors()
+    opened = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(800)]
+    try:
+        assert max(descriptors() for _ in range(100)) < idle + 500
+        drop(root.inbox, "a.png", "prompt: x\n", picture())
+        root.wait_served(1)
+    finally:
+        for one in opened:
+            one.close()
+    wait_until(lambda: answers(page), "the page answers again")
 
 
 def test_a_full_disk_is_said(root: ServedRoot, tmp_path: Path) -> None:

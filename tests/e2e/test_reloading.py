@@ -195,6 +195,16 @@ def test_a_bad_config_is_told_whole_and_the_one_before_holds(root: ServedRoot, e
     assert sum("READY" in message for message in ear.messages) == 3
 
 
+def test_a_config_that_is_a_pipe_by_now_is_not_waited_for(root: ServedRoot) -> None:
+    root.write_config()
+    daemon = root.start()
+    root.config.unlink()
+    os.mkfifo(root.config)
+    reload(daemon, "config not reloaded: ")
+    assert "is no plain file" in daemon.log
+    assert daemon.stop() == 0
+
+
 def test_every_problem_of_a_bad_config_is_a_line_of_the_log(root: ServedRoot) -> None:
     daemon = root.start()
     configure(root, "defaults: {strength: 7, steps: none}\noffline: perhaps\n")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from img2imgd.config import Config, default_root, load_config
+from img2imgd.errors import UsageError, shown
 
 CONFIG_NAME = "config.yaml"
 """What ``init`` writes into a root, and what is read there where no config is named."""
@@ -23,3 +24,18 @@ def config_of(arguments: argparse.Namespace) -> Config:
         found: Path = (arguments.root or default_root(os.environ)) / CONFIG_NAME
         path = found if found.is_file() else None
     return load_config(path, arguments.root, env=os.environ)
+
+
+def config_again(arguments: argparse.Namespace) -> Config:
+    """The config once more, while the daemon runs, which must not wait for what a pipe may bring.
+
+    Raises:
+        DocumentError, UsageError: it cannot be used.
+    """
+    path: Path | None = arguments.config
+    if path is not None and path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(
+            f"The config {shown(str(path))} is no plain file, so it cannot be read again.",
+            "Put a file there, or restart img2imgd.",
+        )
+    return config_of(arguments)

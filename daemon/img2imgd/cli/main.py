@@ -21,6 +21,9 @@ folders, 5 disk, device or model files did not allow the work, 1 a fault of img2
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code."""
+    # Python has none where its caller has closed it (``>&-``).
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open to the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # a terminal of few signs is no reason to fail
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -35,6 +38,9 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return 0  # the reader of our output (head, a pager) had enough
     except OSError as error:
+        if error.errno == errno.ENOENT and error.filename is None and not _is_anywhere():
+            print("img2imgd: The folder that you are in is gone: cd elsewhere.", file=sys.stderr)
+            return int(Exit.USAGE)
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nor can the rest of it be written at exit
@@ -42,6 +48,14 @@ def run(argv: Sequence[str]) -> int:
         return int(Exit.ENVIRONMENT)
     except KeyboardInterrupt:
         return 130
+
+
+def _is_anywhere() -> bool:
+    """False where somebody has removed the current folder."""
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
 
 
 def _command(arguments: argparse.Namespace) -> Exit:

@@ -10,7 +10,7 @@ from functools import partial
 
 from img2imgd import log
 from img2imgd.app import Daemon, Outcome, serve_once
-from img2imgd.cli.configured import config_of
+from img2imgd.cli.configured import config_again, config_of
 from img2imgd.cli.progress import ProgressBars
 from img2imgd.errors import Exit, Img2imgdError, shown
 from img2imgd.job import JobState
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> Exit:
     try:
         Daemon(
             config_of(arguments),
-            read_again=partial(config_of, arguments),
+            read_again=partial(config_again, arguments),
             notifier=Notifier.from_environment(os.environ),
             inherited=inherited_sockets(os.environ),
         ).serve()

@@ -26,6 +26,9 @@ _HOLDS = (
 )
 
 
+_MOST_NUMBER = 2**63 - 1  # of a row in SQLite
+
+
 class Place(NamedTuple):
     """Where an ended job stands among those of its kind; as text, for a page to ask for more."""
 
@@ -43,7 +46,10 @@ class Place(NamedTuple):
             ValueError: it is none.
         """
         ended_at, _, number = text.partition("_")
-        return cls(float(ended_at), int(number))
+        place = cls(float(ended_at), int(number))
+        if abs(place.number) > _MOST_NUMBER:
+            raise ValueError(text)
+        return place
 
 
 @dataclass(frozen=True)

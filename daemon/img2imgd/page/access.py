@@ -10,8 +10,7 @@ import hmac
 import logging
 import os
 import time
-from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from img2imgd import plainfiles
@@ -64,11 +63,8 @@ class Access:
         Raises:
             EnvironmentFault: as :meth:`is_token`.
         """
-        try:
-            morsel = SimpleCookie(cookies).get(COOKIE)
-        except CookieError:
-            return False
-        return morsel is not None and _equal(morsel.value.encode(), self._session().encode())
+        own = self._session().encode()
+        return any(_equal(value.encode(), own) for value in _cookies(cookies))
 
     def cookie(self, *, secure: bool) -> str:
         """A ``Set-Cookie`` header for somebody who has shown the token."""
@@ -110,6 +106,18 @@ class Access:
             self._lasting.over("token", "the page's token can be read again")
         else:
             self._lasting.say("token", f"the page's token {path} is empty: nobody is let in")
+
+
+def _cookies(header: str) -> Iterator[str]:
+    """The values of the page's cookie in a ``Cookie`` header.
+
+    Cookies do not know ports: those of other programs on this host come too, whatever is in them,
+    also some that ``http.cookies`` gives up at.
+    """
+    for part in header.split(";"):
+        name, is_cookie, value = part.partition("=")
+        if is_cookie and name.strip() == COOKIE:
+            yield value.strip().strip('"')
 
 
 def _equal(one: bytes, other: bytes) -> bool:

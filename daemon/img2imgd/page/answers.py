@@ -40,3 +40,11 @@ def json_answer(
     return Response(
         to_json(value), status, {"Cache-Control": "no-store", **(headers or {})}, media_type=_JSON
     )
+
+
+def number_of(text: str) -> int | None:
+    """A number as it comes in an address or a form, of at most nine digits; None for what is none.
+
+    What is longer names nothing here, and Python refuses to read what is much longer.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None

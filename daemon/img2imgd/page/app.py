@@ -86,13 +86,13 @@ class Page:
         self.work.stop()
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, Refused)  # noqa: S101 - Starlette calls it for these alone
     return error.answer
 
 
-def _in_words(request: Request, error: Exception) -> Response:
+async def _in_words(request: Request, error: Exception) -> Response:
     """An error with words for a person; disks and the ledger may be well again soon."""
     if isinstance(error, Img2imgdError):
         return Refused(503, error.message, error.advice, headers={"Retry-After": "5"}).answer
@@ -102,13 +102,14 @@ def _in_words(request: Request, error: Exception) -> Response:
     return Refused(500, "img2imgd itself failed at this.", "Its log says more.").answer
 
 
-def _of_http(request: Request, error: Exception) -> Response:
+async def _of_http(request: Request, error: Exception) -> Response:
     del request
     status = error.status_code if isinstance(error, HTTPException) else 500
     words = {404: "There is no such page.", 405: "That cannot be done here."}
     return Refused(status, words.get(status, "That was not understood.")).answer
 
 
+# Each is async, or Starlette would have it done by one of up to 40 threads of its own.
 _HANDLERS = {
     Refused: _refused,
     HTTPException: _of_http,

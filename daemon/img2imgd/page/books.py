@@ -31,10 +31,12 @@ class Books:
 
     @contextmanager
     def writing(self) -> Generator[Ledger]:
-        """The ledger, to give orders.
+        """The ledger, to give orders; none is made here, which the daemon would not know.
 
         Raises:
-            EnvironmentFault: it cannot be opened.
+            EnvironmentFault: it cannot be opened, or there is none.
         """
+        with self.reading():
+            pass
         with closing(open_ledger(self._path)) as ledger:
             yield ledger

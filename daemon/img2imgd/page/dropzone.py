@@ -15,7 +15,7 @@ from starlette.routing import Route
 from img2imgd import filesystems
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import shown
-from img2imgd.page.answers import Refused, json_answer
+from img2imgd.page.answers import Refused, json_answer, number_of
 from img2imgd.page.bodies import json_object, pieces, read_json
 from img2imgd.page.books import Books
 from img2imgd.page.dropping import Upload, picture_name
@@ -179,9 +179,10 @@ def drop_form(config: Config) -> DropForm:
 
 
 def _inbox(config: Config, text: str) -> InboxConfig:
-    if not (text.isascii() and text.isdecimal()) or int(text[:6]) >= len(config.inboxes):
+    index = number_of(text)
+    if index is None or index >= len(config.inboxes):
         raise Refused(400, "There is no such inbox.", "Reload the page.")
-    return config.inboxes[int(text)]
+    return config.inboxes[index]
 
 
 def _add(fields: dict[str, bytes], field: str, data: bytes) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _SEND_SECONDS = 60.0  # that a client may take for a part of an answer
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST = re.compile(r"(\[[^\[\]]*\]|[^\[\]:@/]+)(?::\d*)?")  # a name, and perhaps a port
 _READING = frozenset({"GET", "HEAD"})
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -104,9 +106,9 @@ class Guard:
         client = client_of(scope)
         if scope["method"] not in _READING:
             if scope["path"] == "/login":
-                self._limit(self._guesses, client)
+                _check_rate(self._guesses.take(client))
             else:
-                self._limit(self._writes, client)
+                _check_rate(self._writes.take(client))
         if self._access.needed and not self._may_pass(scope, headers, client):
             raise _NeedsToken(scope)
 
@@ -131,17 +133,11 @@ class Guard:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             return False
+        _check_rate(self._guesses.wait(client))  # else another answer would tell of a right guess
         if self._access.is_token(token):
             return True
-        self._limit(self._guesses, client)
+        _check_rate(self._guesses.take(client))
         return False
-
-    def _limit(self, buckets: Buckets, client: str) -> None:
-        if seconds := buckets.take(client):
-            raise Refused(
-                429, "That is too much at once.", f"Wait {seconds} s.",
-                headers={"Retry-After": str(seconds)},
-            )  # fmt: skip
 
 
 class _NeedsToken(Exception):
@@ -186,6 +182,15 @@ def client_of(scope: Mapping[str, Any]) -> str:
     return str(client[0]) if client else "unix"
 
 
+def _check_rate(seconds: int) -> None:
+    """Refuse what has to wait for so long."""
+    if seconds:
+        raise Refused(
+            429, "That is too much at once.", f"Wait {seconds} s.",
+            headers={"Retry-After": str(seconds)},
+        )  # fmt: skip
+
+
 def _check_origin(method: str, headers: Headers, host: str) -> None:
     site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "")
     foreign = site not in ("same-origin", "none")
@@ -204,7 +209,5 @@ def _host_of(origin: str) -> str | None:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        name, closed, port = host.partition("]")
-        return name + closed if closed and (not port or port.startswith(":")) else ""
-    return host.partition(":")[0].rstrip(".")
+    found = _HOST.fullmatch(host)
+    return found[1].rstrip(".") if found else ""

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
 from img2imgd.ledger import Ledger, Place
-from img2imgd.page.answers import Refused, json_answer
+from img2imgd.page.answers import Refused, json_answer, number_of
 from img2imgd.page.books import Books
 from img2imgd.page.details import job_view
 from img2imgd.page.events import Events
@@ -55,8 +55,8 @@ class Reading:
             Route("/api/failures", self.failures),
             Route("/api/jobs/{job}", self.job),
             Route("/views/{job}/input", self.input),
-            Route("/views/{job}/frames/{index:int}", self.frame),
-            Route("/views/{job}/preview/{index:int}", self.preview),
+            Route("/views/{job}/frames/{index}", self.frame),
+            Route("/views/{job}/preview/{index}", self.preview),
             Route("/files/{path:path}", self.file),
         ]
 
@@ -118,12 +118,12 @@ class Reading:
 
     async def frame(self, request: Request) -> Response:
         """An output."""
-        job, index = request.path_params["job"], request.path_params["index"]
+        job, index = request.path_params["job"], _index(request)
         return await self._view(request, Key.of_frame(job, index, _side(request)))
 
     async def preview(self, request: Request) -> Response:
         """What a frame being painted looks like now, or is once it is staged."""
-        job, index = request.path_params["job"], request.path_params["index"]
+        job, index = request.path_params["job"], _index(request)
         seen = self.watching.of(job)
         if "step" in request.query_params and seen is not None and seen.index == index:
             return Response(seen.png, 200, {"Cache-Control": "no-store", **_HARMLESS}, "image/png")
@@ -180,9 +180,10 @@ async def _closing(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(_USUAL))
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MOST:
+    limit = number_of(text)
+    if limit is None or not 1 <= limit <= MOST:
         raise Refused(400, f"`limit` must be a number from 1 to {MOST}.")
-    return int(text)
+    return limit
 
 
 def _before(request: Request) -> Place | None:
@@ -191,6 +192,13 @@ def _before(request: Request) -> Place | None:
         return Place.parse(text[:60]) if text else None
     except ValueError:
         raise Refused(400, "`before` must be the `next` of an earlier answer.") from None
+
+
+def _index(request: Request) -> int:
+    index = number_of(request.path_params["index"])
+    if index is None:
+        raise Refused(404, "There is no such picture.")
+    return index
 
 
 def _side(request: Request) -> int:

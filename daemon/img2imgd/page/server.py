@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 10.0  # seconds until a page that failed is started anew
 _STOP_SECONDS = 1  # that answers under way have to end
-_MOST_CONNECTIONS = 200
+_MOST_CONNECTIONS = 200  # whose requests are answered
+_MOST_OPEN = 300  # each is a file descriptor, of which the daemon needs some to serve drops
 _KEEP_ALIVE = 15  # seconds that a connection may be idle
 _MOST_HEAD = 16_384  # bytes of a request's line and headers
 _HEAD_SECONDS = 10.0  # for a request's line and headers, and for a body nobody reads any more
@@ -28,13 +29,19 @@ _WAITING = 128  # connections that wait to be taken
 
 
 class _Protocol(H11Protocol):
-    """Waits for a request's head only so long: many slow ones would keep everybody else out."""
+    """Takes only so many connections, and waits for a request's head only so long.
+
+    Many that stay open would keep everybody else out, and the daemon from opening any file.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch_head()
+        if len(self.connections) > _MOST_OPEN:
+            transport.abort()
+        else:
+            self._watch_head()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -53,7 +53,7 @@ class StaticFiles:
 
     async def icon(self, request: Request) -> Response:
         """Browsers ask for it by this name."""
-        return await self.send(request, "favicon.ico")
+        return await self.send(request, "icon.svg")
 
     async def file(self, request: Request) -> Response:
         """Whatever the page needs."""

@@ -15,6 +15,7 @@ import stat
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
+from img2imgd import plainfiles
 from img2imgd.config import StatusConfig
 from img2imgd.errors import EnvironmentFault, UsageError, shown
 
@@ -90,8 +91,7 @@ def read_token(file: str) -> str:
         UsageError: it cannot be read, or is empty.
     """
     try:
-        with Path(file).open("rb") as opened:
-            first = opened.read(_MOST_TOKEN).partition(b"\n")[0]
+        first = plainfiles.read_regular(Path(file).resolve(), _MOST_TOKEN).partition(b"\n")[0]
     except OSError as error:
         raise UsageError(
             f"The token_file {file} cannot be read: {error.strerror}.",

@@ -126,6 +126,8 @@ def test_an_older_ledger_is_read_as_it_is_and_upgraded_when_it_is_written(tmp_pa
 def test_what_is_no_place_is_refused() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         Place.parse("1.0_x")
+    with pytest.raises(ValueError, match="_9"):
+        Place.parse(f"1.0_{'9' * 30}")
 
 
 def test_a_snapshot_sees_nothing_that_is_written_meanwhile(tmp_path: Path) -> None:

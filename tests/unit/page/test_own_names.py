@@ -1,10 +1,10 @@
-"""Which names in ``Host`` mean the address that was listened on."""
+"""Which names in ``Host`` mean the address that was listened on, and which are none at all."""
 
 from __future__ import annotations
 
 import pytest
 
-from img2imgd.page.guard import own_names
+from img2imgd.page.guard import _without_port, own_names
 
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 
@@ -26,3 +26,25 @@ def test_names_of_an_address(server: object, names: set[str]) -> None:
     assert own_names({"server": server}) & LOOPBACK in (LOOPBACK & names, LOOPBACK)
     if "192" in str(server):
         assert not own_names({"server": server}) & LOOPBACK
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("localhost", "localhost"),
+        ("localhost:80", "localhost"),
+        ("localhost.:80", "localhost"),
+        ("[::1]", "[::1]"),
+        ("[::1]:80", "[::1]"),
+        ("localhost:80.evil.example", ""),
+        ("localhost:80@evil.example", ""),
+        ("localhost@evil.example", ""),
+        ("localhost/evil.example", ""),
+        ("[::1]evil.example", ""),
+        ("[::1]:80:90", ""),
+        ("::1", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_is_a_name_and_perhaps_a_port(host: str, name: str) -> None:
+    assert _without_port(host) == name

@@ -70,6 +70,15 @@ def test_an_empty_token_is_none(tmp_path: Path, text: str) -> None:
         check_token(StatusConfig(listen="127.0.0.1:1", token_file=str(token)), ())
 
 
+def test_a_token_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    with pytest.raises(UsageError, match="not a plain file"):
+        read_token(str(tmp_path / "token"))
+    (tmp_path / "plain").write_text("s3cret\n")
+    (tmp_path / "link").symlink_to("plain")
+    assert read_token(str(tmp_path / "link")) == "s3cret"
+
+
 def test_a_token_that_cannot_be_read_is_refused_even_on_loopback(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         check_token(StatusConfig(listen="127.0.0.1:1", token_file=str(tmp_path / "no")), ())
