@@ -367,15 +367,15 @@ def test_beside_a_folder_that_hangs_nothing_is_looked_into_that_would_hang_too(
 ) -> None:
     config = config_of(tmp_path, "engine: {backend: fake}\n")
     make_all(config)
-    ours, exists = os.getpid(), os.path.exists
+    ours, exists = os.getpid(), Path.exists
 
     def hangs(path: Path) -> bool:
-        if Path(path) == config.outbox:
+        if path == config.outbox:
             assert os.getpid() != ours, "we would hang ourselves"
             threading.Event().wait(30)
         return exists(path)
 
-    monkeypatch.setattr(os.path, "exists", hangs)
+    monkeypatch.setattr(Path, "exists", hangs)
     monkeypatch.setattr(folders, "_ANSWERED", 0.5)
     findings = list(examine(config, ME, None))
     (silent,) = [finding for finding in findings if finding.level == "wrong"]

@@ -45,7 +45,9 @@ def check_answers(config: Config, user: User) -> Iterator[Finding]:
     """The folders whose disk or server hangs: whoever looks there himself hangs as well."""
     for folder in folders_of(config):
         try:
-            as_user(user, lambda path=folder.path: os.path.exists(path), _ANSWERED)
+            as_user(user, lambda path=folder.path: path.exists(), _ANSWERED)
+        except OSError:
+            continue  # it has answered; its own line says what is wrong
         except NoAnswer:
             yield _silent(folder)
 
