@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from in_turns import painted, row, shorten, state
@@ -13,6 +15,7 @@ from PIL import Image
 from rig import Rig
 
 from img2imgd.dispatch import Dispatch
+from img2imgd.dispatch.cancelling import Cancelling
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow
 from img2imgd.outputs.recipe import Recipe
@@ -164,6 +167,47 @@ def test_it_is_too_late_for_a_job_that_is_painted(rig: Rig, when: str) -> None:
     rig.serve()
     rig.dispatch.step(0)
     assert state(rig, "cat") is JobState.DONE
+    assert not rig.ledger.orders("cancel")
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), ValueError("a bug")])
+def test_a_job_that_cannot_be_cancelled_keeps_no_others_from_being_served(
+    rig: Rig, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = half_painted(rig)
+    other = drop(rig, "other", "prompt: a lake\nseed: 1\n")
+    original = Cancelling._give_up  # pyright: ignore[reportPrivateUsage]
+
+    def broken(cancelling: Cancelling, row: JobRow) -> bool:
+        if row.id == job.id:
+            raise fault
+        return original(cancelling, row)
+
+    monkeypatch.setattr(Cancelling, "_give_up", broken)
+    rig.ledger.give_order("cancel", job.id, other.id)
+    rig.serve()
+    assert state(rig, "other") is JobState.CANCELLED
+    assert state(rig, "sweep") is JobState.DONE
+    rig.dispatch.step(0)
+    assert not rig.ledger.orders("cancel")
+
+
+def test_a_job_whose_place_a_newer_save_has_just_taken_stays_replaced(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = drop(rig, "cat", "prompt: a lake\nseed: 1\n")
+    original = Cancelling._end  # pyright: ignore[reportPrivateUsage]
+
+    def replaced(cancelling: Cancelling, *what: Any) -> None:
+        rig.ledger.set_state(job.id, JobState.REPLACED)
+        original(cancelling, *what)
+
+    rig.ledger.give_order("cancel", job.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(Cancelling, "_end", replaced)
+        rig.dispatch._cancelling.step()
+    rig.dispatch._cancelling.step()
+    assert state(rig, "cat") is JobState.REPLACED
     assert not rig.ledger.orders("cancel")
 
 

@@ -19,7 +19,7 @@ import pytest
 from img2imgd.app.folders import make_all
 from img2imgd.app.holding import held
 from img2imgd.config import Config, load_config
-from img2imgd.doctor import Finding, examine, user_to_try
+from img2imgd.doctor import Finding, examine, folders, user_to_try
 from img2imgd.doctor.as_user import NoAnswer, User, as_user
 from img2imgd.doctor.device import check_device
 from img2imgd.doctor.folders import check_folders, check_room
@@ -360,6 +360,29 @@ def test_what_does_not_answer_is_left(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as raised:
         as_user(ME, lambda: (tmp_path / "gone").stat().st_size)
     assert raised.value.filename == str(tmp_path / "gone")
+
+
+def test_beside_a_folder_that_hangs_nothing_is_looked_into_that_would_hang_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(tmp_path, "engine: {backend: fake}\n")
+    make_all(config)
+    ours, exists = os.getpid(), Path.exists
+
+    def hangs(path: Path) -> bool:
+        if path == config.outbox:
+            assert os.getpid() != ours, "we would hang ourselves"
+            threading.Event().wait(30)
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", hangs)
+    monkeypatch.setattr(folders, "_ANSWERED", 0.5)
+    findings = list(examine(config, ME, None))
+    (silent,) = [finding for finding in findings if finding.level == "wrong"]
+    assert f"{config.outbox} did not answer" in silent.what
+    assert {finding.check for finding in findings} == {
+        "config", "program", "outbox", "sandbox", "page", "models", "device",
+    }  # fmt: skip
 
 
 def test_a_user_that_there_is_not_is_refused() -> None:

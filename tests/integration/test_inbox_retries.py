@@ -16,6 +16,7 @@ from rig import Crash, Rig
 
 from img2imgd import durable
 from img2imgd.inbox import retrying
+from img2imgd.inbox.retrying import Retries
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow
 from img2imgd.pool.supervision import WorkerPool
@@ -244,6 +245,48 @@ def test_thousands_go_back_a_part_at_a_time(rig: Rig, monkeypatch: pytest.Monkey
     assert rig.inbox.step(rig.now) <= 0.1
     assert rig.inbox.step(rig.now) > 0.1
     assert not rig.ledger.orders("retry")
+
+
+def test_what_waits_for_a_disk_keeps_no_others_from_going_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "_AT_ONCE", 2)
+    *stuck, free = [failed(rig, f"cat{n}") for n in range(4)]
+    original = durable.move_new
+
+    def refuses(source: Path, target: Path) -> None:
+        if not target.name.startswith("cat3"):
+            raise OSError(errno.EIO, "Input/output error", str(target))
+        original(source, target)
+
+    retry(rig, *stuck, free)
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "move_new", refuses)
+        delays = [rig.inbox.step(rig.now) for _ in range(3)]
+    assert {order.job for order in rig.ledger.orders("retry")} == {job.id for job in stuck}
+    assert delays[-1] > 0.1, "it does not go on and on"
+
+
+def test_a_retry_that_fails_by_a_fault_of_ours_keeps_nothing_else_waiting(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, other = failed(rig, "cat0"), failed(rig, "cat1")
+    original = Retries._carry_out  # pyright: ignore[reportPrivateUsage]
+
+    def broken(retries: Retries, row: JobRow) -> str:
+        if row.id == job.id:
+            raise ValueError("a bug")
+        return original(retries, row)
+
+    monkeypatch.setattr(Retries, "_carry_out", broken)
+    retry(rig, job, other)
+    rig.look()
+    assert rig.tree(rig.folder) == ["cat1.png", "cat1.yaml"]
+    assert not rig.ledger.orders("retry")
+    known = rig.ledger.job(job.id)
+    assert known is not None
+    assert known.state is JobState.FAILED
+    assert "a bug" in known.reason
 
 
 def test_a_disk_that_refuses_holds_what_is_back_until_the_rest_is(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from img2imgd import durable
 from img2imgd.dispatch.publishing import cancelled_in_words
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.starting import Starting
+from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger, OrderRow, why_not_cancelled
+from img2imgd.log import Lasting
 from img2imgd.outputs.staging import Staging
 from img2imgd.pool.supervision import WorkerPool
 
@@ -41,6 +44,7 @@ class Cancelling:
         self._starting = starting
         self._running = running
         self._more = False
+        self._lasting = Lasting(log)
 
     def take_more(self) -> bool:
         """True, once, when a step has left orders that can be carried out at once."""
@@ -52,7 +56,6 @@ class Cancelling:
 
         Raises:
             EnvironmentFault: the ledger cannot be written now; the orders stand.
-            OSError: a disk does not answer.
         """
         under_way = {job.id for job in self._running.values() if job.cancelled}
         orders = self._ledger.orders("cancel", _AT_ONCE + len(under_way))
@@ -62,15 +65,40 @@ class Cancelling:
         for order, row in found:
             if row is None or why_not_cancelled(row):
                 over.append(order)
-            elif row.state is JobState.QUEUED and not self._may_be_staged(row):
-                unpainted.append((order, row))
-            elif row.state is JobState.QUEUED:
-                self._take_up(row)
-            elif row.state is JobState.RUNNING and not self._give_up(row):
-                over.append(order)
+                continue
+            match self._begin(row):
+                case "unpainted":
+                    unpainted.append((order, row))
+                case "nothing":
+                    over.append(order)
+                case _:
+                    pass
         if unpainted or over:
             self._end(unpainted, over)
             self._more = len(orders) >= _AT_ONCE
+
+    def _begin(self, row: JobRow) -> Literal["unpainted", "nothing", "begun"]:
+        """Begin to cancel a job, or find that it was never painted, or nothing to be done.
+
+        A fault of one job's files is no fault of the others: its order stands, or is dropped where
+        the fault is ours.
+        """
+        try:
+            if row.state is JobState.QUEUED:
+                if not self._may_be_staged(row):
+                    return "unpainted"
+                self._take_up(row)
+            elif row.state is JobState.RUNNING and not self._give_up(row):
+                return "nothing"
+        except (EnvironmentFault, LedgerDamaged):
+            raise
+        except OSError as error:
+            what = f"{error.filename or self._outbox}: {error.strerror or error}"
+            self._lasting.say(row.id, f"job {row.id}: its cancelling waits: {what}")
+        except Exception:  # one order's edge: it would keep everything from being painted
+            log.exception("job %s cannot be cancelled by a fault of img2imgd itself", row.id)
+            return "nothing"
+        return "begun"
 
     def _may_be_staged(self, row: JobRow) -> bool:
         """False for a job of which no frame can be on disk; its outbox may be away."""
@@ -78,14 +106,19 @@ class Cancelling:
 
     def _end(self, unpainted: Sequence[tuple[OrderRow, JobRow]], over: Sequence[OrderRow]) -> None:
         """End jobs that have never run; where their inputs go is planned when they are moved."""
+        ended: list[JobRow] = []
         with self._ledger.transaction():
-            for order, row in unpainted:
+            for order, known in unpainted:
+                row = self._ledger.job(known.id)
+                if row is None or row.state is not JobState.QUEUED:
+                    continue  # a newer save has just taken its place: the next step knows
                 reason = cancelled_in_words(len(row.spec.reserved.frames))
                 self._ledger.set_state(row.id, JobState.CANCELLED, reason)
                 self._ledger.end_order(order)
+                ended.append(row)
             for order in over:
                 self._ledger.end_order(order)
-        for _, row in unpainted:
+        for row in ended:
             self._starting.forget(row.id)
             log.info("job %s cancelled before it was painted", row.id)
 

@@ -66,9 +66,10 @@ class Resting:
         needed = not waiting and any(job.at_work for job in cancelled)
         if self._pool.running and not needed and not self._pool.stuck:
             self._stop_worker(now)
-        with self._ledger.transaction():
-            for job in waiting:
-                self._ledger.set_state(job.id, JobState.QUEUED)
+        if waiting:
+            with self._ledger.transaction():
+                for job in waiting:
+                    self._ledger.set_state(job.id, JobState.QUEUED)
         for job in waiting:
             job.in_engine.clear()
             job.assembling = None

@@ -9,7 +9,7 @@ from img2imgd.config import Config
 from img2imgd.doctor.as_user import User
 from img2imgd.doctor.device import check_device
 from img2imgd.doctor.findings import Finding, fine
-from img2imgd.doctor.folders import check_folders, check_room
+from img2imgd.doctor.folders import check_answers, check_folders, check_room
 from img2imgd.doctor.machine import check_clock, check_program, check_sandbox, check_watches
 from img2imgd.doctor.models import check_models
 from img2imgd.doctor.records import (
@@ -58,6 +58,22 @@ def examine(config: Config, user: User, unit: Unit | None) -> Iterator[Finding]:
     yield fine("config", f"{source}, root {config.root}")
     program = list(check_program(user))
     yield from program
+    silent = list(check_answers(config, user))
+    yield from silent
+    if not silent:
+        yield from _look_into_folders(config, user)
+    yield from check_sandbox(user)
+    yield from check_unit(unit)
+    runs = bool(silent) or holder_of(config.state / "lock") is not None
+    yield from check_page(config, user, runs=runs)
+    can_run = all(finding.level == "fine" for finding in program)
+    painter = user if can_run else User.current()
+    yield from check_models(config, painter, service_environment(unit, user))
+    yield from check_device(config, painter)
+
+
+def _look_into_folders(config: Config, user: User) -> Iterator[Finding]:
+    """All that is to be found in them, where each answers."""
     yield from check_folders(config, user)
     yield from check_room(config)
     yield from check_holders(config)
@@ -66,10 +82,3 @@ def examine(config: Config, user: User, unit: Unit | None) -> Iterator[Finding]:
     yield from check_places(config, ledger)
     yield from check_watches(config, user)
     yield from check_clock(ledger.newest)
-    yield from check_sandbox(user)
-    yield from check_unit(unit)
-    yield from check_page(config, user, runs=holder_of(config.state / "lock") is not None)
-    can_run = all(finding.level == "fine" for finding in program)
-    painter = user if can_run else User.current()
-    yield from check_models(config, painter, service_environment(unit, user))
-    yield from check_device(config, painter)

@@ -18,6 +18,7 @@ from img2imgd.doctor.probing import try_folder
 from img2imgd.hub.sizes import in_words
 from img2imgd.outputs.staging import STAGING
 
+_ANSWERED = 10.0  # seconds, in which a folder answers that does at all
 _FEW_INODES = 10_000
 _NO_INODES = 100
 _IN_MEMORY = ("tmpfs", "ramfs")
@@ -40,17 +41,32 @@ def folders_of(config: Config) -> list[Folder]:
     return [*inboxes, outbox, *others]
 
 
+def check_answers(config: Config, user: User) -> Iterator[Finding]:
+    """The folders whose disk or server hangs: whoever looks there himself hangs as well."""
+    for folder in folders_of(config):
+        try:
+            as_user(user, lambda path=folder.path: path.exists(), _ANSWERED)
+        except OSError:
+            continue  # it has answered; its own line says what is wrong
+        except NoAnswer:
+            yield _silent(folder)
+
+
 def check_folders(config: Config, user: User) -> Iterator[Finding]:
     """Each folder, tried by the user."""
     for folder in folders_of(config):
         try:
             yield _tried(folder, user) or _described(config, folder, user)
         except NoAnswer:
-            yield wrong(
-                folder.what,
-                f"{folder.path} did not answer within 10 s: its disk or server is away.",
-                f"See `findmnt -T {shlex.quote(str(folder.path))}`, and mount it anew.",
-            )
+            yield _silent(folder)
+
+
+def _silent(folder: Folder) -> Finding:
+    return wrong(
+        folder.what,
+        f"{folder.path} did not answer within {_ANSWERED:g} s: its disk or server is away.",
+        f"See `findmnt -T {shlex.quote(str(folder.path))}`, and mount it anew.",
+    )
 
 
 def check_room(config: Config) -> Iterator[Finding]:

@@ -121,13 +121,13 @@ def adopt_spool(inbox: Path, claims: Claims, ledger: Ledger) -> None:
 
 def _adopt_folders(folders: list[Path], inbox: Path, claims: Claims, ledger: Ledger) -> None:
     known = {bundle.id for bundle in ledger.open_bundles()}
-    foreign = [
-        folder
-        for folder in folders
-        if folder.name not in known
-        and ledger.job(folder.name) is None  # what the ledger knows is ours, whoever owns it now
-        and not claims.found.is_ours(folder)
-    ]
+    foreign: list[Path] = []
+    for folder in folders:
+        claims.progress()
+        # What the ledger knows is ours, whoever owns it now.
+        is_known = folder.name in known or ledger.job(folder.name) is not None
+        if not is_known and not claims.found.is_ours(folder):
+            foreign.append(folder)
     for folder in foreign:
         _give_back(folder, inbox, "belongs to another user")
     folders = [folder for folder in folders if folder not in foreign]

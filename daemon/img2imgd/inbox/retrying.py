@@ -18,7 +18,7 @@ from pathlib import Path
 
 from img2imgd import durable
 from img2imgd.config import InboxConfig
-from img2imgd.errors import shown
+from img2imgd.errors import EnvironmentFault, LedgerDamaged, shown
 from img2imgd.inbox.taking import home_of
 from img2imgd.job import JobState
 from img2imgd.ledger import (
@@ -52,8 +52,8 @@ class _File:
 class Retries:
     """Carries the orders of one inbox out. ``forget(rel)`` has a kept file count as new.
 
-    ``progress`` is called with every order. ``held`` are paths of the inbox whose drops are not
-    whole yet, and why.
+    ``held`` are paths of the inbox whose drops are not whole yet, and why. ``progress`` is called
+    for each order: files may come from another disk.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Retries:
         self._ledger = ledger
         self._forget = forget
         self._progress = progress
+        self._left = 0  # orders that the last step could not carry out
         self._lasting = Lasting(log)
         self.held: dict[str, str] = {}
         self.more = False
@@ -80,9 +81,11 @@ class Retries:
             EnvironmentFault: the ledger cannot be written now; the orders stand.
         """
         self.held = {}
-        orders = self._ledger.retries(str(self._inbox.path), _AT_ONCE)
+        most = _AT_ONCE + self._left  # what waits for a disk keeps nobody behind it waiting
+        orders = self._ledger.retries(str(self._inbox.path), most)
         done = [self._try(order) for order in orders]
-        self.more = len(orders) == _AT_ONCE and any(done)  # else all wait for a disk
+        self._left = done.count(False)
+        self.more = len(orders) == most
         return any(done)
 
     def _try(self, order: OrderRow) -> bool:
@@ -97,6 +100,11 @@ class Retries:
             what = f"{error.filename or self._failed}: {error.strerror or error}"
             self._lasting.say(row.id, f"job {row.id}: its retry waits: {what}")
             return False
+        except (EnvironmentFault, LedgerDamaged):
+            raise
+        except Exception as error:  # one order's edge: it would keep the inbox from being served
+            log.exception("job %s: its retry failed by a fault of img2imgd itself", row.id)
+            why = f"img2imgd itself failed on it: {error!r}"
         if why:
             self._refuse(order, row, why)
         self._lasting.over(row.id)

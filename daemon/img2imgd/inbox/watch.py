@@ -6,8 +6,9 @@ import contextlib
 import logging
 import math
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from watchdog.events import (
@@ -24,7 +25,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
-from watchdog.observers.polling import PollingObserver
+from watchdog.observers.polling import PollingObserverVFS
 
 from img2imgd import filesystems
 
@@ -51,7 +52,7 @@ class Watch(FileSystemEventHandler):
 
     ``deaf_after`` is for how many seconds no event at all may come. The daemon's heartbeat in the
     spool makes one more often: a watch that misses it has lost its threads or its folder, and is
-    armed anew.
+    armed anew. ``progress`` is called while it is armed: whoever polls looks at every file first.
     """
 
     def __init__(
@@ -62,12 +63,15 @@ class Watch(FileSystemEventHandler):
         recursive: bool,
         poll_seconds: float,
         deaf_after: float = math.inf,
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._inbox = inbox
         self._wake = wake
         self._recursive = recursive
         self._poll_seconds = poll_seconds
         self._deaf_after = deaf_after
+        self._progress = progress
+        self._arming = 0  # the thread that does
         self._observer: BaseObserver | None = None
         self._heard = 0.0  # monotonic seconds
         self._try_again: float | None = None  # when polling only for want of watches
@@ -107,7 +111,7 @@ class Watch(FileSystemEventHandler):
     @property
     def polling(self) -> bool:
         """True when the inbox is polled."""
-        return isinstance(self._observer, PollingObserver)
+        return isinstance(self._observer, PollingObserverVFS)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Wake the scan, unless the event is of our own spool. Must never raise."""
@@ -133,16 +137,26 @@ class Watch(FileSystemEventHandler):
         kind = filesystems.kind_of(self._inbox)
         if not kind.local:
             self._tell(f"lies on {kind.name}: it is polled", logging.INFO)
-            self._arm(PollingObserver(timeout=self._poll_seconds))
+            self._arm(self._poller())
             return
         try:
             self._arm(Observer())
         except OSError as error:  # inotify's limits: fs.inotify.max_user_watches or _instances
             self._tell(f"{error.strerror}: it is polled instead")
             self._try_again = now + _TRY_AGAIN
-            self._arm(PollingObserver(timeout=self._poll_seconds))
+            self._arm(self._poller())
+
+    def _poller(self) -> BaseObserver:
+        return PollingObserverVFS(self._look_at, _entries, polling_interval=self._poll_seconds)
+
+    def _look_at(self, path: str) -> os.stat_result:
+        """What stat(2) says. The watch's own threads, later, tell nothing of who has armed it."""
+        if threading.get_ident() == self._arming:
+            self._progress()
+        return os.stat(path)  # noqa: PTH116 - names may be many
 
     def _arm(self, observer: BaseObserver) -> None:
+        self._arming = threading.get_ident()
         watched = [(self._inbox, self._recursive)]
         if not self._recursive:
             watched.append((self._inbox / SPOOL, False))  # for the heartbeat
@@ -162,6 +176,10 @@ class Watch(FileSystemEventHandler):
         if trouble != self._trouble:
             log.log(level, "inbox %s: %s", self._inbox, trouble)
             self._trouble = trouble
+
+
+def _entries(folder: str | None) -> Iterator[os.DirEntry[str]]:
+    return os.scandir(folder)
 
 
 def _end(observer: BaseObserver) -> None:

@@ -102,6 +102,7 @@ CREATE TABLE IF NOT EXISTS placed(
 CREATE INDEX IF NOT EXISTS placed_by_job ON placed(job);
 CREATE INDEX IF NOT EXISTS jobs_by_age ON jobs(aging_from, id);
 CREATE INDEX IF NOT EXISTS jobs_to_archive ON jobs(state, archived) WHERE archived=0;
+CREATE INDEX IF NOT EXISTS jobs_placing ON jobs(archived) WHERE archived=0 AND archive<>'';
 CREATE INDEX IF NOT EXISTS jobs_short ON jobs(state)
   WHERE state='queued' AND json_array_length(spec, '$.outputs.frames') <= 16;
 CREATE INDEX IF NOT EXISTS jobs_by_model ON jobs(json_extract(spec, '$.request.model'))

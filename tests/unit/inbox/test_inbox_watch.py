@@ -63,6 +63,27 @@ def test_remote_filesystems_are_polled(
     assert woken.wait(DEADLINE)
 
 
+def test_who_arms_a_polling_watch_shows_progress_with_every_file_and_its_threads_none(
+    tmp_path: Path, woken: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.png").touch()
+    told: list[int] = []
+    monkeypatch.setattr(filesystems, "kind_of", lambda _: FilesystemKind("NFS", local=False))
+    armed = Watch(
+        tmp_path, woken.set, recursive=True, poll_seconds=0.05,
+        progress=lambda: told.append(threading.get_ident()),
+    )  # fmt: skip
+    try:
+        armed.tend(0)
+        assert len(told) >= 20
+        (tmp_path / "cat.png").write_bytes(b"x")
+        assert woken.wait(DEADLINE)
+        assert set(told) == {threading.get_ident()}
+    finally:
+        armed.stop()
+
+
 def test_a_watch_is_asked_for_again_after_a_while(
     armed: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
