@@ -485,3 +485,17 @@ def test_files_come_back_from_another_disk(rig: Rig, stick: Callable[[Path], obj
     served(rig)
     assert states(rig) == [JobState.REPLACED, JobState.DONE]
     assert [p.name for p in rig.folder.iterdir()] == [".img2imgd"]
+
+
+def test_once_carries_out_every_retry_however_many_there_are(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "_AT_ONCE", 2)
+    jobs = [failed(rig, f"cat{number}") for number in range(5)]
+    retry(rig, *jobs)
+    rig.inbox = rig.new_inbox(drain=True)
+
+    rig.look()
+
+    assert not rig.ledger.orders("retry")
+    assert len(rig.tree(rig.folder)) == 10

@@ -72,7 +72,8 @@ class Daemon:
         Raises:
             HeldByAnother, EnvironmentFault, UsageError: before anything was started.
         """
-        self._page.check(self.config.status)
+        if not self._drain:  # `once` serves no page
+            self._page.check(self.config.status)
         self.reporting.opening()
         folders.check_mounts(self.config, known_facts(self.ledger_path))
         folders.make_all(self.config)

@@ -49,13 +49,13 @@ class InboxLoop(threading.Thread):
         self._drain = drain
         self._wake = threading.Event()
         self._ending = threading.Event()
+        self.pulse = Pulse(f"inbox {inbox.path}")
         self._watch = self._new_watch()
         self._next = Handover()
         self._lasting = Lasting(log)
         self.failure: EnvironmentFault | LedgerDamaged | None = None
         self.scanned = threading.Event()  # set after the first whole step
         self.looked = threading.Event()  # set after the first step, whatever came of it
-        self.pulse = Pulse(f"inbox {inbox.path}")
         self._watch_heard = time.monotonic()
         self.drained = False
         self.stepping = False
@@ -136,6 +136,7 @@ class InboxLoop(threading.Thread):
             recursive=self._inbox.recursive,
             poll_seconds=self._inbox.rescan,
             deaf_after=STALE,
+            progress=self.pulse.beat,
         )
 
     def _take_config(self) -> bool:

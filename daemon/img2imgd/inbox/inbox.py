@@ -141,8 +141,11 @@ class Inbox:
             raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.")
         if not self._recovered:
             self.recover()
-        if (not self._drain or self._first is None) and self._retries.step():
-            self._settled = False
+        if not self._drain or self._first is None:
+            if self._retries.step():
+                self._settled = False
+            while self._drain and self._retries.more:  # `once` looks one time: all of them
+                self._retries.step()
         next_look = _SOON if self._retries.more else self._inbox.rescan
         found = self._scan()
         self.resting = self._settled and found is self._last
