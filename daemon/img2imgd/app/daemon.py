@@ -294,6 +294,8 @@ class Daemon:
             loop.reconfigure(config)
         if sockets is not self.sockets:
             self._listen_on(sockets)
+        elif self.page is not None:
+            self.page.reconfigure(config)
         log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
         self.reporting.reloaded("")
 
