@@ -38,18 +38,21 @@ class Buckets:
 
     def take(self, client: str) -> int:
         """Take one for a client: 0, or after how many seconds there may be one again."""
+        wait = self.wait(client)
+        if not wait:
+            self._clients[client].left -= 1
+            self._all.left -= 1
+        return wait
+
+    def wait(self, client: str) -> int:
+        """After how many seconds a client may take one; 0: now. Nothing is taken."""
         now = self._clock()
         if len(self._clients) >= _MOST_CLIENTS and client not in self._clients:
             self._forget_full(now)
         own = self._clients.setdefault(client, _Bucket(self._each.burst, now))
         _refill(own, self._each, now)
         _refill(self._all, self._together, now)
-        wait = max(_wait(own, self._each), _wait(self._all, self._together))
-        if wait:
-            return math.ceil(wait)
-        own.left -= 1
-        self._all.left -= 1
-        return 0
+        return math.ceil(max(_wait(own, self._each), _wait(self._all, self._together)))
 
     def _forget_full(self, now: float) -> None:
         """Forget clients that could do as much as one that is new; if none could, the oldest."""

@@ -63,7 +63,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = False
+        began = passed = False
 
         async def send_guarded(message: Message) -> None:
             nonlocal began
@@ -73,6 +73,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+            elif passed and not self._still_may(scope):
+                raise ConnectionAbortedError("The token counts no more.")  # ends a stream
             async with asyncio.timeout(_SEND_SECONDS):
                 await send(message)
 
@@ -87,6 +89,7 @@ class Guard:
             except _NeedsToken as needs:
                 await needs.answer(scope, receive, send_guarded)
             else:
+                passed = True
                 log.debug("%s %s", scope["method"], scope["path"])
                 await self._app(scope, receive, send_guarded)
         except TimeoutError:
@@ -104,9 +107,9 @@ class Guard:
         client = client_of(scope)
         if scope["method"] not in _READING:
             if scope["path"] == "/login":
-                self._limit(self._guesses, client)
+                self._refuse_after(self._guesses.take(client))
             else:
-                self._limit(self._writes, client)
+                self._refuse_after(self._writes.take(client))
         if self._access.needed and not self._may_pass(scope, headers, client):
             raise _NeedsToken(scope)
 
@@ -123,21 +126,29 @@ class Guard:
         )
 
     def _may_pass(self, scope: Scope, headers: Headers, client: str) -> bool:
-        path: str = scope["path"]
-        if path in OPEN_PATHS or path.startswith("/static/"):
+        if _is_open(scope["path"]) or self._access.is_session(headers.get("cookie", "")):
             return True
-        if self._access.is_session(headers.get("cookie", "")):
-            return True
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _bearer(headers)
+        if not token:
             return False
+        # Before it is looked at, or the limit would only be on wrong ones.
+        self._refuse_after(self._guesses.wait(client))
         if self._access.is_token(token):
             return True
-        self._limit(self._guesses, client)
+        self._guesses.take(client)
         return False
 
-    def _limit(self, buckets: Buckets, client: str) -> None:
-        if seconds := buckets.take(client):
+    def _still_may(self, scope: Scope) -> bool:
+        """For streams: whether what let them in does so still."""
+        if not self._access.needed or _is_open(scope["path"]):
+            return True
+        headers = Headers(scope=scope)
+        return self._access.is_session(headers.get("cookie", "")) or self._access.is_token(
+            _bearer(headers)
+        )
+
+    def _refuse_after(self, seconds: int) -> None:
+        if seconds:
             raise Refused(
                 429, "That is too much at once.", f"Wait {seconds} s.",
                 headers={"Retry-After": str(seconds)},
@@ -178,6 +189,15 @@ def own_names(scope: Mapping[str, Any]) -> frozenset[str]:
         names.add(str(address.ipv4_mapped))
         address = address.ipv4_mapped
     return frozenset(names | _LOOPBACK if address.is_loopback else names)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith("/static/")
+
+
+def _bearer(headers: Headers) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def client_of(scope: Mapping[str, Any]) -> str:

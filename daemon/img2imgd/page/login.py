@@ -66,5 +66,6 @@ class Login:
         fields = parse_qs((await read_body(request, _MOST)).decode("utf-8", "replace"))
         if not self._access.is_token(fields.get("token", [""])[0]):
             return Response(status_code=303, headers={"Location": "/login?wrong=1"})
-        cookie = self._access.cookie(secure=request.url.scheme == "https")
+        # It is the page itself (guard); that a proxy in front does TLS is seen nowhere else.
+        cookie = self._access.cookie(secure=request.headers.get("origin", "").startswith("https:"))
         return Response(status_code=303, headers={"Location": "/", "Set-Cookie": cookie})
