@@ -21,6 +21,7 @@ from img2imgd.page.books import Books
 from img2imgd.page.dropping import Upload, picture_name
 from img2imgd.page.form import Begin, End, FormReader
 from img2imgd.page.settings import check, layers_of
+from img2imgd.page.urls import number_of
 from img2imgd.page.wire import Checked, DropForm, DropInbox, Dropped
 from img2imgd.page.work import Work
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES
@@ -95,8 +96,8 @@ class DropZone:
 
     async def _take(self, request: Request, drop: _Drop) -> Dropped:
         most = int(self._config().limits.max_file_mb * 1_000_000)
-        length = request.headers.get("content-length", "0")
-        if length.isascii() and length.isdecimal() and int(length[:18]) > most + 2 * _MOST_FIELD:
+        length = number_of(request.headers.get("content-length", "")) or 0  # 0: it is not told
+        if length > most + 2 * _MOST_FIELD:
             raise _too_large(most)
         reader = FormReader(request.headers.get("content-type", ""))
         field = ""
@@ -106,7 +107,7 @@ class DropZone:
                     if isinstance(event, Begin):
                         field = event.field
                         if event.file is not None:
-                            await self._begin_file(drop, event, int(length[:18] or 0))
+                            await self._begin_file(drop, event, length)
                         elif field in drop.fields or len(drop.fields) >= len(("inbox", "settings")):
                             raise Refused(400, "The form has fields that are not known here.")
                         else:
@@ -179,9 +180,10 @@ def drop_form(config: Config) -> DropForm:
 
 
 def _inbox(config: Config, text: str) -> InboxConfig:
-    if not (text.isascii() and text.isdecimal()) or int(text[:6]) >= len(config.inboxes):
+    index = number_of(text)
+    if index is None or index >= len(config.inboxes):
         raise Refused(400, "There is no such inbox.", "Reload the page.")
-    return config.inboxes[int(text)]
+    return config.inboxes[index]
 
 
 def _add(fields: dict[str, bytes], field: str, data: bytes) -> None:

@@ -22,7 +22,7 @@ from img2imgd.page.events import Events
 from img2imgd.page.files import content_type, open_below, parts_of
 from img2imgd.page.history import MOST, History
 from img2imgd.page.sending import ASK_AGAIN, FOR_EVER, send_file
-from img2imgd.page.urls import LARGE, SIDES, THUMB
+from img2imgd.page.urls import LARGE, SIDES, THUMB, number_of
 from img2imgd.page.views import Busy, Key, NoView, Views
 from img2imgd.page.work import Work
 from img2imgd.pool.watching import Watching
@@ -55,8 +55,8 @@ class Reading:
             Route("/api/failures", self.failures),
             Route("/api/jobs/{job}", self.job),
             Route("/views/{job}/input", self.input),
-            Route("/views/{job}/frames/{index:int}", self.frame),
-            Route("/views/{job}/preview/{index:int}", self.preview),
+            Route("/views/{job}/frames/{index}", self.frame),
+            Route("/views/{job}/preview/{index}", self.preview),
             Route("/files/{path:path}", self.file),
         ]
 
@@ -118,12 +118,12 @@ class Reading:
 
     async def frame(self, request: Request) -> Response:
         """An output."""
-        job, index = request.path_params["job"], request.path_params["index"]
+        job, index = request.path_params["job"], _index(request)
         return await self._view(request, Key.of_frame(job, index, _side(request)))
 
     async def preview(self, request: Request) -> Response:
         """What a frame being painted looks like now, or is once it is staged."""
-        job, index = request.path_params["job"], request.path_params["index"]
+        job, index = request.path_params["job"], _index(request)
         seen = self.watching.of(job)
         if "step" in request.query_params and seen is not None and seen.index == index:
             return Response(seen.png, 200, {"Cache-Control": "no-store", **_HARMLESS}, "image/png")
@@ -179,10 +179,17 @@ async def _closing(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 
 def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(_USUAL))
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= MOST:
+    limit = number_of(request.query_params.get("limit", str(_USUAL)))
+    if limit is None or not 1 <= limit <= MOST:
         raise Refused(400, f"`limit` must be a number from 1 to {MOST}.")
-    return int(text)
+    return limit
+
+
+def _index(request: Request) -> int:
+    index = number_of(request.path_params["index"])
+    if index is None:
+        raise Refused(404, "There is no such picture.")
+    return index
 
 
 def _before(request: Request) -> Place | None:
