@@ -21,6 +21,13 @@ def test_a_burst_then_a_rate_for_each_client() -> None:
     assert [buckets.take("a") for _ in range(2)] == [0, 2]
 
 
+def test_asking_how_long_takes_nothing() -> None:
+    buckets = Buckets(Rate(1, 0.1), Rate(100, 10), Clock())
+    assert [buckets.wait("a") for _ in range(3)] == [0, 0, 0]
+    assert buckets.take("a") == 0
+    assert [buckets.wait("a"), buckets.wait("b")] == [10, 0]
+
+
 def test_all_together_have_a_limit_too() -> None:
     buckets = Buckets(Rate(3, 1), Rate(4, 1), Clock())
     assert [buckets.take(str(client)) for client in range(5)] == [0, 0, 0, 0, 1]
