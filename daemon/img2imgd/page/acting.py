@@ -14,7 +14,7 @@ from img2imgd.ledger import Ledger, why_not_cancelled
 from img2imgd.page.answers import Refused, json_answer
 from img2imgd.page.bodies import read_body
 from img2imgd.page.books import Books
-from img2imgd.page.retrying import why_no_retry
+from img2imgd.page.inputs import why_no_retry
 from img2imgd.page.work import Work
 
 _DONE: dict[str, str] = {}

@@ -166,7 +166,7 @@ class _NeedsToken(Exception):
     def answer(self) -> ASGIApp:
         """The login page for a person, a few words for a program."""
         if self._scope["method"] in _READING and is_page(self._scope["path"]):
-            return login_page(wrong=False)
+            return login_page()
         return Refused(
             401,
             "The token is needed.",

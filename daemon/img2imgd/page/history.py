@@ -9,10 +9,9 @@ from typing import Any
 from img2imgd.config import Config
 from img2imgd.job import FrameState, JobState
 from img2imgd.ledger import JobRow, Ledger, Place
-from img2imgd.page.inputs import input_of
+from img2imgd.page.inputs import input_of, why_no_retry
 from img2imgd.page.now import fields_of
 from img2imgd.page.outputs import JobOutputs
-from img2imgd.page.retrying import why_no_retry
 from img2imgd.page.urls import THUMB, frame_url, input_url
 from img2imgd.page.wire import Failure, Failures, Result, Results
 from img2imgd.status import Ended, Names, ended_of

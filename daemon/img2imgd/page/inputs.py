@@ -1,4 +1,4 @@
-"""Where the picture that a job is about lies now."""
+"""Where the picture that a job is about lies now, and whether it can be tried again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from img2imgd.durable import look_at
-from img2imgd.ledger import JobRow
+from img2imgd.ledger import JobRow, why_not_retried
 from img2imgd.outputs.staging import STAGING
 from img2imgd.outputs.stamps import is_as
 
@@ -25,6 +25,14 @@ def input_of(row: JobRow) -> Path | None:
         if found is not None and is_as(found, entry.size, entry.mtime_ns):
             return path
     return None
+
+
+def why_no_retry(row: JobRow) -> str:
+    """Why a job cannot be tried again; empty when it can."""
+    try:
+        return why_not_retried(row, lambda path: look_at(path) is not None)
+    except OSError as error:
+        return f"The disk of its picture does not answer: {error.strerror}."
 
 
 def _places(row: JobRow) -> Iterator[Path]:
