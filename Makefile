@@ -42,7 +42,7 @@ test: $(BROWSER)  ## all tests
 	$(PYTEST)
 
 test-systemd: $(READY)  ## the service in a real systemd, in namespaces (as root); prints what its sandbox refuses
-	$(BIN)/python -m pytest tests/systemd -rP $(WRITE)
+	$(PYTEST) tests/systemd -rP $(WRITE)
 
 test-browser: $(BROWSER)  ## the tests of the page alone, in a real Chromium
 	$(PYTEST) tests/browser

@@ -209,7 +209,7 @@ def _take_now(browser: Browser, studio: Studio, folder: Path, looks: tuple[str, 
     """While something is painted that can be seen already."""
     if not looks:
         return
-    for drop in AT_WORK:
+    for drop in AT_WORK if studio.ask("/api/now")["counts"].get("queued", 0) == 0 else ():
         drop.into(studio.root / "inbox")
     (studio.root / "inbox" / "tomorrow.yaml").write_text("prompt: a castle in the fog\n")
     with_page = browser.new_context()  # somebody has to look, else nothing is shown

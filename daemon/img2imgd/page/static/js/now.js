@@ -25,7 +25,7 @@ export function showNow(now) {
   running.show(now.running, (job) => job.id);
   byId("running").classList.toggle("many", now.running.length > 2);
   const others = more((now.counts.running ?? 0) - now.running.length, " being painted");
-  setText(byId("running-more"), now.loading ? `Loading the model ${now.loading} …` : others);
+  setText(byId("running-more"), now.loading && !now.running.length ? `Loading the model ${now.loading} …` : others);
   queue.show(now.queued, (job) => job.id);
   waiting.show(now.waiting, (file) => `${file.inbox}/${file.file}`);
   show(byId("queue-part"), now.queued_total > 0);

@@ -25,7 +25,7 @@ export function duration(seconds) {
 export function left(seconds) {
   if (seconds === null || seconds === undefined) return "";
   if (seconds < 5) return "a moment left";
-  const step = seconds < 60 ? 5 : 1;
+  const step = seconds < 90 ? 5 : 60;
   return `about ${duration(Math.round(seconds / step) * step)} left`;
 }
 
