@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -42,7 +43,7 @@ class PageClient:
         self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
     ) -> Answer:
         """One request; ``_`` in a header's name is ``-``. ``host=""`` sends none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self._connection()
         try:
             connection.putrequest(
                 method, path, skip_host="host" in headers, skip_accept_encoding=True
@@ -58,6 +59,9 @@ class PageClient:
             return Answer(answer.status, told, answer.read())
         finally:
             connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def get(self, path: str, **headers: str) -> Any:
         """JSON of a request that succeeds."""
@@ -81,6 +85,20 @@ class PageClient:
         """Drop a picture."""
         kind, body = form(name, picture, settings or {}, inbox)
         return self.ask("/api/drop", "POST", body, content_type=kind, **headers)
+
+
+@dataclass(frozen=True)
+class UnixPageClient(PageClient):
+    """Asks a page on a socket file."""
+
+    path: Path
+
+    def _connection(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(30)
+        connection.sock.connect(str(self.path))
+        return connection
 
 
 def form(

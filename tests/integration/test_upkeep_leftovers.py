@@ -14,8 +14,13 @@ from img2imgd.job import JobState
 from img2imgd.ledger import Ledger
 from img2imgd.request import RequestKeys
 from img2imgd.upkeep import Upkeep
+from img2imgd.upkeep.leftovers import dropped_part
 
 DAY = 86_400.0
+OLD_PARTS = [dropped_part("0123456789abcdef"), dropped_part("0123456789abcdef-sidecar")]
+YOUNG_PARTS = [dropped_part("fedcba9876543210"), dropped_part("fedcba9876543210-sidecar")]
+OTHERS = [".img2imgd-mine.part", ".img2imgd-0123456789abcdef-notes.part", ".hidden.part"]
+LINK = dropped_part("00000000deadbeef")
 
 
 @pytest.fixture
@@ -26,6 +31,24 @@ def rig(make_rig: Callable[..., Rig]) -> Rig:
 def upkeep(rig: Rig, days: float) -> None:
     """A round, so many days from now."""
     Upkeep(rig.config, rig.ledger).step(time.time() + days * DAY)
+
+
+def test_halves_that_the_page_left_in_an_inbox_go_after_a_day(rig: Rig) -> None:
+    serve(rig)  # so that the inbox is known as ours
+    inbox = rig.config.inboxes[0].path
+    later = time.time() + 0.5 * DAY
+    for name in OLD_PARTS + YOUNG_PARTS + OTHERS:
+        (inbox / name).write_bytes(b"x")
+    for name in YOUNG_PARTS:
+        os.utime(inbox / name, (later, later))
+    (inbox / LINK).symlink_to(rig.config.root / "config.yaml")
+    upkeep(rig, 0.9)
+    assert {path.name for path in inbox.iterdir()} >= {*OLD_PARTS, *YOUNG_PARTS, *OTHERS}
+    upkeep(rig, 1.1)
+    left = {path.name for path in inbox.iterdir()}
+    assert left >= {*YOUNG_PARTS, *OTHERS}
+    assert not left & set(OLD_PARTS)
+    assert LINK in left, "no half is a link"
 
 
 def serve(rig: Rig) -> None:

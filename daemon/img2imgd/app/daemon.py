@@ -223,6 +223,7 @@ class Daemon:
         self._reader.reconfigure(limits)
         for loop in self._loops():
             loop.reconfigure(config)
+        self._page.reconfigure(config)
         self._page.move_to(sockets)
         log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
         self.reporting.reloaded("")

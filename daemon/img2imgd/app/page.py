@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from socket import AF_UNIX, socket
+from socket import socket
 from typing import TYPE_CHECKING
 
 from img2imgd.config import Config, StatusConfig
-from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import ReaderLimits
-from img2imgd.service.sockets import check_token, listening_sockets
+from img2imgd.service.sockets import address_of, check_token, listening_sockets
 
 if TYPE_CHECKING:
     from img2imgd.page.server import PageLoop
@@ -33,6 +32,10 @@ class PageService:
     def __init__(self, server: PageLoop, views: Views) -> None:
         self._server = server
         self._views = views
+
+    def reconfigure(self, config: Config) -> None:
+        """Make views by other limits from the next on; all else asks for the config itself."""
+        self._views.reconfigure(_reader_limits(config), _most_bytes(config))
 
     def stop(self) -> None:
         """End both, within some seconds."""
@@ -67,6 +70,11 @@ class ServedPage:
         self._start = start
         if self._sockets:
             self._service = start(self._sockets)
+
+    def reconfigure(self, config: Config) -> None:
+        """Go by another config; what the page is not told of, it asks for."""
+        if self._service is not None:
+            self._service.reconfigure(config)
 
     def stop(self) -> None:
         """End the service; nobody is answered any more."""
@@ -122,29 +130,26 @@ def start_page(
     from img2imgd.page.sources import find_source
     from img2imgd.page.views import Views
 
-    settings = config()
     books = Books(ledger_path)
-    limits = settings.limits
-    reader = ReaderProcess(
-        ReaderLimits(
-            max_file_mb=math.ceil(limits.max_file_mb),
-            max_pixels=limits.max_pixels,
-            cpu_seconds=_READER_SECONDS,
-        )
-    )
+    settings = config()
     find = partial(find_source, books, settings.outbox)
-    views = Views(settings.state, find, reader, limits.max_file_mb, limits.max_views_mb * 1_000_000)
+    views = Views(settings.state, find, _reader_limits(settings), _most_bytes(settings))
     parts = Parts(config, books, views, wake, watching, ailing, looked)
     server = PageLoop(sockets, lambda: Page(parts))
     views.start()
     server.start()
     for one in sockets:
-        log.info("the page is at %s", _address(one))
+        log.info("the page is at %s", address_of(one))
     return PageService(server, views)
 
 
-def _address(listening: socket) -> str:
-    if listening.family == AF_UNIX:
-        return f"unix:{listening.getsockname()}"
-    host, port = map(str, listening.getsockname()[:2])
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+def _reader_limits(config: Config) -> ReaderLimits:
+    return ReaderLimits(
+        max_file_mb=math.ceil(config.limits.max_file_mb),
+        max_pixels=config.limits.max_pixels,
+        cpu_seconds=_READER_SECONDS,
+    )
+
+
+def _most_bytes(config: Config) -> int:
+    return config.limits.max_views_mb * 1_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +23,12 @@ _ENDINGS: dict[Ending, str] = {
 }
 _HOLDS = (
     " AND (instr(folded(rel), :text) OR instr(folded(json_extract(spec, '$.request.prompt')), "
-    ":text) OR instr(folded(json_extract(spec, '$.request.more_prompts')), :text))"
+    ":text) OR EXISTS (SELECT 1 FROM json_each(spec, '$.request.more_prompts')"
+    " WHERE instr(folded(value), :text)))"
 )
 
 
-_MOST_NUMBER = 2**63 - 1  # of a row in SQLite
+_MOST_DIGITS = 18  # SQLite takes 64 bits
 
 
 class Place(NamedTuple):
@@ -46,10 +48,9 @@ class Place(NamedTuple):
             ValueError: it is none.
         """
         ended_at, _, number = text.partition("_")
-        place = cls(float(ended_at), int(number))
-        if abs(place.number) > _MOST_NUMBER:
+        if len(number) > _MOST_DIGITS:
             raise ValueError(text)
-        return place
+        return cls(float(ended_at), int(number))
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class History(Jobs):
         """Ended jobs older than ``before``, newest first.
 
         With ``text``, those alone that have it in their picture's path or their prompts, whatever
-        its case.
+        its case, and whether its accents are characters of their own (as macOS writes names).
         """
         where = _ENDINGS[kind] + (self._filter() if text else "")
         if before is not None:
@@ -102,7 +103,7 @@ class History(Jobs):
             f"SELECT rowid, * FROM jobs WHERE {where}"  # noqa: S608
             " ORDER BY ended_at DESC, rowid DESC LIMIT :limit",
             {
-                "text": text.casefold(), "limit": limit + 1,
+                "text": _folded(text), "limit": limit + 1,
                 "ended_at": before and before.ended_at, "number": before and before.number,
             },
         )  # fmt: skip
@@ -114,7 +115,7 @@ class History(Jobs):
     def count_ended(self, kind: Ending, text: str = "") -> int:
         """How many jobs ended so, and hold the text."""
         where = _ENDINGS[kind] + (self._filter() if text else "")
-        found = self.read(f"SELECT count(*) FROM jobs WHERE {where}", {"text": text.casefold()})  # noqa: S608
+        found = self.read(f"SELECT count(*) FROM jobs WHERE {where}", {"text": _folded(text)})  # noqa: S608
         return int(found[0][0])
 
     def progress(self, jobs: Collection[str]) -> dict[str, Progress]:
@@ -141,4 +142,7 @@ class History(Jobs):
 def _folded(value: object) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
-    return value.casefold() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    folded = value.casefold()
+    return folded if folded.isascii() else unicodedata.normalize("NFC", folded)

@@ -38,14 +38,14 @@ class Buckets:
 
     def take(self, client: str) -> int:
         """Take one for a client: 0, or after how many seconds there may be one again."""
-        if wait := self.wait(client):
-            return wait
-        self._clients[client].left -= 1
-        self._all.left -= 1
-        return 0
+        wait = self.wait(client)
+        if not wait:
+            self._clients[client].left -= 1
+            self._all.left -= 1
+        return wait
 
     def wait(self, client: str) -> int:
-        """After how many seconds a client may take one; 0 when it may now."""
+        """After how many seconds a client may take one; 0: now. Nothing is taken."""
         now = self._clock()
         if len(self._clients) >= _MOST_CLIENTS and client not in self._clients:
             self._forget_full(now)

@@ -95,8 +95,8 @@ class DropZone:
 
     async def _take(self, request: Request, drop: _Drop) -> Dropped:
         most = int(self._config().limits.max_file_mb * 1_000_000)
-        length = request.headers.get("content-length", "0")
-        if length.isascii() and length.isdecimal() and int(length[:18]) > most + 2 * _MOST_FIELD:
+        length = number_of(request.headers.get("content-length", "")) or 0  # 0: it is not told
+        if length > most + 2 * _MOST_FIELD:
             raise _too_large(most)
         reader = FormReader(request.headers.get("content-type", ""))
         field = ""
@@ -106,7 +106,7 @@ class DropZone:
                     if isinstance(event, Begin):
                         field = event.field
                         if event.file is not None:
-                            await self._begin_file(drop, event, int(length[:18] or 0))
+                            await self._begin_file(drop, event, length)
                         elif field in drop.fields or len(drop.fields) >= len(("inbox", "settings")):
                             raise Refused(400, "The form has fields that are not known here.")
                         else:

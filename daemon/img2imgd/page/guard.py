@@ -65,7 +65,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = False
+        began = passed = False
 
         async def send_guarded(message: Message) -> None:
             nonlocal began
@@ -75,6 +75,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+            elif passed and not self._still_may(scope):
+                raise ConnectionAbortedError("The token counts no more.")  # ends a stream
             async with asyncio.timeout(_SEND_SECONDS):
                 await send(message)
 
@@ -89,6 +91,7 @@ class Guard:
             except _NeedsToken as needs:
                 await needs.answer(scope, receive, send_guarded)
             else:
+                passed = True
                 log.debug("%s %s", scope["method"], scope["path"])
                 await self._app(scope, receive, send_guarded)
         except TimeoutError:
@@ -106,9 +109,9 @@ class Guard:
         client = client_of(scope)
         if scope["method"] not in _READING:
             if scope["path"] == "/login":
-                _check_rate(self._guesses.take(client))
+                self._refuse_after(self._guesses.take(client))
             else:
-                _check_rate(self._writes.take(client))
+                self._refuse_after(self._writes.take(client))
         if self._access.needed and not self._may_pass(scope, headers, client):
             raise _NeedsToken(scope)
 
@@ -125,19 +128,33 @@ class Guard:
         )
 
     def _may_pass(self, scope: Scope, headers: Headers, client: str) -> bool:
-        path: str = scope["path"]
-        if path in OPEN_PATHS or path.startswith("/static/"):
+        if _is_open(scope["path"]) or self._access.is_session(headers.get("cookie", "")):
             return True
-        if self._access.is_session(headers.get("cookie", "")):
-            return True
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _bearer(headers)
+        if not token:
             return False
-        _check_rate(self._guesses.wait(client))  # else another answer would tell of a right guess
+        # Before it is looked at, or the limit would only be on wrong ones.
+        self._refuse_after(self._guesses.wait(client))
         if self._access.is_token(token):
             return True
-        _check_rate(self._guesses.take(client))
+        self._guesses.take(client)
         return False
+
+    def _still_may(self, scope: Scope) -> bool:
+        """For streams: whether what let them in does so still."""
+        if not self._access.needed or _is_open(scope["path"]):
+            return True
+        headers = Headers(scope=scope)
+        return self._access.is_session(headers.get("cookie", "")) or self._access.is_token(
+            _bearer(headers)
+        )
+
+    def _refuse_after(self, seconds: int) -> None:
+        if seconds:
+            raise Refused(
+                429, "That is too much at once.", f"Wait {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )  # fmt: skip
 
 
 class _NeedsToken(Exception):
@@ -151,7 +168,7 @@ class _NeedsToken(Exception):
     def answer(self) -> ASGIApp:
         """The login page for a person, a few words for a program."""
         if self._scope["method"] in _READING and is_page(self._scope["path"]):
-            return login_page(wrong=False)
+            return login_page()
         return Refused(
             401,
             "The token is needed.",
@@ -176,19 +193,19 @@ def own_names(scope: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(names | _LOOPBACK if address.is_loopback else names)
 
 
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith("/static/")
+
+
+def _bearer(headers: Headers) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def client_of(scope: Mapping[str, Any]) -> str:
     """Who asks, by address; all who come through a unix socket are one."""
     client = scope.get("client")
     return str(client[0]) if client else "unix"
-
-
-def _check_rate(seconds: int) -> None:
-    """Refuse what has to wait for so long."""
-    if seconds:
-        raise Refused(
-            429, "That is too much at once.", f"Wait {seconds} s.",
-            headers={"Retry-After": str(seconds)},
-        )  # fmt: skip
 
 
 def _check_origin(method: str, headers: Headers, host: str) -> None:

@@ -17,20 +17,6 @@ OPEN_PATHS = frozenset({"/healthz", "/login", "/favicon.ico"})
 
 _MOST = 8_192  # bytes of the form
 _OTHERS = ("/api/", "/files/", "/views/", "/metrics", "/readyz")
-_PLAIN = """\
-<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>img2imgd</title>
-<h1>img2imgd</h1>
-<p>{words}</p>
-<form method="post" action="/login">
-<label>Token <input type="password" name="token" autocomplete="current-password" required></label>
-<button>Log in</button>
-</form>
-</html>
-"""
-_WHERE = "It stands in the file that the config names at `status: token_file`."
-_WRONG = f"That is not the token. {_WHERE}"
-_ASKED = f"The token is needed. {_WHERE}"
 
 
 def is_page(path: str) -> bool:
@@ -38,13 +24,9 @@ def is_page(path: str) -> bool:
     return not path.startswith(_OTHERS)
 
 
-def login_page(*, wrong: bool) -> Response:
-    """The form, as the page's own file or a plain one."""
-    try:
-        html = (STATIC / "login.html").read_bytes()
-    except OSError:
-        html = _PLAIN.format(words=_WRONG if wrong else _ASKED).encode()
-    return Response(html, 401, media_type="text/html")
+def login_page() -> Response:
+    """The form; by ``?wrong=1`` in its address it says that a token was wrong."""
+    return Response((STATIC / "login.html").read_bytes(), 401, media_type="text/html")
 
 
 class Login:
@@ -62,9 +44,10 @@ class Login:
         if not self._access.needed:
             return Response(status_code=303, headers={"Location": "/"})
         if request.method != "POST":
-            return login_page(wrong="wrong" in request.query_params)
+            return login_page()
         fields = parse_qs((await read_body(request, _MOST)).decode("utf-8", "replace"))
         if not self._access.is_token(fields.get("token", [""])[0]):
             return Response(status_code=303, headers={"Location": "/login?wrong=1"})
-        cookie = self._access.cookie(secure=request.url.scheme == "https")
+        # It is the page itself (guard); that a proxy in front does TLS is seen nowhere else.
+        cookie = self._access.cookie(secure=request.headers.get("origin", "").startswith("https:"))
         return Response(status_code=303, headers={"Location": "/", "Set-Cookie": cookie})

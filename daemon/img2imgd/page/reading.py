@@ -179,11 +179,17 @@ async def _closing(events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
 
 
 def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(_USUAL))
-    limit = number_of(text)
+    limit = number_of(request.query_params.get("limit", str(_USUAL)))
     if limit is None or not 1 <= limit <= MOST:
         raise Refused(400, f"`limit` must be a number from 1 to {MOST}.")
     return limit
+
+
+def _index(request: Request) -> int:
+    index = number_of(request.path_params["index"])
+    if index is None:
+        raise Refused(404, "There is no such picture.")
+    return index
 
 
 def _before(request: Request) -> Place | None:

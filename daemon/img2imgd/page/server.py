@@ -72,13 +72,15 @@ class _Protocol(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Wakes once a second rather than ten times, and at once to stop."""
+    """Wakes once a second rather than ten times, and at once to stop. ``serves``: it has begun."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, serves: Callable[[], None]) -> None:
         super().__init__(config)
+        self._serves = serves
         self.ending = asyncio.Event()
 
     async def main_loop(self) -> None:
+        self._serves()
         while not self.should_exit:
             await self.on_tick(0)  # it sets the Date header
             with contextlib.suppress(TimeoutError):
@@ -96,6 +98,7 @@ class PageLoop(threading.Thread):
         super().__init__(name="page", daemon=True)
         self._sockets = [one.dup() for one in sockets]
         self._make = make
+        self._lasting = Lasting(log)
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,23 +114,22 @@ class PageLoop(threading.Thread):
 
     def run(self) -> None:
         """Serve, and serve again after a failure."""
-        lasting = Lasting(log)
         while not self._ending.is_set():
             try:
                 asyncio.run(self._serve())
             except Exception:  # noqa: BLE001 - the page's failure is nothing to the daemon
-                lasting.say("failed", "the page failed", logging.ERROR, trace=True)
+                self._lasting.say("failed", "the page failed", logging.ERROR, trace=True)
             except SystemExit:  # uvicorn's word for a failed start
-                lasting.say("failed", "the page could not be started", logging.ERROR)
-            else:
-                lasting.over("failed")
+                self._lasting.say("failed", "the page could not be started", logging.ERROR)
             self._ending.wait(_AGAIN)
         for one in self._sockets:
             one.close()
 
     async def _serve(self) -> None:
         page = self._make()
-        server = _Server(_config(page))
+        server = _Server(
+            _config(page), lambda: self._lasting.over("failed", "the page is served again")
+        )
         with self._lock:
             self._loop, self._server, self._page = asyncio.get_running_loop(), server, page
         try:

@@ -26,6 +26,7 @@ from img2imgd.page.files import OpenFile, open_below
 from img2imgd.page.urls import LARGE, SIDES, THUMB
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.files import too_large
+from img2imgd.reader.protocol import ReaderLimits
 from img2imgd.upkeep.views import VIEWS, prune_views
 
 log = logging.getLogger(__name__)
@@ -101,16 +102,15 @@ class Views(threading.Thread):
         self,
         state: Path,
         find: FindSource,
-        reader: ReaderProcess,
-        max_file_mb: float,
+        limits: ReaderLimits,
         most_bytes: int,
         idle: float = _IDLE,
     ) -> None:
         super().__init__(name="page views", daemon=True)
         self._folder = state / VIEWS
         self._find = find
-        self._reader = reader
-        self._max_file_mb = max_file_mb
+        self._reader = ReaderProcess(limits)
+        self._max_file_mb = limits.max_file_mb
         self._most_bytes = most_bytes
         self._idle = idle
         self._lock = threading.Lock()
@@ -145,6 +145,7 @@ class Views(threading.Thread):
             if (made := self._waiting.get(key)) is not None:
                 return made
             future = Future[None]()
+            future.set_running_or_notify_cancel()  # who goes away does not end it for the others
             if (why := self._known_failure(key)) is not None:
                 future.set_exception(NoView(why))
             elif self._ending or len(self._waiting) >= _MOST_WAITING:
@@ -169,6 +170,13 @@ class Views(threading.Thread):
             width, height = map(int, (self._folder / job / name).read_text("ascii").split())
             return (width, height) if width > 0 and height > 0 else None
         return None
+
+    def reconfigure(self, limits: ReaderLimits, most_bytes: int) -> None:
+        """Go by other limits from the next view on."""
+        self._reader.reconfigure(limits)
+        self._max_file_mb, self._most_bytes = limits.max_file_mb, most_bytes
+        with self._lock:
+            self._failed.clear()  # it may have been too large
 
     def stop(self) -> None:
         """End the thread and the reader, amid a picture if need be."""
@@ -225,7 +233,7 @@ class Views(threading.Thread):
         source = self._find(key)
         with source.file:
             size = os.fstat(source.file.fileno()).st_size
-            if refusal := too_large(source.path, size, int(self._max_file_mb)):
+            if refusal := too_large(source.path, size, self._max_file_mb):
                 raise refusal
             folder = self._folder / key.job
             durable.make_folders(folder)

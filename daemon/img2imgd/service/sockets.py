@@ -28,6 +28,41 @@ _UNIX_MODE = 0o660
 _MOST_TOKEN = 4096  # bytes
 
 
+class SocketFile(socket.socket):
+    """A listening socket with a file, which goes when it is closed; copies (``dup``) have none."""
+
+    path: Path | None = None
+    _made: tuple[int, int] | None = None
+
+    def stand_at(self, path: Path) -> None:
+        """The socket's file is there now."""
+        self.path, self._made = path, _identity(path)
+
+    def close(self) -> None:
+        """Close it, and remove its file, unless another has taken its place."""
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                if _identity(self.path) == self._made:
+                    self.path.unlink()
+            self.path = None
+        super().close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.lstat()
+    return status.st_dev, status.st_ino
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where a listening socket is reached, in words."""
+    if listening.family == socket.AF_UNIX:
+        # Its name was another when it was bound: see :func:`_listen_on_path`.
+        own = listening.path if isinstance(listening, SocketFile) else None
+        return f"unix:{shown(str(own or listening.getsockname()))}"
+    host, port = map(str, listening.getsockname()[:2])
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
 def inherited_sockets(env: MutableMapping[str, str]) -> list[socket.socket]:
     """The listening sockets that LISTEN_FDS hands over, as LISTEN_PID says, to this process.
 
@@ -179,17 +214,18 @@ def _listen_on_host(listen: str) -> list[socket.socket]:
 
 
 def _listen_on_path(path: Path) -> socket.socket:
-    """Listen on a socket file of mode 0660; one that a dead process left is replaced."""
+    """Listen on a socket file of mode 0660; one that a killed process left is replaced."""
     _check_free(path)
     # Made under another name and renamed: nobody meets it with other rights, or not listening.
     making = path.with_name(path.name + "~")
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening = SocketFile(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         making.unlink(missing_ok=True)
         listening.bind(os.fspath(making))
         making.chmod(_UNIX_MODE)
         listening.listen(_WAITING)
         making.rename(path)
+        listening.stand_at(path)
     except OSError as error:
         listening.close()
         with contextlib.suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sqlite3
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,17 @@ from img2imgd.ledger import (
 from img2imgd.request import Request
 
 
-def add(ledger: Ledger, job: str, state: JobState, rel: str = "cat.png", prompt: str = "") -> None:
+def add(
+    ledger: Ledger,
+    job: str,
+    state: JobState,
+    rel: str = "cat.png",
+    prompt: str = "",
+    more_prompts: tuple[str, ...] = (),
+) -> None:
     request = Request(
         prompt=prompt, negative_prompt="", strength=0.5, guidance_scale=7, steps=10, seed=7,
-        model="demo",
+        model="demo", more_prompts=more_prompts,
     )  # fmt: skip
     spec = JobSpec(
         id=job, inbox="/in", rel=rel, mode="move",
@@ -72,6 +80,44 @@ def test_jobs_are_found_by_path_and_prompt_whatever_the_case(ledger: Ledger) -> 
         "LAKE": ["J1"],
     }  # fmt: skip
     assert ledger.count_ended("results", "oil") == 1
+
+
+def test_accents_are_found_however_they_are_written(ledger: Ledger) -> None:
+    add(ledger, "J1", JobState.DONE, rel=unicodedata.normalize("NFD", "Hügel.png"))
+    add(ledger, "J2", JobState.DONE, prompt="grüne HÜGEL")
+    add(ledger, "J3", JobState.DONE, more_prompts=("Straße über Hügel", 'a "quoted" word'))
+    for text in ("hügel", unicodedata.normalize("NFD", "HÜGEL")):
+        assert [job.id for job in ledger.ended("results", 9, text=text).jobs] == ["J3", "J2", "J1"]
+        assert ledger.count_ended("results", text) == 3
+    for text in ("STRASSE", 'a "quoted"'):
+        assert [job.id for job in ledger.ended("results", 9, text=text).jobs] == ["J3"]
+
+
+def test_a_search_goes_on_page_by_page(ledger: Ledger) -> None:
+    for number in range(300):
+        add(
+            ledger,
+            f"J{number:03}",
+            JobState.DONE,
+            prompt=f"{'Über' if number % 3 else 'x'} {number}",
+        )
+    wanted = [f"J{number:03}" for number in reversed(range(300)) if number % 3]
+    seen: list[str] = []
+    place: Place | None = None
+    while True:
+        page = ledger.ended("results", 7, place, "ÜBER")
+        seen += [job.id for job in page.jobs]
+        if page.next is None:
+            break
+        place = Place.parse(str(page.next))
+    assert seen == wanted
+    assert ledger.count_ended("results", "über") == 200
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.5", "1.5_", "1.5_x", "1.5_99999999999999999999"])
+def test_no_place_is_made_of_nonsense(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        Place.parse(text)
 
 
 @pytest.mark.parametrize("kind", ["results", "failures"])

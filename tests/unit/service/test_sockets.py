@@ -16,6 +16,7 @@ import pytest
 from img2imgd.config import StatusConfig
 from img2imgd.errors import EnvironmentFault, UsageError
 from img2imgd.service.sockets import (
+    address_of,
     check_token,
     inherited_sockets,
     listening_sockets,
@@ -104,12 +105,29 @@ def test_a_socket_file_has_mode_0660_and_a_stale_one_is_replaced(
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
     with pytest.raises(EnvironmentFault, match="Another program listens"):
         listening(opened, status)
-    opened.close()  # the file stays, and nobody listens any more
-    assert path.exists()
+    opened.close()
+    assert not path.exists()
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))  # the file stays, and nobody listens
     listening(opened, status)
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
     assert [p.name for p in tmp_path.iterdir()] == ["page.sock"]
+
+
+def test_a_socket_file_goes_with_its_socket_alone(opened: ExitStack, tmp_path: Path) -> None:
+    path = tmp_path / "page.sock"
+    (first,) = listening_sockets(StatusConfig(listen=f"unix:{path}"), ())
+    assert address_of(first) == f"unix:{path}"
+    with first.dup() as copy:
+        assert copy.fileno() != first.fileno()
+    assert path.exists(), "a copy has no file"
+    path.unlink()
+    (second,) = listening(opened, StatusConfig(listen=f"unix:{path}"))
+    first.close()
+    assert path.exists(), "it is another's now"
+    second.close()
+    assert not path.exists()
 
 
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
