@@ -200,13 +200,6 @@ def _before(request: Request) -> Place | None:
         raise Refused(400, "`before` must be the `next` of an earlier answer.") from None
 
 
-def _index(request: Request) -> int:
-    index = number_of(request.path_params["index"])
-    if index is None:
-        raise Refused(404, "There is no such picture.")
-    return index
-
-
 def _side(request: Request) -> int:
     text = request.query_params.get("side", str(THUMB))
     if text not in map(str, SIDES):
