@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
@@ -57,15 +57,21 @@ def main(arguments: list[str]) -> None:
         while True:
             request = json.loads(connection.recv_bytes())
             with ExitStack() as stack:
-                files = [
-                    stack.enter_context(open(recv_handle(connection), mode))  # noqa: PTH123
-                    for mode in _FILES[request["do"]]
-                ]
+                files: list[BinaryIO] = []
+                for mode in _FILES[request["do"]]:
+                    files.append(open(recv_handle(connection), mode))  # noqa: PTH123, SIM115
+                    stack.callback(_close, files[-1])
                 _grant_time(limits.cpu_seconds)
                 answer = _answer(request, files, limits)
             connection.send_bytes(json.dumps(answer).encode())
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
+
+
+def _close(file: BinaryIO) -> None:
+    """Close a file. What a full disk did not take is in its buffer still, and fails once more."""
+    with suppress(OSError):
+        file.close()
 
 
 def _limit(limits: ReaderLimits) -> None:

@@ -54,6 +54,27 @@ def test_pictures_are_inspected_and_prepared(
         assert image.size == (64, 64)
 
 
+@pytest.mark.parametrize("side", [16, 400])
+@pytest.mark.parametrize("do", ["view", "prepare"])
+def test_a_full_disk_is_told_by_a_child_that_lives_on(tmp_path: Path, do: str, side: int) -> None:
+    """Few bytes stay in a file's buffer, and would be written once more when it is closed."""
+    picture = tmp_path / "noise.png"
+    Image.effect_noise((side, side), 99).convert("RGB").save(picture)
+    question = {"path": str(picture), "do": do, "side": side, "size": "keep", "fit": "cover",
+                "multiple": 8, "whole": True}  # fmt: skip
+    child = ReaderChild(ReaderLimits())
+    try:
+        assert child.missing() is not None
+        for _ in range(2):
+            with picture.open("rb") as source, Path("/dev/full").open("wb") as full:
+                child.send(json.dumps(question).encode(), [source, full])
+            answer = json.loads(child.receive(30, 10_000))
+            assert answer["error"] == "environment"
+            assert "No space left" in answer["message"]
+    finally:
+        child.end()
+
+
 def test_one_child_serves_many_questions_and_threads(reader: ReaderProcess, cat: Path) -> None:
     reader.inspect(cat)
     first, answers = reader.pid, []
