@@ -46,7 +46,8 @@ def test_a_cancelled_sweep_is_told_as_cancelled_with_what_was_kept(
     expect(page.locator(".job-bar .number")).to_contain_text("of 29 pictures")
     notes = page.locator(".job-words .notes").first
     expect(notes).to_contain_text("of 29 pictures were painted and kept.")
-    expect(notes.locator("p")).to_have_count(1)
+    expect(notes).not_to_contain_text("Cancelled by hand")
+    expect(notes.locator(".bad")).to_have_count(0)
 
 
 def test_the_question_goes_when_the_address_changes(open_page: OpenPage, studio: Studio) -> None:

@@ -39,7 +39,7 @@ def test_a_new_token_leads_an_open_page_to_the_login(
 ) -> None:
     studio = start_studio(token=TOKEN)
     watched = open_page(studio, "")
-    watched.expect_trouble("401", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION")
+    watched.expect_trouble("401", "ERR_INCOMPLETE_CHUNKED_ENCODING", "link preload")
     page = watched.page
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Open").click()
@@ -53,7 +53,7 @@ def test_an_act_with_an_old_token_leads_to_the_login(
 ) -> None:
     studio = start_studio(token=TOKEN)
     watched = open_page(studio, "")
-    watched.expect_trouble("401", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION")
+    watched.expect_trouble("401", "ERR_INCOMPLETE_CHUNKED_ENCODING", "link preload")
     page = watched.page
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Open").click()
