@@ -39,3 +39,42 @@ def test_retry_all_asks_first_and_retries_each(open_page: OpenPage, studio: Stud
     gallery = page.locator("#gallery .tile-name")
     expect(gallery.filter(has_text="one.png")).to_have_count(1, timeout=30_000)
     expect(gallery.filter(has_text="two.png")).to_have_count(1, timeout=30_000)
+
+
+def test_a_refused_sidecar_is_named_and_all_failures_are_counted(
+    open_page: OpenPage, studio: Studio
+) -> None:
+    watched = open_page(studio, "#failures")
+    watched.expect_trouble("404")
+    page = watched.page
+    folder = studio.served.inbox / "trip"
+    folder.mkdir()
+    studio.drop("trip/hill", "prompt: a hill\nsteps: some\n")
+    row = page.locator(".failure", has_text="hill.png")
+    expect(row).to_contain_text("Correct trip/hill.yaml in the failed folder, then Retry.",
+                                timeout=30_000)  # fmt: skip
+    page.get_by_role("button", name="Pause").click()
+    studio.drop("waits", "prompt: a hill\n")
+    page.goto(f"{studio.url}/#now")
+    page.get_by_role("button", name="Cancel waits.png").click()
+    page.get_by_role("button", name="Cancel the job").click()
+    page.get_by_role("button", name="Resume").click()
+    page.goto(f"{studio.url}/#failures")
+    expect(page.locator(".failure", has_text="waits.png")).to_be_visible(timeout=30_000)
+    number = page.locator("#failures-count").inner_text().split()[0]
+    expect(page.locator("#count-failures")).to_have_text(number)
+
+
+def test_what_is_no_picture_has_a_sign_in_its_place(open_page: OpenPage, studio: Studio) -> None:
+    (studio.served.inbox / "text.png").write_text("this is no picture\n" * 20)
+    (studio.served.inbox / "text.yaml").write_text("prompt: a hill\n")
+    watched = open_page(studio, "#failures")
+    watched.expect_trouble("404")
+    page = watched.page
+    row = page.locator(".failure", has_text="text.png")
+    expect(row).to_be_visible(timeout=30_000)
+    expect(row.locator(".no-picture, .failure-picture > .icon")).to_be_visible()
+    expect(row.locator("img:not(.broken)")).to_have_count(0)
+    page.goto(f"{studio.url}/#job/{studio.job('text.png')}")
+    expect(page.locator(".canvas .no-picture")).to_be_visible()
+    expect(page.locator(".views a[aria-current]")).to_contain_text("Failures")

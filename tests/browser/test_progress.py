@@ -59,7 +59,7 @@ def test_the_queue_says_why_files_wait_and_a_pause_says_so(
     (studio.served.inbox / "alone.yaml").write_text("prompt: no picture yet\n")
     expect(page.locator("#waiting")).to_contain_text("alone.yaml")
     page.get_by_role("button", name="Cancel second.png").click()
-    page.get_by_role("button", name="Cancel it").click()
+    page.get_by_role("button", name="Cancel the job").click()
     expect(page.locator("#queue .row-name")).to_have_text(["first.png"])
     banner.get_by_role("button", name="Resume").click()
     expect(banner).to_have_count(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from browsing import OpenPage, StartStudio
 from playwright.sync_api import expect
 from tools.page import axe
@@ -30,3 +32,32 @@ def test_the_page_asks_for_the_token_and_says_when_it_is_wrong(
     expect(page.locator("#resting")).to_be_visible()
     page.reload()
     expect(page.locator("#resting")).to_be_visible()
+
+
+def test_a_new_token_leads_an_open_page_to_the_login(
+    open_page: OpenPage, start_studio: StartStudio, tmp_path: Path
+) -> None:
+    studio = start_studio(token=TOKEN)
+    watched = open_page(studio, "")
+    watched.expect_trouble("401", "ERR_INCOMPLETE_CHUNKED_ENCODING", "link preload")
+    page = watched.page
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#resting")).to_be_visible()
+    (tmp_path / "token").write_text(f"another-{TOKEN}")
+    expect(page.get_by_label("Token")).to_be_focused(timeout=30_000)
+
+
+def test_an_act_with_an_old_token_leads_to_the_login(
+    open_page: OpenPage, start_studio: StartStudio
+) -> None:
+    studio = start_studio(token=TOKEN)
+    watched = open_page(studio, "")
+    watched.expect_trouble("401", "ERR_INCOMPLETE_CHUNKED_ENCODING", "link preload")
+    page = watched.page
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#resting")).to_be_visible()
+    page.context.clear_cookies()  # the stream is open still
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_label("Token")).to_be_focused()

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any, cast
 
 from img2imgd.config import Config
-from img2imgd.job import Frame, FrameState, JobState, morphs, plan_frames
+from img2imgd.job import CANCELLED_FRAME, Frame, FrameState, JobState, morphs, plan_frames
 from img2imgd.ledger import FrameRow, JobRow, Ledger
 from img2imgd.outputs.captions import captions
-from img2imgd.page.history import fate_of, names_of, ordered_jobs
+from img2imgd.page.history import correct_of, fate_of, names_of, ordered_jobs
 from img2imgd.page.now import fields_of
 from img2imgd.page.outputs import JobOutputs
 from img2imgd.page.urls import LARGE, THUMB, file_url, frame_url, input_url
@@ -24,6 +24,7 @@ _FORMATS = {".gif": "gif", ".webp": "webp", ".png": "apng"}
 _NO_FATE: dict[str, Any] = {
     "reason": "",
     "advice": "",
+    "correct": "",
     "retry": False,
     "retry_why": "",
     "ordered": False,
@@ -42,7 +43,7 @@ def job_view(ledger: Ledger, row: JobRow, config: Config, size_of: PictureSize) 
     outputs = JobOutputs(config.outbox, row)
     animations, sheet, gone = _assemblies(outputs)
     card = ended_of(row, names_of(config), row.id in ordered_jobs(ledger))
-    fate = fate_of(card) if row.state.ended else _NO_FATE
+    fate = fate_of(card, correct_of(row, config.failed)) if row.state.ended else _NO_FATE
     return JobView(
         **fields_of(card),
         state=row.state.value,
@@ -146,6 +147,8 @@ def _frame(
 
 
 def _state(row: JobRow, known: FrameRow | None) -> str:
+    if known is not None and known.reason == CANCELLED_FRAME:
+        return JobState.CANCELLED.value
     if known is None:  # of a job that ended under a ledger that is no more
         return (FrameState.PUBLISHED if row.state is JobState.DONE else FrameState.WAITING).value
     return known.state.value

@@ -174,7 +174,6 @@ def drop_form(config: Config) -> DropForm:
         schema=json_schema(),
         max_file_mb=config.limits.max_file_mb,
         accept=",".join(sorted(PICTURE_SUFFIXES)),
-        may_act=True,
     )
 
 

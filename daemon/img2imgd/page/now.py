@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from img2imgd import __version__
@@ -32,11 +32,15 @@ def make_now(ledger: Ledger, config: Config, glimpse: Glimpse) -> Now:
     for job in at_work:
         if seen := glimpse(job):
             previews[job] = preview_url(job, seen.index, seen.step)
-    return now_of(report, previews)
+    cancelling = frozenset(order.job for order in ledger.orders("cancel"))
+    return now_of(report, previews, cancelling)
 
 
-def now_of(report: Report, previews: Mapping[str, str]) -> Now:
-    """A report in the page's words, with the addresses of previews by job."""
+def now_of(report: Report, previews: Mapping[str, str], cancelling: Container[str]) -> Now:
+    """A report in the page's words, with the addresses of previews by job.
+
+    ``cancelling`` are the jobs that somebody has asked to end.
+    """
     return Now(
         version=__version__,
         host=report.host,
@@ -48,7 +52,10 @@ def now_of(report: Report, previews: Mapping[str, str]) -> Now:
         waits_for=report.waits_for,
         unavailable=tuple(UnavailableInbox(one.inbox, one.why) for one in report.unavailable),
         counts=report.counts,
-        running=tuple(_running(job, previews.get(job.id)) for job in report.current[:MOST_RUNNING]),
+        running=tuple(
+            _running(job, previews.get(job.id), job.id in cancelling)
+            for job in report.current[:MOST_RUNNING]
+        ),
         queued=tuple(
             QueuedCard(**fields_of(job), position=job.position, why=job.why)
             for job in report.queued
@@ -75,7 +82,7 @@ def fields_of(card: Card) -> dict[str, Any]:
     }
 
 
-def _running(job: Running, preview: str | None) -> RunningCard:
+def _running(job: Running, preview: str | None, cancelling: bool) -> RunningCard:
     return RunningCard(
         **fields_of(job),
         steps=job.steps,
@@ -83,6 +90,7 @@ def _running(job: Running, preview: str | None) -> RunningCard:
         frames_done=job.frames_done,
         phase=job.phase,
         why=job.why,
+        cancelling=cancelling,
         seconds_left=None if job.seconds_left is None else round(job.seconds_left),
         input=input_url(job.id, THUMB),
         preview=preview,

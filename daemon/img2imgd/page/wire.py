@@ -27,13 +27,17 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunningCard(Card, frozen=True, kw_only=True):
-    """A job at work. ``seconds_left`` is None until enough steps have run to tell."""
+    """A job at work. ``seconds_left`` is None until enough steps have run to tell.
+
+    ``cancelling``: it ends with what is painted.
+    """
 
     steps: int
     steps_done: int
     frames_done: int
     phase: Phase
     why: str
+    cancelling: bool
     seconds_left: float | None
     input: str
     preview: str | None
@@ -84,10 +88,14 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(Card, frozen=True, kw_only=True):
-    """A job that published something. ``gone``: somebody has taken it out of the outbox."""
+    """A job that published something: ``kept`` of its frames.
+
+    ``gone``: somebody has taken it out of the outbox.
+    """
 
     ended_at: str | None
     state: str
+    kept: int
     thumb: str
     thumb_size: tuple[int, int] | None
     notes: tuple[str, ...]
@@ -95,13 +103,17 @@ class Result(Card, frozen=True, kw_only=True):
 
 
 class Failure(Card, frozen=True, kw_only=True):
-    """A job that published nothing. ``ordered``: a retry waits to be done."""
+    """A job that published nothing. ``ordered``: a retry waits to be done.
+
+    ``correct`` is the sidecar that was refused, by its path below failed; empty for other reasons.
+    """
 
     ended_at: str | None
     state: str
     thumb: str | None
     reason: str
     advice: str
+    correct: str
     retry: bool
     retry_why: str
     ordered: bool
@@ -175,6 +187,7 @@ class JobView(Card, frozen=True, kw_only=True):
     attempts: int
     reason: str
     advice: str
+    correct: str
     notes: tuple[str, ...]
     published: str
     gone: bool
@@ -210,7 +223,6 @@ class DropForm(msgspec.Struct, frozen=True):
     schema: dict[str, Any]
     max_file_mb: float
     accept: str
-    may_act: bool
 
 
 class ProblemView(msgspec.Struct, frozen=True):

@@ -33,11 +33,12 @@ async function request(url, options) {
 
 /** The JSON of an answer, or the refusal that it is. */
 export function told(status, text) {
+  if (status === 401) location.reload(); // the token has changed: the login page comes
   let value = {};
   try {
     value = JSON.parse(text || "{}");
   } catch {
-    if (status === 401) location.reload(); // the token has changed: the login page says so
+    // An answer of a proxy, perhaps: its status says enough.
   }
   if (status < 200 || status > 299) throw new Refusal(status, value);
   return value;

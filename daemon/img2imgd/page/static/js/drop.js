@@ -39,8 +39,9 @@ export async function showDrop() {
 /** The view goes; what is sent goes on. */
 export function hideDrop() {
   if (sending) return;
-  for (const item of picked.filter((one) => one.state === "done")) URL.revokeObjectURL(item.url);
-  picked = picked.filter((item) => item.state !== "done");
+  const over = (item) => item.state === "done" || item.state === "cancelled";
+  for (const item of picked.filter(over)) URL.revokeObjectURL(item.url);
+  picked = picked.filter((item) => !over(item));
   draw();
 }
 
@@ -50,7 +51,7 @@ export function receive(files) {
     waiting.push(...files);
     return;
   }
-  if (!told.may_act || !list) return;
+  if (!list) return;
   for (const file of files) picked.push({ key: crypto.getRandomValues(new Uint32Array(2)).join("-"), file,
                                           url: URL.createObjectURL(file), state: "picked", fraction: 0,
                                           problem: problemOf(file) });
@@ -66,7 +67,7 @@ function problemOf(file) {
 
 function build() {
   const place = byId("drop-place");
-  if (!told.may_act || !told.inboxes.length) {
+  if (!told.inboxes.length) {
     place.replaceChildren(make("div", { class: "empty" }, icon("drop"), make("h2", {}, "This page only shows"),
       make("p", {}, "Pictures are added by putting them into an inbox folder.")));
     return;
@@ -149,6 +150,7 @@ function wordsOf(item) {
     case "queued": return `In the queue${item.position ? `, number ${item.position}` : ""}.`;
     case "painting": return "Being painted.";
     case "failed": return "It failed.";
+    case "cancelled": return "Cancelled; what was painted is kept.";
     default: return "Painted.";
   }
 }
@@ -224,7 +226,7 @@ async function ended(item) {
   try {
     const job = await read(`/api/jobs/${encodeURIComponent(item.job)}`);
     if (!job.ended_at) return;
-    item.state = job.published ? "done" : "failed";
+    item.state = job.published ? (job.state === "cancelled" ? "cancelled" : "done") : "failed";
     if (item.state === "failed") item.problem = job.reason || "It failed.";
     draw();
   } catch {

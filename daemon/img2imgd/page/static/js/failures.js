@@ -71,6 +71,9 @@ function draw() {
   }
 }
 
+/** What to do about a sidecar that was refused. */
+export const whatToCorrect = ({ correct }) => `Correct ${correct} in the failed folder, then Retry.`;
+
 /** Ask for a job to be tried again; true where the daemon took it. */
 export async function retry(job) {
   try {
@@ -112,7 +115,7 @@ function failure(first) {
     setAttribute(name, "title", item.picture);
     setText(prompt, item.prompt);
     setText(reason, item.state === "cancelled" ? item.reason || "Cancelled." : item.reason);
-    setText(advice, item.advice);
+    setText(advice, [item.advice, item.correct && item.retry ? whatToCorrect(item) : ""].filter(Boolean).join("\n"));
     setText(when, ago(item.ended_at));
     setAttribute(when, "title", date(item.ended_at));
     show(again, item.retry || item.ordered);

@@ -166,7 +166,10 @@ export function sweepField(property, schema) {
     AXES[axis.value].forEach((value, at) => (bounds[at].value = String(value)));
   }
   axis.addEventListener("change", preset);
-  on.addEventListener("change", () => show(box, on.checked && !usual));
+  on.addEventListener("change", () => {
+    show(box, on.checked && !usual);
+    if (!box.hidden) box.scrollIntoView({ block: "nearest" });
+  });
   preset();
 
   return {

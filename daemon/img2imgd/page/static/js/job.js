@@ -2,7 +2,7 @@
 
 import { read } from "./api.js";
 import { button, byId, icon, iconButton, make } from "./dom.js";
-import { retry } from "./failures.js";
+import { retry, whatToCorrect } from "./failures.js";
 import { live } from "./live.js";
 import { cancel } from "./now.js";
 import { onResults, reach, results, search } from "./results.js";
@@ -20,6 +20,7 @@ const view = byId("view-job");
 let shown = null; // id
 let job = null;
 let setting = null;
+const listeners = new Set();
 let back = "#results";
 
 /** Open a job; `from` is the view that one came from. */
@@ -56,7 +57,19 @@ function hideStage() {
   setting = null;
 }
 
+/** Call this with each job that is opened. */
+export const onJob = (listener) => listeners.add(listener);
+
+/** True for a job that is listed among the failures. */
+export const isFailure = ({ state, published }) => state === "failed" || (state === "cancelled" && !published);
+
+/** True for one that was cancelled and kept what was painted. */
+const isCut = ({ state, published }) => state === "cancelled" && published !== "";
+
+const keptOf = ({ frames_list: frames }) => frames.filter(({ state }) => state === "published").length;
+
 function build() {
+  for (const listener of listeners) listener(job);
   hideStage();
   setting = stage(job);
   view.replaceChildren(make("article", { class: "job" }, bar(), setting.node, words()));
@@ -74,7 +87,9 @@ function showRefusal(refusal) {
 }
 
 function bar() {
-  const told = [STATES[job.state], job.ended_at ? ago(job.ended_at) : "", job.frames > 1 ? counted(job.frames, "picture") : ""];
+  const pictures = job.frames > 1 ? counted(job.frames, "picture") : "";
+  const told = [STATES[job.state], job.ended_at ? ago(job.ended_at) : "",
+                isCut(job) ? `${count(keptOf(job))} of ${pictures}` : pictures];
   return make(
     "div", { class: "job-bar" },
     iconButton("quiet", "cancel", "Close", close),
@@ -155,8 +170,13 @@ function troubles() {
   const told = [];
   if (job.reason) told.push(make("p", { class: "bad" }, job.reason));
   if (job.advice) told.push(make("p", {}, job.advice));
+  if (job.correct && job.retry) told.push(make("p", {}, whatToCorrect(job)));
+  if (isCut(job)) {
+    told.push(make("p", {}, `Cancelled: ${count(keptOf(job))} of ${counted(job.frames, "picture")} were painted and kept.`));
+  }
   if (job.gone) told.push(make("p", {}, "Its files are no longer in the outbox; the views here are smaller copies."));
-  for (const text of job.notes) told.push(make("p", {}, text));
+  const notes = isCut(job) ? job.notes.filter((text) => !text.startsWith("Cancelled by hand")) : job.notes;
+  for (const text of notes) told.push(make("p", {}, text));
   for (const frame of job.frames_list.filter((one) => one.state === "failed").slice(0, 20)) {
     told.push(make("p", { class: "bad" }, `${frame.label || `Picture ${frame.index + 1}`}: ${frame.reason}`));
   }

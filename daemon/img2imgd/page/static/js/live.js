@@ -1,3 +1,5 @@
+import { read } from "./api.js";
+
 /**
  * What the daemon tells by itself: one stream of events while the page is in sight. A hidden page
  * holds no connection, since browsers allow few to one server.
@@ -63,14 +65,18 @@ class Live extends EventTarget {
 
   #lost(stream) {
     this.#cut = true;
-    if (this.lostSince === null && !this.#telling) {
+    const closed = stream.readyState === EventSource.CLOSED;
+    const first = this.lostSince === null && !this.#telling;
+    // A stream does not say why it ended. Where the token counts no more, this leads to the login.
+    if (first || closed) read("/api/now").catch(() => {});
+    if (first) {
       this.#telling = setTimeout(() => {
         this.#telling = 0;
         this.lostSince = Date.now();
         this.#tell("lost");
       }, PATIENCE);
     }
-    if (stream.readyState === EventSource.CLOSED) {
+    if (closed) {
       // Answered with an error, a login page perhaps: the browser itself does not try again.
       this.#stream = null;
       clearTimeout(this.#timer);

@@ -1,15 +1,15 @@
 /** The page's start: views and their addresses, keys, colours, and who hears what the daemon tells. */
 
-import { KeyedList, byId, icon, setAttribute, setText, show } from "./dom.js";
+import { KeyedList, byId, icon, make, setAttribute, setText, show } from "./dom.js";
 import { hideDrop, receive, showDrop, trackDrops } from "./drop.js";
 import { hideFailures, refreshFailures, showFailures } from "./failures.js";
-import { close, hideJob, jobKey, refreshJob, showJob } from "./job.js";
+import { close, hideJob, isFailure, jobKey, onJob, refreshJob, showJob } from "./job.js";
 import { live } from "./live.js";
 import { banner, bannersOf, fraction, pause, showNow, tick } from "./now.js";
 import { freshResults, hideResults, onResults, search, results, showLatest, showResults } from "./results.js";
 import { VIEWS, readRoute } from "./routes.js";
 import { announce } from "./say.js";
-import { count, fileName } from "./words.js";
+import { cancelled, count, fileName } from "./words.js";
 
 const TITLES = { now: "Now", results: "Results", failures: "Failures", drop: "Add pictures", job: "Job" };
 const banners = new KeyedList(byId("banners"), banner);
@@ -22,10 +22,8 @@ function route() {
   if (last && last.view !== next.view) hide(last.view);
   shown = next;
   for (const view of [...VIEWS, "job"]) show(byId(`view-${view}`), view === next.view);
-  for (const link of document.querySelectorAll(".views a")) {
-    const holds = link.dataset.view === next.view || (next.view === "job" && link.dataset.view === "results");
-    setAttribute(link, "aria-current", holds ? (next.view === "job" ? "true" : "page") : null);
-  }
+  if (next.view !== "job") mark(next.view, "page");
+  else if (last?.view !== "job") mark(last?.view === "failures" ? "failures" : "results", "true");
   setTitle();
   if (next.view === "results") showResults(next.query);
   else if (next.view === "job") showJob(next.id, last && last.view !== "job" ? addressOf(last) : null);
@@ -37,6 +35,14 @@ function route() {
   }
   if (last && next.view !== "job") byId(`title-${next.view}`).focus({ preventScroll: true });
 }
+
+/** The view that the navigation shows: the page itself, or where an open job is listed. */
+function mark(view, current) {
+  for (const link of document.querySelectorAll(".views a")) {
+    setAttribute(link, "aria-current", link.dataset.view === view ? current : null);
+  }
+}
+onJob((job) => mark(isFailure(job) ? "failures" : "results", "true"));
 
 const addressOf = ({ view }) =>
   view === "results" && results.query ? `#results?q=${encodeURIComponent(results.query)}` : `#${view}`;
@@ -64,12 +70,14 @@ function showBanners() {
   show(byId("pause"), Boolean(mayPause));
 }
 
+const endOf = ({ state, picture, kept, frames }) =>
+  `${fileName(picture)}${state === "cancelled" ? `: ${cancelled(kept, frames)} pictures kept` : " is painted"}`;
+
 live.addEventListener("now", ({ detail: now }) => {
   showNow(now);
   showBanners();
   const open = Math.max(now.running.length, now.counts.running ?? 0) + now.queued_total;
   setText(byId("count-now"), open ? count(open) : "");
-  setText(byId("count-failures"), now.counts.failed ? count(now.counts.failed) : "");
   setTitle();
   trackDrops(now);
 });
@@ -84,9 +92,12 @@ live.addEventListener("results", async () => {
   const known = results.items[0]?.id;
   await freshResults();
   const newest = results.items[0];
-  if (newest && known && newest.id !== known) announce(`${fileName(newest.picture)} is painted`);
+  if (newest && known && newest.id !== known) announce(endOf(newest));
 });
-live.addEventListener("failures", refreshFailures);
+live.addEventListener("failures", ({ detail }) => {
+  setText(byId("count-failures"), detail.total ? count(detail.total) : "");
+  refreshFailures();
+});
 onResults(showLatest);
 setInterval(() => {
   if (shown?.view === "now" && !document.hidden) tick();
@@ -174,8 +185,25 @@ function take(files) {
   receive(files);
 }
 
+/** A picture that cannot be shown: a sign in its place. */
+function unseen({ target: image }) {
+  if (image.tagName !== "IMG") return;
+  image.classList.add("broken");
+  if (!image.parentElement?.querySelector(".no-picture")) {
+    image.after(make("span", { class: "no-picture" }, icon("picture")));
+  }
+}
+
+function seen({ target: image }) {
+  if (image.tagName !== "IMG" || !image.classList.contains("broken")) return;
+  image.classList.remove("broken");
+  if (!image.parentElement?.querySelector("img.broken")) image.parentElement?.querySelector(".no-picture")?.remove();
+}
+
 for (const node of document.querySelectorAll("[data-icon]")) node.prepend(icon(node.dataset.icon));
 theme(document.documentElement.dataset.theme ?? "auto");
+document.addEventListener("error", unseen, true); // these two do not bubble
+document.addEventListener("load", seen, true);
 addEventListener("hashchange", route);
 history.scrollRestoration = "manual";
 route();

@@ -47,6 +47,7 @@ export function tick() {
 
 /** How far a job is, from 0 to 1; null where nobody knows yet. */
 export function fraction(job) {
+  if (job.cancelling) return null; // frames that are left out are no progress
   if (job.phase === "assembling" || job.phase === "publishing") return 1;
   if (job.steps > 0) return Math.min(1, job.steps_done / job.steps);
   return null;
@@ -57,7 +58,7 @@ const more = (number, what = "") => (number > 0 ? `and ${count(number)} more${wh
 /** Cancel a job once somebody has said yes. */
 export async function cancel(job) {
   const kept = job.frames > 1 ? "Pictures that are finished are kept." : "Its original goes to failed.";
-  const yes = await ask(`Cancel ${fileName(job.picture)}?`, kept, "Cancel it", "Go on");
+  const yes = await ask(`Cancel ${fileName(job.picture)}?`, kept, "Cancel the job", "Keep painting");
   if (!yes) return;
   try {
     await act(`/api/jobs/${encodeURIComponent(job.id)}/cancel`);
@@ -102,11 +103,16 @@ function work(first) {
     show(preview, Boolean(job.preview));
     setText(none, job.preview ? "" : "The first look comes soon.");
     setText(phase, described(job));
-    setText(time, left(job.seconds_left));
+    setText(time, job.cancelling ? "" : left(job.seconds_left));
     showFraction(fraction(job));
   }
 
   function showFraction(done) {
+    if (job.cancelling) { // stays where it was
+      bar.classList.remove("unknown");
+      setAttribute(bar, "aria-valuetext", described(job));
+      return;
+    }
     const known = done !== null && job.phase === "painting";
     bar.classList.toggle("unknown", !known && done !== 1 && job.phase !== "waiting");
     fill.style.transform = known || done === 1 ? `translateX(${(done - 1) * 100}%)` : "";
@@ -123,6 +129,7 @@ function work(first) {
 }
 
 function described(job) {
+  if (job.cancelling) return "Being cancelled; pictures that are finished are kept";
   const word = PHASES[job.phase] ?? job.phase;
   if (job.phase !== "painting") return word;
   const steps = `step ${count(job.steps_done)} of ${count(job.steps)}`;

@@ -4,7 +4,7 @@ import { read } from "./api.js";
 import { byId, icon, make, setAttribute, setText, show } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { complain } from "./say.js";
-import { ago, counted, date, fileName, kind } from "./words.js";
+import { ago, cancelled, counted, date, fileName, kind } from "./words.js";
 
 const CHUNK = 120;
 const AHEAD = 60; // loaded before one sees them
@@ -172,12 +172,13 @@ function tile(first) {
   const node = make("li", { class: "tile" }, link);
 
   function update(item) {
-    setText(badge, kind(item));
-    show(badge, item.frames > 1);
+    const cut = item.state === "cancelled";
+    setText(badge, cut ? cancelled(item.kept, item.frames) : kind(item));
+    show(badge, cut || item.frames > 1);
     show(gone, item.gone);
     node.classList.toggle("gone", item.gone);
     setText(prompt, item.prompt || fileName(item.picture));
-    setText(name, `${fileName(item.picture)} · ${ago(item.ended_at)}${item.state === "cancelled" ? " · cancelled" : ""}`);
+    setText(name, `${fileName(item.picture)} · ${ago(item.ended_at)}`);
     setAttribute(link, "title", `${item.picture}\n${date(item.ended_at)}`);
   }
   return { node, update };

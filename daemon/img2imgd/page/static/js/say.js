@@ -21,6 +21,8 @@ export const complain = (refusal) => note([refusal.message, refusal.advice].filt
 /** Words for screen readers alone, when they are free. */
 export const announce = (text) => setText(byId("polite"), text);
 
+addEventListener("hashchange", () => byId("ask").close("")); // asked about what is no longer in sight
+
 /** Ask before something that cannot be taken back. True where the answer is yes. */
 export function ask(title, text, yes, no) {
   const dialog = byId("ask");

@@ -66,6 +66,9 @@ export function bytes(number) {
 /** The last part of a path. */
 export const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);
 
+/** "cancelled, 6 of 29": a job that was cancelled and kept some of its pictures. */
+export const cancelled = (kept, frames) => `cancelled, ${count(kept)} of ${count(frames)}`;
+
 /** "sweep of 31", "4 pictures", "" for a single one. */
 export function kind(card) {
   if (card.frames <= 1) return "";
