@@ -183,12 +183,14 @@ def test_a_bad_config_is_told_whole_and_the_one_before_holds(root: ServedRoot, e
     wait_until(lambda: "nowhere" in daemon.log or "strenght" in daemon.log, "the reasons")
     assert daemon.log.count("config not reloaded: ") >= 1
     wait_until(lambda: ear.statuses[-1].startswith("config not reloaded"), "the status tells")
+    assert "defaults.strenght" in root.status()["not_reloaded"]
     drop(root.inbox, "cat.png", PLAIN)
     root.wait_served(1)
     assert root.jobs()[0].spec.asked.strength == 0.8
     root.write_config()
     reload(daemon, "reloaded: nothing has changed")
     wait_until(lambda: ear.statuses[-1] == "idle", "the status is in order again")
+    assert root.status()["not_reloaded"] == ""
     reloads = [message for message in ear.messages if "RELOADING" in message]
     assert len(reloads) == 2
     assert all(int(message["MONOTONIC_USEC"]) > 0 for message in reloads)
