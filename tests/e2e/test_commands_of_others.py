@@ -70,7 +70,13 @@ def test_a_state_folder_that_may_not_be_entered_says_whom_to_be(
 
 @needs_root
 def test_a_ledger_that_may_be_read_alone_is_reported_and_not_written(foreign: Path) -> None:
+    serving = open_ledger(foreign / "state" / "ledger.sqlite")  # whose index readers share
+    serving.set_facts(pid="")
+    told = as_stranger("status", "--root", str(foreign))
     result = as_stranger("pause", "--root", str(foreign))
+    serving.close()
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "cannot be written" in result.stderr
     assert result.returncode == 5
     assert f"you are {STRANGER}, and it belongs to nobody." in result.stderr
     assert "sudo -u nobody img2imgd" in result.stderr

@@ -102,7 +102,8 @@ def read_ledger(path: Path) -> Ledger | None:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
             return None  # its making was cut off: only then has it a rollback journal, not a WAL
-        raise denied(path, "The ledger", "read") or EnvironmentFault(
+        # Even to read, SQLite may have to make files beside it.
+        raise denied(path, "The ledger", "read", write=True) or EnvironmentFault(
             f"The ledger {path} cannot be read: {error}."
         ) from error
     if version == 0:  # a daemon is just making it
