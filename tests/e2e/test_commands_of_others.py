@@ -21,7 +21,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user"
 STRANGER = 54321
 
 _AS = """
-import contextlib, io, os, sys
+import contextlib, grp, io, os, sys
 from img2imgd.cli.main import run
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
     run([*sys.argv[2:-1], "/nowhere"])  # imports all it needs: Python may lie in a closed home
@@ -89,6 +89,16 @@ def test_a_root_that_may_not_be_entered_says_whom_to_be(foreign: Path) -> None:
         result = as_stranger("status", *given)
         assert result.returncode == 5, result.stderr
         assert "it belongs to nobody" in result.stderr
+
+
+@needs_root
+def test_doctor_of_a_root_that_may_not_be_entered_says_whom_to_be(foreign: Path) -> None:
+    foreign.chmod(0o700)
+    result = as_stranger("doctor", "--root", str(foreign))
+    assert "Traceback" not in result.stderr
+    assert "chown" not in result.stdout
+    assert "sudo -u nobody img2imgd" in result.stdout + result.stderr
+    assert result.returncode == 5
 
 
 def test_where_nothing_has_run_it_is_said_how_to_start(root: ServedRoot) -> None:

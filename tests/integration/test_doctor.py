@@ -287,7 +287,7 @@ def test_a_model_of_the_hub_that_is_not_here_says_what_to_fetch(
 ) -> None:
     config = config_of(tmp_path, MODELS % "somebody/model" + f"offline: {offline}\n")
     found = next(check_models(config, ME, {"HF_HOME": str(tmp_path / "hub")}))
-    assert (found.level, found.mend) == (level, "img2imgd fetch mine")
+    assert (found.level, found.mend) == (level, f"img2imgd fetch -c {config.path} mine")
 
 
 def test_a_device_that_is_not_there_is_told_with_what_to_set(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ def keeper_of(config: Config, user: User) -> int | None:
     if holder_of(lock) is not None or is_hidden(lock):
         runs_as = owner_of(lock)
         return None if runs_as == user.uid else runs_as
-    owner = owner_of(config.root) if config.root.exists() else None
+    # A root that is not there yet would be its nearest folder's owner's: then nobody's.
+    there = is_hidden(config.root) or config.root.is_dir()
+    owner = owner_of(config.root) if there else None
     if not user.is_me or user.uid == 0 or owner in (0, user.uid):
         return None
     return owner
