@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
-import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -76,7 +75,7 @@ def test_a_model_that_was_fetched_is_painted_with_offline(
     before = root.command("once", "-c", root.config, "--timeout", "3", **environment)
     assert before.returncode == 5
     assert "them/tiny is not on this machine" in before.stdout
-    assert re.search(r"img2imgd fetch (-c \S+ )?(--root \S+ )?tiny", before.stdout)
+    assert "img2imgd fetch tiny" in before.stdout
     assert not root.outputs()
     assert not hub_server.requests
 
