@@ -67,7 +67,7 @@ def test_a_pause_frees_the_device_and_a_restart_does_not_end_it(root: ServedRoot
     once = root.once()
     assert once.returncode == 5
     assert "paused since" in once.stderr
-    assert "`img2imgd resume`" in once.stderr
+    assert f"`img2imgd resume -c {root.config}`" in once.stderr
     again = root.command("pause", "-c", root.config)
     assert again.stdout.startswith("paused already, since ")
     second = root.start()

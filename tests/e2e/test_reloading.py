@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from sample_drops import drop
 from served_root import PROGRAM, RunningDaemon, ServedRoot
 
+from img2imgd.ledger import NOT_RELOADED, read_ledger
 from service_manager import Ear, listening
 from waiting import wait_until
 
@@ -175,6 +177,14 @@ def test_a_changed_row_of_the_loaded_model_is_loaded_anew_by_the_same_worker(
     assert f"Model hash: {hashes['two']}" in told["next"]
 
 
+def not_reloaded(root: ServedRoot) -> str:
+    """What the daemon has noted; `status` itself refuses a config that cannot be used."""
+    ledger = read_ledger(root.path / "state" / "ledger.sqlite")
+    assert ledger is not None
+    with closing(ledger):
+        return ledger.facts().get(NOT_RELOADED, "")
+
+
 def test_a_bad_config_is_told_whole_and_the_one_before_holds(root: ServedRoot, ear: Ear) -> None:
     daemon = root.launch(NOTIFY_SOCKET=ear.address)
     wait_until(lambda: ear.ready, "ready")
@@ -183,12 +193,14 @@ def test_a_bad_config_is_told_whole_and_the_one_before_holds(root: ServedRoot, e
     wait_until(lambda: "nowhere" in daemon.log or "strenght" in daemon.log, "the reasons")
     assert daemon.log.count("config not reloaded: ") >= 1
     wait_until(lambda: ear.statuses[-1].startswith("config not reloaded"), "the status tells")
+    assert "defaults.strenght" in not_reloaded(root)
     drop(root.inbox, "cat.png", PLAIN)
     root.wait_served(1)
     assert root.jobs()[0].spec.asked.strength == 0.8
     root.write_config()
     reload(daemon, "reloaded: nothing has changed")
     wait_until(lambda: ear.statuses[-1] == "idle", "the status is in order again")
+    assert not_reloaded(root) == ""
     reloads = [message for message in ear.messages if "RELOADING" in message]
     assert len(reloads) == 2
     assert all(int(message["MONOTONIC_USEC"]) > 0 for message in reloads)
@@ -218,6 +230,9 @@ def test_another_folder_is_refused_and_nothing_of_that_config_holds(root: Served
     daemon = root.start()
     configure(root, f"outbox: {root.path}/elsewhere\ndefaults: {{strength: 0.3}}\n")
     reload(daemon, "config not reloaded: Another outbox needs a restart.")
+    wait_until(
+        lambda: root.status()["not_reloaded"] == "Another outbox needs a restart.", "status tells"
+    )
     drop(root.inbox, "cat.png", PLAIN)
     root.wait_served(1)
     assert root.jobs()[0].spec.asked.strength == 0.8

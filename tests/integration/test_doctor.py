@@ -23,6 +23,7 @@ from img2imgd.doctor import Finding, examine, folders, user_to_try
 from img2imgd.doctor.as_user import NoAnswer, User, as_user
 from img2imgd.doctor.device import check_device
 from img2imgd.doctor.folders import check_folders, check_room
+from img2imgd.doctor.keeping import as_keeper, check_keeper, keeper_of
 from img2imgd.doctor.machine import check_clock, check_program, check_watches
 from img2imgd.doctor.models import check_models
 from img2imgd.doctor.records import check_holders, check_ledger, check_places, look_at_ledger
@@ -187,6 +188,43 @@ def test_another_daemon_in_the_inbox_is_named(tmp_path: Path) -> None:
     assert [finding.level for finding in check_holders(ours)] == ["fine"]
 
 
+@needs_root
+def test_folders_of_a_daemon_that_runs_as_another_are_left_to_that_one(open_path: Path) -> None:
+    config = config_of(open_path)
+    make_all(config)
+    nobody = User.named("nobody")
+    own = [open_path, *open_path.rglob("*")]
+    with held(config):
+        for path in (*own, config.state / "lock"):
+            shutil.chown(path, "nobody", "nogroup")
+        config.state.chmod(0o700)
+        assert keeper_of(config, nobody) is None
+        (first,) = check_keeper(config, ME, keeper_of(config, ME))
+        assert first.level == "warning"
+        assert "nobody" in first.what
+        assert first.mend == f"sudo -u nobody img2imgd doctor -c {config.path}"
+        stranger = User("54321", 54321, 54321, "/")
+        told = as_user(stranger, lambda: _seen_by_a_stranger(config, stranger))
+    assert told["daemon"][1].startswith("cannot tell whether it runs")
+    assert told["user"][2] == told["inbox"][2] == first.mend
+    assert "another user's" in told["ledger"][1]
+    assert not any("chown" in mend or "chmod" in mend for _, _, mend in told.values())
+
+
+def _seen_by_a_stranger(config: Config, user: User) -> dict[str, tuple[str, str, str]]:
+    keeper = keeper_of(config, user)
+    assert keeper is not None
+    ledger = look_at_ledger(config, user)
+    findings = [
+        *check_keeper(config, user, keeper),
+        *check_folders(config, user, as_keeper(config, keeper)),
+        *check_holders(config),
+        *check_ledger(config, ledger),
+        *check_places(config, ledger),
+    ]
+    return {found.check: (found.level, found.what, found.mend) for found in findings}
+
+
 def test_a_damaged_ledger_is_told_and_left_as_it_is(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     make_all(config)
@@ -249,7 +287,7 @@ def test_a_model_of_the_hub_that_is_not_here_says_what_to_fetch(
 ) -> None:
     config = config_of(tmp_path, MODELS % "somebody/model" + f"offline: {offline}\n")
     found = next(check_models(config, ME, {"HF_HOME": str(tmp_path / "hub")}))
-    assert (found.level, found.mend) == (level, "img2imgd fetch mine")
+    assert (found.level, found.mend) == (level, f"img2imgd fetch -c {config.path} mine")
 
 
 def test_a_device_that_is_not_there_is_told_with_what_to_set(tmp_path: Path) -> None:
@@ -294,8 +332,8 @@ def test_an_address_that_is_taken_is_told_unless_it_is_the_daemons(tmp_path: Pat
         config = config_of(tmp_path, f"status: {{listen: '127.0.0.1:{port}'}}\n")
         (found,) = check_page(config, ME, runs=False)
         assert (found.level, f"sport = :{port}" in found.mend) == ("wrong", True)
-        (found,) = check_page(config, ME, runs=True)
-        assert found.level == "fine"
+        (found,) = check_page(config, ME, runs=True)  # it does not answer
+        assert (found.level, "by img2imgd itself if it runs" in found.what) == ("fine", True)
     (found,) = check_page(config, ME, runs=False)
     assert (found.level, "is free" in found.what) == ("fine", True)
     config = config_of(tmp_path, f"status: {{listen: 'unix:{tmp_path}/page.sock'}}\n")

@@ -22,7 +22,7 @@ from img2imgd.app.removals import Removals
 from img2imgd.app.signals import signals
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
-from img2imgd.ledger import Ledger, Mark
+from img2imgd.ledger import NOT_RELOADED, Ledger, Mark
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.pool.supervision import WorkerPool
 from img2imgd.reader.protocol import ReaderLimits
@@ -64,6 +64,7 @@ class Daemon:
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
         self.begun = Mark()
+        self._ledger: Ledger | None = None
         self._names = ThreadNames()
 
     def serve(self, tick: Callable[[Ledger], bool] | None = None, seconds: float = 1.0) -> None:
@@ -85,6 +86,7 @@ class Daemon:
             if locks[self.config.state].was_let_go:
                 queue_running(ledger)
             introduce(self.config, ledger)
+            self._ledger = ledger
             self.begun = ledger.mark()
             heartbeat = Heartbeat(locks.values())
             heartbeat.start()
@@ -215,6 +217,7 @@ class Daemon:
             for line in str(error).splitlines():
                 log.error("config not reloaded: %s", line)
             first = str(error).partition("\n")[0]
+            self._note_reload(first)
             self.reporting.reloaded(f"config not reloaded, the one before holds: {first}")
             return
         changed = changes(self.config, config)
@@ -226,7 +229,14 @@ class Daemon:
         self._page.reconfigure(config)
         self._page.move_to(sockets)
         log.info("reloaded: %s", "; ".join(changed) or "nothing has changed")
+        self._note_reload("")
         self.reporting.reloaded("")
+
+    def _note_reload(self, fault: str) -> None:
+        """Have reports tell why the config was not reloaded; empty where it was."""
+        if self._ledger is not None:
+            with contextlib.suppress(EnvironmentFault):  # a full disk: the log has it
+                self._ledger.set_facts(**{NOT_RELOADED: fault})
 
     def _report(self, heartbeat: Heartbeat) -> None:
         """Name the threads, then tell the service manager how the parts are doing."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from img2imgd.app.daemon import Daemon
-from img2imgd.config import Config
+from img2imgd.config import Config, command
 from img2imgd.errors import EnvironmentFault, Exit
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow, Ledger, read_ledger
@@ -48,13 +48,14 @@ def _check_not_paused(config: Config) -> None:
         return
     with contextlib.closing(ledger):
         if (since := ledger.paused_since) is not None:
-            raise _paused(since)
+            raise _paused(since, config)
 
 
-def _paused(since: float) -> EnvironmentFault:
+def _paused(since: float, config: Config) -> EnvironmentFault:
     when = datetime.fromtimestamp(since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return EnvironmentFault(
-        f"It is paused since {when}: nothing is painted.", "`img2imgd resume` has it go on."
+        f"It is paused since {when}: nothing is painted.",
+        f"`{command(config, 'resume')}` has it go on.",
     )
 
 
@@ -86,7 +87,7 @@ class _Once:
         # A claim that a fault cut short is undone by the next scan, and begun again; a job that
         # cannot be archived has nothing more to wait for.
         if (since := ledger.paused_since) is not None:
-            self._blocked = str(_paused(since))
+            self._blocked = str(_paused(since, self.daemon.config))
             return True
         working = [
             row for row in open_jobs if not row.state.ended and row.state is not JobState.CLAIMING

@@ -15,7 +15,14 @@ from img2imgd.app import folders, places
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.job import JobState
-from img2imgd.ledger import Ledger, open_ledger, read_ledger, set_aside_damaged, spool_fact
+from img2imgd.ledger import (
+    NOT_RELOADED,
+    Ledger,
+    open_ledger,
+    read_ledger,
+    set_aside_damaged,
+    spool_fact,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +84,7 @@ def introduce(config: Config, ledger: Ledger) -> None:
     for inbox in ledger.unavailable():
         ledger.set_unavailable(inbox, "")
     ledger.set_facts(pid=str(os.getpid()), host=socket.gethostname(), ledger_id=known, waits_for="")
-    ledger.set_facts(**folders.mounts(config), **places.places(config))
+    ledger.set_facts(**{NOT_RELOADED: ""}, **folders.mounts(config), **places.places(config))
     log.info("img2imgd %s, pid %d, root %s", __version__, os.getpid(), config.root)
     for note in config.notes:
         log.info("%s", note)

@@ -13,7 +13,7 @@ from img2imgd.config import Config
 from img2imgd.errors import UsageError
 
 _FOLDERS = ("root", "outbox", "done", "failed", "state")
-_APART = frozenset({*_FOLDERS, "inboxes", "notes", "path"})
+_APART = frozenset({*_FOLDERS, "inboxes", "notes", "path", "root_named"})
 
 
 class Handover:

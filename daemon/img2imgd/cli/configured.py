@@ -6,11 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from img2imgd.config import Config, default_root, load_config
+from img2imgd.config import CONFIG_NAME, Config, default_root, load_config
 from img2imgd.errors import UsageError, shown
-
-CONFIG_NAME = "config.yaml"
-"""What ``init`` writes into a root, and what is read there where no config is named."""
+from img2imgd.owners import denied
 
 
 def config_of(arguments: argparse.Namespace) -> Config:
@@ -18,11 +16,17 @@ def config_of(arguments: argparse.Namespace) -> Config:
 
     Raises:
         DocumentError, UsageError: it cannot be used.
+        EnvironmentFault: it belongs to another user.
     """
     path: Path | None = arguments.config
     if path is None:
         found: Path = (arguments.root or default_root(os.environ)) / CONFIG_NAME
-        path = found if found.is_file() else None
+        try:
+            path = found if found.is_file() else None
+        except PermissionError as error:
+            raise denied(found, "The config", "read") or UsageError(
+                f"The config {shown(str(found))} cannot be read: {error.strerror}."
+            ) from error
     return load_config(path, arguments.root, env=os.environ)
 
 

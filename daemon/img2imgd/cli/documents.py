@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from img2imgd import plainfiles
-from img2imgd.cli.configured import CONFIG_NAME, config_of
-from img2imgd.config import Config, default_config_text, default_root, load_config
-from img2imgd.errors import DocumentError, Exit, UsageError
+from img2imgd.cli.configured import config_of
+from img2imgd.config import CONFIG_NAME, Config, default_config_text, default_root, load_config
+from img2imgd.errors import DocumentError, EnvironmentFault, Exit, Problem, UsageError
 from img2imgd.job import equal_strengths_note
 from img2imgd.request import (
     GifSettings,
@@ -91,6 +91,7 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         return describe_list(path.name, data)
     if _is_config(path, data):
         found = load_config(path, None, env=os.environ)
+        _check_page(path, data, found)
         inboxes = ", ".join(str(inbox.path) for inbox in found.inboxes)
         return f"a config: {inboxes} → {found.outbox}, models {', '.join(found.models)}"
     sidecar = parse_sidecar(path.name, data, config.models)
@@ -114,6 +115,31 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         print(f"{path}: {note}")
     chosen = chooses_from_lists(sidecar.keys.over(config.defaults))
     return describe_request(request, is_example=request.seed_drawn and chosen)
+
+
+def _check_page(path: Path, data: bytes, config: Config) -> None:
+    """What `run` asks of the page's address and token before it starts.
+
+    Raises:
+        DocumentError: it would refuse to start.
+    """
+    from img2imgd.document import read_yaml
+    from img2imgd.service.sockets import check_token  # late: most files are sidecars
+
+    try:
+        check_token(config.status, ())
+    except EnvironmentFault as fault:  # the network of this moment, not the config
+        print(f"{path}: {fault}")
+    except UsageError as error:
+        if isinstance(error.__cause__, PermissionError):
+            return  # the daemon's user may read the token, which others should not
+        key = "token_file" if config.status.token_file else "listen"
+        document = read_yaml(path.name, data, max_bytes=_MOST_BYTES, example="root: ~/img2imgd")
+        problem = Problem(
+            error.message, line=document.line(("status", key)), key=f"status.{key}",
+            advice=error.advice,
+        )  # fmt: skip
+        raise DocumentError(path.name, [problem]) from error
 
 
 def _lists(path: Path, keys: RequestKeys, config: Config) -> ListFiles | None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from img2imgd.cli.configured import config_of
-from img2imgd.config import Config
+from img2imgd.config import Config, command
 from img2imgd.errors import EnvironmentFault, Exit, UsageError, shown
 from img2imgd.job import JobState
 from img2imgd.ledger import (
@@ -52,13 +52,14 @@ def retry(arguments: argparse.Namespace) -> Exit:
 
 def pause(arguments: argparse.Namespace) -> Exit:
     """Have the daemon let go of the device."""
-    with _opened(arguments) as (_, ledger):
+    with _opened(arguments) as (config, ledger):
         if (since := ledger.paused_since) is not None:
             when = datetime.fromtimestamp(since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
             print(f"paused already, since {when}")
             return Exit.OK
         ledger.set_paused(True)
-        print("paused: nothing is painted until `img2imgd resume`; drops are claimed and wait")
+        resuming = command(config, "resume")
+        print(f"paused: nothing is painted until `{resuming}`; drops are claimed and wait")
         if is_running(ledger.facts()):
             print("The worker ends with its current step, which frees the device.")
         return Exit.OK
@@ -119,6 +120,7 @@ def _find(word: str, config: Config, ledger: Ledger, why_not: Callable[[JobRow],
     rows = _known(ledger, found) or _at_path(word, config, ledger)
     possible = rows if found else [row for row in rows if not why_not(row)] or rows[-1:]
     if not possible:
+        _check_not_waiting(word, config)
         raise UsageError(
             f"No job is known as {shown(word)}.",
             "`img2imgd status` lists jobs; a picture is named by its path in the inbox.",
@@ -144,6 +146,21 @@ def _at_path(word: str, config: Config, ledger: Ledger) -> list[JobRow]:
     return _known(ledger, list(dict.fromkeys(found)))
 
 
+def _check_not_waiting(word: str, config: Config) -> None:
+    """Say so if a word means a file that lies in an inbox still.
+
+    Raises:
+        UsageError: it does.
+    """
+    for inbox in config.inboxes:
+        for path in (inbox.path / word, Path.cwd() / word):
+            if path.is_relative_to(inbox.path) and path != inbox.path and path.is_file():
+                raise UsageError(
+                    f"{shown(word)} is not claimed yet: it is no job.",
+                    f"To have it not painted, take it out of the inbox: {shown(str(path))}",
+                )
+
+
 def _known(ledger: Ledger, ids: Sequence[str]) -> list[JobRow]:
     return [row for job in ids if (row := ledger.job(job)) is not None]
 
@@ -160,7 +177,8 @@ def _opened(arguments: argparse.Namespace) -> Generator[tuple[Config, Ledger]]:
     if (there := read_ledger(path)) is None:
         raise EnvironmentFault(
             f"No img2imgd has run on {shown(str(config.root))} yet: there are no jobs.",
-            "Name its folder with --root, or its config with -c.",
+            f"Start it: {command(config, 'run')}\n"
+            "For another root: name its folder with --root, or its config with -c.",
         )
     there.close()
     ledger = open_ledger(path)

@@ -55,6 +55,7 @@ def _look(config: Config) -> Report:
 def _text(report: Report) -> Iterator[str]:
     if not report.running and not report.counts and not report.waiting:
         yield f"No img2imgd has run on {report.root} yet."
+        yield "For another root: name its folder with --root, or its config with -c."
     yield from lines(report, _now())
 
 

@@ -30,7 +30,7 @@ def lines(report: Report, now: datetime) -> Iterator[str]:
         yield from (f"{'':13}{note}" for note in job.notes)
     for job in report.failures:
         yield _line(job.state, job.picture, first_line(job))
-        yield f"{'':13}{again(job)}"
+        yield f"{'':13}{again(job, report)}"
 
 
 def head(report: Report) -> str:
@@ -53,13 +53,18 @@ def first_line(job: Ended) -> str:
     return job.reason.partition("\n")[0] or "no reason was noted"
 
 
-def again(job: Ended) -> str:
+def again(job: Ended, report: Report) -> str:
     """How to have a job tried again."""
     if job.ordered:
         return "is tried again soon: that was asked for"
     if job.retry_why:
         return f"cannot be tried again: {job.retry_why}"
-    return f"try again: img2imgd retry {job.id}"
+    return f"try again: {command_of(report, 'retry')} {job.id}"
+
+
+def command_of(report: Report, verb: str) -> str:
+    """How a command is called for the root that the report is of."""
+    return f"img2imgd {verb} {report.options}".rstrip()
 
 
 def changes(before: Report, after: Report) -> Iterator[str]:
@@ -70,6 +75,8 @@ def changes(before: Report, after: Report) -> Iterator[str]:
         yield f"loads the model {after.loading}"
     if before.waits_for != after.waits_for:
         yield f"waits for: {after.waits_for}" if after.waits_for else "waits for nothing any more"
+    if after.not_reloaded and after.not_reloaded != before.not_reloaded:
+        yield f"config not reloaded: the one before holds: {after.not_reloaded}"
     if bool(before.paused_since) != bool(after.paused_since):
         yield "paused" if after.paused_since else "resumed"
     known = {(away.inbox, away.why) for away in before.unavailable}
@@ -86,14 +93,21 @@ def changes(before: Report, after: Report) -> Iterator[str]:
             yield _line("done", job.picture, job.published).lstrip()
     for job in reversed(after.failures):
         if job.id not in seen:
-            yield _line(job.state, job.picture, first_line(job), again(job)).lstrip()
+            yield _line(job.state, job.picture, first_line(job), again(job, after)).lstrip()
     if (before.queued_total, before.waiting_total) != (after.queued_total, after.waiting_total):
         yield f"{after.queued_total} queued, {after.waiting_total} in the inboxes"
 
 
 def _standing(report: Report, now: datetime) -> Iterator[str]:
+    if not report.running:
+        yield f"start it: {command_of(report, 'run')}"
     if report.paused_since:
-        yield f"paused: since {moment(report.paused_since, now)}; img2imgd resume goes on"
+        since = moment(report.paused_since, now)
+        yield f"paused: since {since}; {command_of(report, 'resume')} goes on"
+    if report.not_reloaded:
+        yield f"config not reloaded: the one before holds: {report.not_reloaded}"
+    if report.running and report.page:
+        yield f"page: {report.page}"
     if report.loading:
         yield f"loads: the model {report.loading}"
     if report.waits_for:

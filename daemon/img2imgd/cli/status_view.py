@@ -12,7 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from img2imgd.cli.status_text import again, first_line
+from img2imgd.cli.status_text import again, command_of, first_line
 from img2imgd.cli.wording import counted, duration, moment, seconds_until
 from img2imgd.hub.sizes import in_words
 from img2imgd.status import Report, Running
@@ -47,9 +47,11 @@ def _head(report: Report, now: datetime) -> Iterator[RenderableType]:
             line.append(f" · {report.model} on {report.device}")
     else:
         line.append("○ not running", "bold yellow")
-        line.append("  img2imgd run starts it", "dim")
+        line.append(f"  {command_of(report, 'run')} starts it", "dim")
     yield line
     facts = [Text(report.root, "dim")]
+    if report.running and report.page:
+        facts.append(Text(report.page, "dim"))
     if report.free_bytes is not None:
         facts.append(Text(f"{in_words(report.free_bytes)} free", "dim"))
     facts += [
@@ -64,7 +66,9 @@ def _head(report: Report, now: datetime) -> Iterator[RenderableType]:
 def _standing(report: Report, now: datetime) -> Iterator[tuple[str, str]]:
     if report.paused_since:
         since = moment(report.paused_since, now)
-        yield f"‖ paused since {since}: img2imgd resume goes on", "bold yellow"
+        yield f"‖ paused since {since}: {command_of(report, 'resume')} goes on", "bold yellow"
+    if report.not_reloaded:
+        yield f"! config not reloaded, the one before holds: {report.not_reloaded}", "bold red"
     if report.loading:
         yield f"… loads the model {report.loading}", "cyan"
     if report.waits_for:
@@ -156,7 +160,7 @@ def _failures(report: Report, now: datetime, most: int) -> RenderableType:
     for job in report.failures[:most]:
         what = Text(job.picture)
         what.append(f"\n{first_line(job)}", "red" if job.state == "failed" else "yellow")
-        what.append(f"\n{again(job)}", "dim")
+        what.append(f"\n{again(job, report)}", "dim")
         table.add_row(Text(moment(job.ended_at, now), "dim"), what)
     rest = report.counts.get("failed", 0) - min(most, len(report.failures))
     return Group(table, *_more(rest))

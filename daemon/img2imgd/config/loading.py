@@ -14,6 +14,7 @@ from img2imgd.config.settled import PROFILES, Config, InboxConfig, demo_table
 from img2imgd.document import Document, nearest, read_yaml, shortened, validate
 from img2imgd.document import Path as KeyPath
 from img2imgd.errors import DocumentError, Problem, UsageError
+from img2imgd.owners import denied
 from img2imgd.request import BUILT_IN, RequestKeys
 
 MAX_BYTES = 262_144
@@ -45,6 +46,7 @@ def load_config(
     Raises:
         DocumentError: with every problem of the file, each with line and key.
         UsageError: the file cannot be read.
+        EnvironmentFault: it belongs to another user.
     """
     document = _read(path) if path else None
     keys = validate(document, ConfigKeys) if document else ConfigKeys()
@@ -61,6 +63,8 @@ def _read(path: Path) -> Document:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
+        if isinstance(error, PermissionError) and (fault := denied(path, "The config", "read")):
+            raise fault from None
         advice = "img2imgd init writes one; img2imgd run --root DIR needs none."
         raise UsageError(f"The config {path} cannot be read: {error.strerror}.", advice) from None
     return read_yaml(str(path), data, max_bytes=MAX_BYTES, example="root: ~/img2imgd")
@@ -107,6 +111,7 @@ def _settle(
         offline=keys.offline,
         notes=(note,) if note else (),
         path=path.absolute() if path else None,
+        root_named=root is not None,
     )
 
 

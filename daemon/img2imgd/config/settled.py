@@ -61,7 +61,8 @@ class Config:
     """Everything the daemon needs to know. Folders are absolute and apart from each other.
 
     ``defaults`` holds the built-in request values wherever the config names none. ``notes`` are
-    facts worth a log line at start. ``path`` is the file it came from, None without one.
+    facts worth a log line at start. ``path`` is the file it came from, None without one;
+    ``root_named`` is whether the root was named beside it.
     """
 
     root: Path
@@ -81,3 +82,4 @@ class Config:
     offline: bool = False
     notes: tuple[str, ...] = ()
     path: Path | None = None
+    root_named: bool = field(default=False, compare=False)

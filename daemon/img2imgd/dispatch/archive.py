@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from img2imgd import durable, metrics
-from img2imgd.config import Config
+from img2imgd.config import Config, command
 from img2imgd.dispatch.spools import has_files
 from img2imgd.errors import EnvironmentFault, shown
 from img2imgd.job import JobState
@@ -46,11 +46,11 @@ _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 _AGAIN = """\
 To try again, put the corrected files back into the inbox. Once they are corrected, this does it:
 
-    img2imgd retry {job}"""
+    {retry}"""
 _AGAIN_KEPT = """\
 It is served again when it is saved anew, or by:
 
-    img2imgd retry {job}"""
+    {retry}"""
 
 
 class Archive:
@@ -117,7 +117,8 @@ class Archive:
 
     def _write_reason(self, row: JobRow, folder: Path, name: str) -> str:
         """Write why a job failed, under a name that is free; returns that name."""
-        advice = (_AGAIN if row.spec.mode == "move" else _AGAIN_KEPT).format(job=row.id)
+        retry = command(self._config, "retry", row.id)
+        advice = (_AGAIN if row.spec.mode == "move" else _AGAIN_KEPT).format(retry=retry)
         text = "\n\n".join(filter(None, [row.reason, advice]))
         reason = free_reason(name, self._taken(row.spec, folder))
         try:

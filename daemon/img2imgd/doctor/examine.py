@@ -10,6 +10,7 @@ from img2imgd.doctor.as_user import User
 from img2imgd.doctor.device import check_device
 from img2imgd.doctor.findings import Finding, fine
 from img2imgd.doctor.folders import check_answers, check_folders, check_room
+from img2imgd.doctor.keeping import as_keeper, check_keeper, keeper_of
 from img2imgd.doctor.machine import check_clock, check_program, check_sandbox, check_watches
 from img2imgd.doctor.models import check_models
 from img2imgd.doctor.records import (
@@ -17,6 +18,7 @@ from img2imgd.doctor.records import (
     check_ledger,
     check_places,
     holder_of,
+    is_hidden,
     look_at_ledger,
 )
 from img2imgd.doctor.serving import (
@@ -56,15 +58,19 @@ def examine(config: Config, user: User, unit: Unit | None) -> Iterator[Finding]:
     """Every check, the quick ones first; the last asks torch, which takes seconds."""
     source = config.path or "none: everything has its default"
     yield fine("config", f"{source}, root {config.root}")
+    keeper = keeper_of(config, user)
+    yield from check_keeper(config, user, keeper)
     program = list(check_program(user))
     yield from program
     silent = list(check_answers(config, user))
     yield from silent
     if not silent:
-        yield from _look_into_folders(config, user)
+        advice = "" if keeper is None else as_keeper(config, keeper)
+        yield from _look_into_folders(config, user, advice)
     yield from check_sandbox(user)
     yield from check_unit(unit)
-    runs = bool(silent) or holder_of(config.state / "lock") is not None
+    lock = config.state / "lock"
+    runs = bool(silent) or is_hidden(lock) or holder_of(lock) is not None
     yield from check_page(config, user, runs=runs)
     can_run = all(finding.level == "fine" for finding in program)
     painter = user if can_run else User.current()
@@ -72,9 +78,9 @@ def examine(config: Config, user: User, unit: Unit | None) -> Iterator[Finding]:
     yield from check_device(config, painter)
 
 
-def _look_into_folders(config: Config, user: User) -> Iterator[Finding]:
+def _look_into_folders(config: Config, user: User, advice: str) -> Iterator[Finding]:
     """All that is to be found in them, where each answers."""
-    yield from check_folders(config, user)
+    yield from check_folders(config, user, advice)
     yield from check_room(config)
     yield from check_holders(config)
     ledger = look_at_ledger(config, user)

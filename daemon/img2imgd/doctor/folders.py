@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from img2imgd import filesystems
@@ -52,11 +52,17 @@ def check_answers(config: Config, user: User) -> Iterator[Finding]:
             yield _silent(folder)
 
 
-def check_folders(config: Config, user: User) -> Iterator[Finding]:
-    """Each folder, tried by the user."""
+def check_folders(config: Config, user: User, advice: str = "") -> Iterator[Finding]:
+    """Each folder, tried by the user; ``advice`` is given in place of other owners and modes."""
     for folder in folders_of(config):
         try:
-            yield _tried(folder, user) or _described(config, folder, user)
+            found = _tried(folder, user) or _described(config, folder, user)
+            rights = found.mend.startswith(("sudo chown ", "sudo chmod ", "sudo install "))
+            yield replace(found, mend=advice) if advice and rights else found
+        except PermissionError as error:
+            yield wrong(
+                folder.what, f"{folder.path} cannot be looked at: {error.strerror}.", advice
+            )
         except NoAnswer:
             yield _silent(folder)
 

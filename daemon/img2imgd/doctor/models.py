@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from img2imgd.config import Config
+from img2imgd.config import Config, command
 from img2imgd.dispatch.models import model_spec
 from img2imgd.doctor.as_user import NoAnswer, User, as_user
 from img2imgd.doctor.findings import Finding, fine, warning, wrong
@@ -48,6 +48,8 @@ def _model(config: Config, name: str, user: User, environment: Mapping[str, str]
             check, f"{error.filename}: {user.name} cannot read it: {error.strerror}.",
             f"sudo chmod -R a+rX {error.filename}",
         )  # fmt: skip
+    if kind == "absent":
+        mend = command(config, "fetch", name)
     if kind == "fine":
         return fine(check, what + (" (the default)" if name == config.model else ""))
     if kind == "absent" and not config.offline:
@@ -64,7 +66,7 @@ def _look(spec: ModelSpec) -> list[str]:
         if fault := _local_fault(spec, key, path):
             return ["broken", *fault]
     if fault := _absent(sources.wanted()):
-        return ["absent", fault, f"img2imgd fetch {spec.name}"]
+        return ["absent", fault, ""]
     return ["fine", f"complete: {spec.source}", ""]
 
 

@@ -25,18 +25,23 @@ _CHECKING = 60.0  # seconds: of ledgers with a million rows
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the ledger's file says of itself; ``wrong`` is empty for a whole one."""
+    """What the ledger's file says of itself; ``wrong`` is empty for a whole one.
+
+    ``hidden``: it is another user's, and this one may not look."""
 
     there: bool
     wrong: str = ""
     jobs: int = 0
     newest: float | None = None
     facts: dict[str, str] | None = None
+    hidden: bool = False
 
 
 def look_at_ledger(config: Config, user: User) -> Ledger:
     """Check the ledger's file as the user, reading alone."""
     path = config.state / "ledger.sqlite"
+    if is_hidden(path):
+        return Ledger(there=True, hidden=True)
     if not path.exists():
         return Ledger(there=False)
     try:
@@ -53,6 +58,8 @@ def check_ledger(config: Config, ledger: Ledger) -> Iterator[Finding]:
     path = config.state / "ledger.sqlite"
     if not ledger.there:
         yield fine("ledger", f"{path} is not there yet; it is made at the first start")
+    elif ledger.hidden:
+        yield warning("ledger", f"{path} cannot be looked at: it is another user's")
     elif ledger.wrong:
         yield wrong(
             "ledger",
@@ -89,7 +96,9 @@ def check_holders(config: Config) -> Iterator[Finding]:
                 f"Stop that one (on {holder.host}: kill {holder.pid}, or sudo systemctl stop "
                 "img2imgd), or use other folders.",
             )
-    if own is not None:
+    if own is None and is_hidden(config.state / "lock"):
+        yield warning("daemon", "cannot tell whether it runs: its lock is another user's")
+    elif own is not None:
         yield fine("daemon", f"it runs: {own.in_words}")
     elif not strangers:
         yield fine("daemon", "it does not run, and nobody else holds the folders")
@@ -108,6 +117,17 @@ def holder_of(lock: Path) -> Holder | None:
         return holder if _is_locked(status.st_ino) else None
     now = time.time() if filesystems.kind_of(lock).local else status.st_atime
     return holder if now - status.st_mtime < STALE else None
+
+
+def is_hidden(path: Path) -> bool:
+    """True if this user may not read a file, or not even see whether it is there."""
+    try:
+        with path.open("rb"):
+            return False
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def _is_locked(inode: int) -> bool:

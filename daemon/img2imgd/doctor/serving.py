@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import ipaddress
 import os
 import shlex
@@ -18,6 +19,8 @@ from img2imgd.doctor.findings import Finding, fine, warning, wrong
 from img2imgd.doctor.machine import systemd_says
 
 UNIT = "img2imgd.service"
+SOCKET_UNIT = "img2imgd.socket"
+_SECONDS = 2.0  # in which a page on this machine answers
 _SHORT_TOKEN = 16  # signs, below which it can be guessed
 
 
@@ -89,8 +92,13 @@ def check_page(config: Config, user: User, *, runs: bool) -> Iterator[Finding]:
         as_user(user, lambda: _bind(listen))
     except (OSError, NoAnswer) as error:
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        if taken and _is_held_by_systemd(listen):
+            yield fine("page", f"{listen} is held by {SOCKET_UNIT} for it")
+            return
         if taken and runs:
-            yield fine("page", f"{listen} is served")
+            served = _answers_health(listen)
+            told = "is served" if served else "is taken; by img2imgd itself if it runs"
+            yield fine("page", f"{listen} {told}")
             return
         why = error.strerror if isinstance(error, OSError) else "no answer"
         yield wrong("page", f"{listen} cannot be listened on by {user.name}: {why}.", (
@@ -99,6 +107,28 @@ def check_page(config: Config, user: User, *, runs: bool) -> Iterator[Finding]:
         ))  # fmt: skip
         return
     yield fine("page", f"{listen} is free")
+
+
+def _is_held_by_systemd(listen: str) -> bool:
+    """True if the socket unit listens there; asked of systemd, as a connection starts the unit."""
+    told = systemd_says("systemctl", "show", SOCKET_UNIT, "--property=ActiveState,Listen")
+    values = (told or "").splitlines()
+    return "ActiveState=active" in values and any(
+        line.startswith("Listen=") and line.split()[0] == f"Listen={listen}" for line in values
+    )
+
+
+def _answers_health(listen: str) -> bool:
+    """True if what listens there answers as the page does."""
+    host, _, port = listen.rpartition(":")
+    asking = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=_SECONDS)
+    try:
+        asking.request("GET", "/healthz")
+        return asking.getresponse().status in (200, 503)
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asking.close()
 
 
 def _token(config: Config, user: User) -> Iterator[Finding]:

@@ -27,12 +27,13 @@ from img2imgd.ledger.rows import (
     Outputs,
     WaitingRow,
 )
-from img2imgd.ledger.store import Ledger, open_ledger, read_ledger
+from img2imgd.ledger.store import NOT_RELOADED, Ledger, open_ledger, read_ledger
 
 __all__ = [
     "CANCELLABLE",
     "ENDED_FILE",
     "JOB_FILE",
+    "NOT_RELOADED",
     "RETRIABLE",
     "SHORT_JOB",
     "Activity",

@@ -22,6 +22,10 @@ from img2imgd.ledger.rows import (
     as_text,
     bundle_row,
 )
+from img2imgd.owners import denied
+
+NOT_RELOADED = "not_reloaded"
+"""The fact that says why the config was not read again."""
 
 _UNAVAILABLE = "unavailable "  # begins the fact that an inbox cannot be served
 
@@ -34,6 +38,8 @@ def open_ledger(path: Path) -> Ledger:
     Raises:
         EnvironmentFault: the file cannot be opened, or was written by a newer version.
     """
+    if (fault := denied(path, "The ledger", "written", write=True)) is not None:
+        raise fault
     try:
         connection = sqlite3.connect(path, timeout=30, isolation_level=None)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
@@ -82,15 +88,24 @@ def read_ledger(path: Path) -> Ledger | None:
     Raises:
         EnvironmentFault: the file cannot be read.
     """
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise denied(path, "The ledger", "read") or EnvironmentFault(
+            f"The ledger {path} cannot be read: {error.strerror}."
+        ) from error
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_ROLLBACK:
             return None  # its making was cut off: only then has it a rollback journal, not a WAL
-        raise EnvironmentFault(f"The ledger {path} cannot be read: {error}.") from error
+        # Even to read, SQLite may have to make files beside it.
+        raise denied(path, "The ledger", "read", write=True) or EnvironmentFault(
+            f"The ledger {path} cannot be read: {error}."
+        ) from error
     if version == 0:  # a daemon is just making it
         connection.close()
         return None

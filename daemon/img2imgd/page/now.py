@@ -66,6 +66,7 @@ def now_of(report: Report, previews: Mapping[str, str], cancelling: Container[st
         ),
         waiting_total=report.waiting_total,
         free_bytes=None if report.free_bytes is None else report.free_bytes // _ROUND * _ROUND,
+        not_reloaded=report.not_reloaded,
     )
 
 

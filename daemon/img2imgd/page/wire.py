@@ -85,6 +85,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[WaitingItem, ...]
     waiting_total: int
     free_bytes: int | None
+    not_reloaded: str = ""
 
 
 class Result(Card, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import logging
 import os
+import shlex
 import socket
 import stat
 from collections.abc import MutableMapping, Sequence
@@ -128,17 +129,23 @@ def read_token(file: str) -> str:
     try:
         first = plainfiles.read_regular(Path(file).resolve(), _MOST_TOKEN).partition(b"\n")[0]
     except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
         raise UsageError(
             f"The token_file {file} cannot be read: {error.strerror}.",
-            "Give the user that img2imgd runs as the right to.",
-        ) from error
+            f"Make one: {_making(file)}" if missing
+            else "Give the user that img2imgd runs as the right to.",
+        ) from error  # fmt: skip
     token = first.decode("utf-8", "replace").strip()
     if not token:
         raise UsageError(
             f"The first line of the token_file {file} is empty.",
-            f"Write a token into it: openssl rand -hex 32 > {file}",
+            f"Write a token into it: {_making(file)}",
         )
     return token
+
+
+def _making(file: str) -> str:
+    return f"(umask 077; openssl rand -hex 32 > {shlex.quote(file)})"
 
 
 def _inherited(descriptor: int, what: str) -> socket.socket:

@@ -8,10 +8,10 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from img2imgd import filesystems
-from img2imgd.config import Config
+from img2imgd.config import Config, options
 from img2imgd.errors import shown
 from img2imgd.job import JobState
-from img2imgd.ledger import Activity, Ending, Ledger, WaitingRow
+from img2imgd.ledger import NOT_RELOADED, Activity, Ending, Ledger, WaitingRow
 from img2imgd.pool.progress import fields_of_stat
 from img2imgd.status.cards import Ended, Names, Queued, Running, ended_of, iso
 from img2imgd.status.queue import Standing, queue_of, running_of
@@ -49,7 +49,8 @@ class Report:
     ``running`` is whether the daemon does. ``loading`` is the model that is being loaded, ``model``
     the one that was last; ``waits_for`` is what everything, or some job, waits for. ``queued``,
     ``waiting`` and the others are the first of ``queued_total``, ``waiting_total``, and of what
-    ``counts`` says. ``free_bytes`` are of the outbox's disk.
+    ``counts`` says. ``free_bytes`` are of the outbox's disk. ``not_reloaded`` is why the config of
+    before holds, ``page`` where the page is, and ``options`` what commands need to find the config.
     """
 
     root: str
@@ -71,6 +72,9 @@ class Report:
     results: tuple[Ended, ...]
     failures: tuple[Ended, ...]
     free_bytes: int | None
+    not_reloaded: str = ""
+    page: str = ""
+    options: str = ""
 
 
 def make_report(
@@ -131,6 +135,9 @@ class _Reading:
             results=self._ended("results", recent),
             failures=self._ended("failures", recent),
             free_bytes=self._free,
+            not_reloaded=shown(self._facts.get(NOT_RELOADED, "")) if self._running else "",
+            page=page_address(self._config.status.listen),
+            options=options(self._config),
         )
 
     def _jobs(
@@ -185,6 +192,13 @@ class _Reading:
             self._names.of(row.inbox), shown(row.rel), shown(row.why),
             None if until is None else iso(until),
         )  # fmt: skip
+
+
+def page_address(listen: str | None) -> str:
+    """Where a browser finds the page by ``status.listen``; empty where it is off."""
+    if listen is None or listen.startswith("unix:"):
+        return shown(listen or "")
+    return shown(f"http://{listen}/")
 
 
 def is_running(facts: Mapping[str, str]) -> bool:

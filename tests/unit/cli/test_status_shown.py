@@ -99,6 +99,23 @@ def test_pauses_and_faults_are_told_in_words() -> None:
             assert part in text
 
 
+def test_a_refused_reload_the_page_and_a_config_elsewhere_are_told() -> None:
+    report = replace(
+        REPORT, not_reloaded="line 3: no such key", page="http://127.0.0.1:8765/",
+        options="-c '/my etc/c.yaml'",
+    )  # fmt: skip
+    for text in (drawn(report, 120), "\n".join(lines(report, NOW))):
+        for part in (
+            "not reloaded", "line 3: no such key", "http://127.0.0.1:8765/",
+            "img2imgd retry -c '/my etc/c.yaml' F1",
+        ):  # fmt: skip
+            assert part in text, part
+    assert "not reloaded" in "\n".join(changes(REPORT, report))
+    stopped = replace(report, running=False)
+    for text in (drawn(stopped, 120), "\n".join(lines(stopped, NOW))):
+        assert "img2imgd run -c '/my etc/c.yaml'" in text
+
+
 def test_lines_hold_a_fact_each() -> None:
     text = list(lines(REPORT, NOW))
     assert text[0] == "running: pid 7 on studio, model demo on cuda:0 float16"

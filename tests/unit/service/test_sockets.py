@@ -71,6 +71,15 @@ def test_an_empty_token_is_none(tmp_path: Path, text: str) -> None:
         check_token(StatusConfig(listen="127.0.0.1:1", token_file=str(token)), ())
 
 
+def test_a_token_file_that_is_missing_is_told_with_what_makes_one(tmp_path: Path) -> None:
+    file = tmp_path / "a token"
+    with pytest.raises(UsageError) as caught:
+        check_token(StatusConfig(listen="127.0.0.1:1", token_file=str(file)), ())
+    subprocess.run(["sh", "-c", caught.value.advice.removeprefix("Make one: ")], check=True)
+    assert file.stat().st_mode & 0o777 == 0o600
+    check_token(StatusConfig(listen="127.0.0.1:1", token_file=str(file)), ())
+
+
 def test_a_token_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "token")
     with pytest.raises(UsageError, match="not a plain file"):
