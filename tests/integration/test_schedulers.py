@@ -228,12 +228,15 @@ def test_the_model_is_shown_the_noise_it_is_told_wherever_the_schedule_begins(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     scheduler, model = made(name), Denoiser()
+    # In two steps from the top, KDPM2 ancestral's fp32 levels are a difference of nearly equal
+    # numbers: by how much that is off depends on the processor (on some 0.053, on others below 0.04).
+    most = 0.06 if name.startswith("dpm2_a") else 0.04
     for steps, effective in sorted(set(GRID)):
         latents = denoise(scheduler, model, steps, effective)
-        assert model.worst < 0.04, (steps, effective)
+        assert model.worst < most, (steps, effective)
         assert float((latents - model.picture).std()) < 0.07, (steps, effective)
     denoise(scheduler, model, 50, 5)
-    assert model.worst < 0.04
+    assert model.worst < most
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 

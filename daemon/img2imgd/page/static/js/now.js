@@ -222,7 +222,7 @@ function showFacts(now) {
   facts.forEach((fact, at) => setText(place.children[at], fact));
 }
 
-/** Banners in plain words: paused, waits for, unavailable, no connection. */
+/** Banners in plain words: paused, waits for, a config that is not used, unavailable, no connection. */
 export function bannersOf(now) {
   const told = [];
   if (live.lostSince !== null) {
@@ -237,6 +237,9 @@ export function bannersOf(now) {
                 hint: date(now.paused_since) });
   }
   if (now.waits_for) told.push({ key: "waits", title: "Waiting.", text: now.waits_for });
+  if (now.not_reloaded) {
+    told.push({ key: "config", title: "The config was changed and is not used.", text: now.not_reloaded });
+  }
   for (const { inbox, why } of now.unavailable) {
     told.push({ key: `away ${inbox}`, title: `${inbox} cannot be served now.`, text: why });
   }
