@@ -229,7 +229,7 @@ def test_the_model_is_shown_the_noise_it_is_told_wherever_the_schedule_begins(
 ) -> None:
     scheduler, model = made(name), Denoiser()
     # In two steps from the top, KDPM2 ancestral's fp32 levels are a difference of nearly equal
-    # numbers: by how much that is off depends on the processor (on some 0.053, on others below 0.04).
+    # numbers: how far it is off depends on the processor (0.053 on some, below 0.04 on others).
     most = 0.06 if name.startswith("dpm2_a") else 0.04
     for steps, effective in sorted(set(GRID)):
         latents = denoise(scheduler, model, steps, effective)
