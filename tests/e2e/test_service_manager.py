@@ -118,14 +118,14 @@ def test_an_inbox_that_hangs_ends_the_signs_of_life_while_the_others_live(
     root.write_config(
         extra=f"  - {{path: {second}, settle: 0.3, rescan: 1, pair_wait: 0.4, orphan_after: 1.5}}\n"
     )
-    daemon = told(root, ear)
+    daemon = told(root, ear, IMG2IMGD_FAKE_STEP_SECONDS="0.05")  # some seconds, to be told of
     with hung(threads(daemon)["inbox inbox"]):
         hangs = f"hangs: inbox {root.inbox} shows no sign of life"
         wait_until(lambda: any(s.startswith(hangs) for s in ear.statuses), "it is noticed")
         silent_from = len(ear.times("WATCHDOG"))
         drop(second, "hills.png", SWEEP)
+        wait_until(lambda: any("hills" in s for s in ear.statuses), "what is painted is told")
         root.wait_served(1)  # dispatch, worker, reader and the other inbox live
-        wait_until(lambda: any("1 queued" in s or "hills" in s for s in ear.statuses), "told so")
         assert len(ear.times("WATCHDOG")) == silent_from
         assert "ERROR" in daemon.log
     wait_until(lambda: len(ear.times("WATCHDOG")) > silent_from, "signs of life again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -78,7 +79,10 @@ class Harmer:
 
     def _compare(self) -> None:
         """Note the inode and time of every staged frame; one that changes was painted again."""
-        for path in (self.daemon.config.outbox / ".img2imgd").glob("*/*/*.png"):
+        staging, found = self.daemon.config.outbox / ".img2imgd", list[Path]()
+        with contextlib.suppress(FileNotFoundError):  # a folder was published just now
+            found += staging.glob("*/*/*.png")
+        for path in found:
             try:
                 stat = path.stat()
             except FileNotFoundError:

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from img2imgd.app.opening import introduce, known_facts, open_ledger_of, queue_r
 from img2imgd.app.page import ServedPage, start_page
 from img2imgd.app.reloading import changes, check_folders
 from img2imgd.app.removals import Removals
-from img2imgd.app.signals import signals
+from img2imgd.app.signals import Asked
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault, Img2imgdError, LedgerDamaged
 from img2imgd.ledger import NOT_RELOADED, Ledger, Mark
@@ -57,9 +56,7 @@ class Daemon:
         self._read_again = read_again
         self._page = ServedPage(inherited)
         self.reporting = Reporting(notifier or Notifier())
-        self._asked_to_stop = threading.Event()
-        self._asked_to_reload = threading.Event()
-        self._asked = threading.Event()  # one of the two
+        self._asked = Asked()
         self.inboxes: list[InboxLoop] = []
         self.dispatch: DispatchLoop | None = None
         self.upkeep: UpkeepLoop | None = None
@@ -78,8 +75,8 @@ class Daemon:
         self.reporting.opening()
         folders.check_mounts(self.config, known_facts(self.ledger_path))
         folders.make_all(self.config)
-        reload = None if self._read_again is None else self.reload
-        with held(self.config) as locks, signals(self.stop, reload):
+        signals = self._asked.signals(reload=self._read_again is not None)
+        with held(self.config) as locks, signals:
             if not self._drain:
                 self._page.listen(self.config.status)
             ledger = open_ledger_of(self.config, self.ledger_path)
@@ -111,13 +108,11 @@ class Daemon:
 
     def stop(self) -> None:
         """Ask the daemon to stop; safe in a signal handler and from any thread."""
-        self._asked_to_stop.set()
-        self._asked.set()
+        self._asked.stop()
 
     def reload(self) -> None:
         """Ask the daemon to read its config again; safe as :meth:`stop` is."""
-        self._asked_to_reload.set()
-        self._asked.set()
+        self._asked.reload()
 
     @property
     def ledger_path(self) -> Path:
@@ -193,11 +188,9 @@ class Daemon:
     def _is_asked_to_stop(self, seconds: float) -> bool:
         """Wait for so long, unless there is something to do."""
         self._asked.wait(seconds)
-        self._asked.clear()
-        if self._asked_to_stop.is_set():
+        if self._asked.is_to_stop():
             return True
-        if self._asked_to_reload.is_set():
-            self._asked_to_reload.clear()
+        if self._asked.take_reload():
             self._reload()
         return False
 

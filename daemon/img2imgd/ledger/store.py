@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from img2imgd.owners import denied
 NOT_RELOADED = "not_reloaded"
 """The fact that says why the config was not read again."""
 
+# A loop of links leads nowhere either.
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _UNAVAILABLE = "unavailable "  # begins the fact that an inbox cannot be served
 
 
@@ -90,9 +93,9 @@ def read_ledger(path: Path) -> Ledger | None:
     """
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
+        if error.errno in _NOT_THERE:
+            return None
         raise denied(path, "The ledger", "read") or EnvironmentFault(
             f"The ledger {path} cannot be read: {error.strerror}."
         ) from error
