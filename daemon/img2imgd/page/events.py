@@ -35,14 +35,10 @@ class Snapshot:
 
     def news_since(self, before: Snapshot) -> bytes:
         """The events that tell what is other than before; empty where nothing is."""
-        parts = (("now", self.now, before.now), ("results", self.results, before.results),
-                 ("failures", self.failures, before.failures))  # fmt: skip
+        parts = ((b"now", self.now, before.now), (b"results", self.results, before.results),
+                 (b"failures", self.failures, before.failures))  # fmt: skip
         return b"".join(
-            b"event: %s\ndata: %s\n\n"
-            % (
-                name.encode(),
-                new,
-            )
+            b"event: %s\ndata: %s\n\n" % (name, new)
             for name, new, old in parts
             if new and new != old
         )
