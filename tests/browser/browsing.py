@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, ConsoleMessage, Locator, Page
 from served_root import RunningDaemon, ServedRoot
-from tools.page.chromium import free_port
+from tools.ports import free_port
 
 from img2imgd.sketches import SKETCHES
 from waiting import wait_until

@@ -12,13 +12,6 @@ from pathlib import Path
 from typing import Any
 
 
-def free_port() -> int:
-    """A port of loopback that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
-
-
 @dataclass(frozen=True)
 class Answer:
     """What the page answered; header names are lower-case."""

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_client import PageClient, form, free_port
+from page_client import PageClient, form
 from PIL import Image
 from sample_drops import drop
 from served_root import ServedRoot
+from tools.ports import free_port
 
 from waiting import wait_until
 

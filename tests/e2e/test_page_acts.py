@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_client import Answer, PageClient, free_port
+from page_client import Answer, PageClient
 from PIL import Image
 from sample_drops import encoded
 from served_root import RunningDaemon, ServedRoot, descendants
+from tools.ports import free_port
 
 from waiting import wait_until
 

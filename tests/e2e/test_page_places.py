@@ -10,9 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from page_client import PageClient, UnixPageClient, free_port
+from page_client import PageClient, UnixPageClient
 from sample_drops import encoded
 from served_root import PROGRAM, RunningDaemon, ServedRoot
+from tools.ports import free_port
 
 from waiting import wait_until
 

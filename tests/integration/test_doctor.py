@@ -28,6 +28,7 @@ from img2imgd.doctor.machine import check_clock, check_program, check_watches
 from img2imgd.doctor.models import check_models
 from img2imgd.doctor.records import check_holders, check_ledger, check_places, look_at_ledger
 from img2imgd.doctor.serving import Unit, check_page, check_unit
+from img2imgd.engine import cards
 from img2imgd.errors import UsageError
 from img2imgd.ledger import mount_fact, open_ledger
 
@@ -342,15 +343,32 @@ def test_an_address_that_is_taken_is_told_unless_it_is_the_daemons(tmp_path: Pat
     assert not (tmp_path / "page.sock").exists()
 
 
-def test_a_unit_that_failed_or_is_not_enabled_is_told() -> None:
-    assert list(check_unit(None)) == []
-    assert list(check_unit(Unit())) == []
-    assert of(check_unit(Unit(True, "enabled", "failed")), "service").level == "wrong"
-    found = of(check_unit(Unit(True, "disabled", "inactive")), "service")
+def test_a_unit_that_failed_or_is_not_enabled_is_told(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    assert list(check_unit(None, config)) == []
+    assert list(check_unit(Unit(), config)) == []
+    assert of(check_unit(Unit(True, "enabled", "failed"), config), "service").level == "wrong"
+    found = of(check_unit(Unit(True, "disabled", "inactive"), config), "service")
     assert (found.level, found.mend) == (
         "warning", "sudo systemctl enable --now img2imgd.service",
     )  # fmt: skip
-    assert of(check_unit(Unit(True, "enabled", "active")), "service").level == "fine"
+    assert of(check_unit(Unit(True, "enabled", "active"), config), "service").level == "fine"
+
+
+def test_a_unit_that_hides_the_card_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = Unit(True, "enabled", "active", hides_devices=True)
+    config = config_of(tmp_path)
+    monkeypatch.setattr(cards, "CARDS", tmp_path / "none")
+    assert of(check_unit(unit, config), "service").level == "fine"
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    found = of(check_unit(unit, config), "service")
+    assert (found.level, "gpu.conf" in found.mend) == ("warning", True)
+    seen = replace(unit, hides_devices=False)
+    assert of(check_unit(seen, config), "service").level == "fine"
+    on_the_cpu = config_of(tmp_path, "engine: {device: cpu}\n")
+    assert of(check_unit(unit, on_the_cpu), "service").level == "fine"
 
 
 def test_watches_are_asked_of_inotify_itself(tmp_path: Path) -> None:

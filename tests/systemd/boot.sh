@@ -28,6 +28,11 @@ exec unshare --cgroup -- sh -euc '
   mount --bind "$packages" "$root/opt/packages"
   mount --bind "$source" "$root/opt/source"
   for one in python packages source; do mount -o remount,bind,ro "$root/opt/$one"; done
+  # Filesystems of their own, which an overlay of / leaves out: a driver of a GPU, say.
+  awk "\$5 ~ /^\/(usr|opt)\//{print \$5}" /proc/self/mountinfo | while read -r own; do
+    mkdir -p "$root$own"
+    mount --bind "$own" "$root$own"
+  done
   mount -t proc proc "$root/proc"
   mount -t sysfs -o ro sysfs "$root/sys"
   mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"

@@ -18,8 +18,8 @@ SOCKET = "img2imgd.socket"
 _CONFIG = """\
 root: /var/lib/img2imgd
 offline: true
-engine: {{backend: {backend}, device: cpu}}
-limits: {{min_free_gb: 0}}
+engine: {{backend: {backend}, device: {device}}}
+limits: {{min_free_gb: 0, max_frames: 1000}}
 inboxes:
   - {{path: /var/lib/img2imgd/inbox, settle: 0.3, rescan: 1, pair_wait: 1}}
 {extra}"""
@@ -48,9 +48,9 @@ systemd-tmpfiles --create img2imgd.conf
         said = self.machine.shell("journalctl --lines 0 --show-cursor --quiet")
         self.cursor = said.partition("cursor: ")[2].strip()
 
-    def write_config(self, *, backend: str = "fake", extra: str = "") -> None:
+    def write_config(self, *, backend: str = "fake", device: str = "cpu", extra: str = "") -> None:
         """Write the config; ``extra`` is further YAML."""
-        text = _CONFIG.format(backend=backend, extra=extra)
+        text = _CONFIG.format(backend=backend, device=device, extra=extra)
         (self.machine.root / "etc/img2imgd/config.yaml").write_text(text)
 
     def drop_in(self, name: str, *lines: str, unit: str = UNIT) -> None:

@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 import pytest
 from fetched import MODELS, fetch
 from machine import REPOSITORY, Machine
+from probing import probe_while_painting
 from served_machine import UNIT, Service
-
-from waiting import wait_until
 
 DOCS = REPOSITORY / "docs" / "operations.md"
 _BEGIN, _END = "<!-- attempts: make test-systemd WRITE=--write-attempts -->\n", "<!-- end -->"
@@ -62,40 +61,12 @@ def _probe(machine: Machine) -> Probed:
     service.reset()
     service.write_config(backend="diffusers", extra=MODELS)
     fetch(service)
-    machine.shell(
-        """
-for home in /root /home/anna; do echo secret > $home/secret; chmod 644 $home/secret; done
-chmod 755 /home/anna
-install -m 4755 /usr/bin/id /usr/local/bin/setuid-id
-printf '#!/bin/sh\\n' > /var/lib/img2imgd/inbox/.program.sh
-chown anna: /var/lib/img2imgd/inbox/.program.sh
-chmod 755 /var/lib/img2imgd/inbox/.program.sh
-systemd-run --quiet --unit=annas --uid=anna sleep infinity
-systemd-run --quiet --unit=server /opt/img2imgd/bin/python -m http.server --bind 127.0.0.1 8099
-"""
-    )
-    other = service.systemctl("show", "--value", "--property=MainPID", "annas.service").strip()
-    service.drop_in(
-        "probe",
-        "ExecStartPost=/opt/img2imgd/bin/python /opt/source/tests/systemd/probe.py"
-        f" $MAINPID {other} 127.0.0.1 8099",
-        "TimeoutStartSec=200",
-    )
-    service.systemctl("start", "--no-block", UNIT)
-    service.drop("house.png", SWEEP)
-    result = service.path("state/probe.json")
-    wait_until(
-        lambda: result.exists() or service.show("ActiveState") == "failed",
-        "the probe is through",
-        150,
-    )
-    assert result.exists(), service.log
+    found = probe_while_painting(service, SWEEP)
     reader = service.child("reader.process")
     status = machine.shell(f"cat /proc/{reader}/status")
     service.wait_done("house.png", seconds=120)
     assert len(service.outputs()) == FRAMES
-    service.systemctl("stop", "annas.service", "server.service", UNIT)
-    found = json.loads(result.read_text())
+    service.systemctl("stop", UNIT)
     return Probed(**found, reader=status, log=service.log)
 
 

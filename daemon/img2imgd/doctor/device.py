@@ -13,11 +13,11 @@ from typing import Any
 from img2imgd.config import Config
 from img2imgd.doctor.as_user import User
 from img2imgd.doctor.findings import Finding, fine, warning, wrong
+from img2imgd.engine.cards import there_is_a_card
 from img2imgd.hub.sizes import in_words
 
 _LONGEST = 60.0  # seconds
 _DRIVER = Path("/proc/driver/nvidia/version")
-_CARD = Path("/proc/driver/nvidia/gpus")
 _LITTLE_MEMORY = 2e9  # bytes, below which a Stable Diffusion is not loaded
 
 
@@ -58,7 +58,7 @@ def _judged(told: dict[str, Any], config: Config) -> Finding:
             )  # fmt: skip
         return fine("device", what)
     what += f", {in_words(_memory())} of memory available"
-    if config.engine.device == "auto" and _CARD.is_dir():
+    if config.engine.device == "auto" and there_is_a_card():
         cuda = f"torch is built for CUDA {told['cuda']}" if told["cuda"] else "torch is the CPU's"
         return warning(
             "device", f"{what}: there is an NVIDIA card, and torch does not find it ({cuda}).",

@@ -68,7 +68,7 @@ def examine(config: Config, user: User, unit: Unit | None) -> Iterator[Finding]:
         advice = "" if keeper is None else as_keeper(config, keeper)
         yield from _look_into_folders(config, user, advice)
     yield from check_sandbox(user)
-    yield from check_unit(unit)
+    yield from check_unit(unit, config)
     lock = config.state / "lock"
     runs = bool(silent) or is_hidden(lock) or holder_of(lock) is not None
     yield from check_page(config, user, runs=runs)

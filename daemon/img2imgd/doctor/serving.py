@@ -17,6 +17,7 @@ from img2imgd.config import Config
 from img2imgd.doctor.as_user import NoAnswer, User, as_user
 from img2imgd.doctor.findings import Finding, fine, warning, wrong
 from img2imgd.doctor.machine import systemd_says
+from img2imgd.engine.cards import there_is_a_card
 
 UNIT = "img2imgd.service"
 SOCKET_UNIT = "img2imgd.socket"
@@ -32,12 +33,13 @@ class Unit:
     enabled: str = ""
     active: str = ""
     user: str = ""
+    hides_devices: bool = False
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def look_at_unit() -> Unit | None:
     """The unit of this machine; None where systemd is not in charge."""
-    names = ("LoadState", "UnitFileState", "ActiveState", "User", "Environment")
+    names = ("LoadState", "UnitFileState", "ActiveState", "User", "PrivateDevices", "Environment")
     told = systemd_says("systemctl", "show", UNIT, *(f"--property={name}" for name in names))
     if told is None:
         return None
@@ -47,6 +49,7 @@ def look_at_unit() -> Unit | None:
         enabled=values.get("UnitFileState", ""),
         active=values.get("ActiveState", ""),
         user=values.get("User", ""),
+        hides_devices=values.get("PrivateDevices") == "yes",
         environment=_pairs(shlex.split(values.get("Environment", ""))),
     )
 
@@ -57,7 +60,7 @@ def _pairs(lines: Iterable[str]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-def check_unit(unit: Unit | None) -> Iterator[Finding]:
+def check_unit(unit: Unit | None, config: Config) -> Iterator[Finding]:
     """The unit, where there is one; running without it is as good."""
     if unit is None or not unit.loaded:
         return
@@ -68,6 +71,13 @@ def check_unit(unit: Unit | None) -> Iterator[Finding]:
             "service",
             f"{UNIT} is {unit.active}, and does not start with the machine.",
             f"sudo systemctl enable --now {UNIT}",
+        )
+    elif unit.hides_devices and config.engine.device != "cpu" and there_is_a_card():
+        yield warning(
+            "service",
+            f"{UNIT} hides the NVIDIA card from the worker.",
+            f"sudo install -D -m 644 systemd/gpu.conf /etc/systemd/system/{UNIT}.d/gpu.conf;"
+            f" sudo systemctl daemon-reload; sudo systemctl restart {UNIT}",
         )
     else:
         yield fine("service", f"{UNIT}: {unit.enabled}, {unit.active}")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
 
+from img2imgd.engine.cards import there_is_a_card
 from img2imgd.engine.protocol import ModelSpec, ModelUnavailable
+
+log = logging.getLogger(__name__)
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -26,6 +30,7 @@ _OUT_OF_MEMORY = (
     "CUDNN_STATUS_NOT_INITIALIZED",
     "unable to find an engine to execute",  # cuDNN: none whose workspace fits
 )
+_LET_IN = "`img2imgd doctor` says more; a systemd service needs gpu.conf to reach it"
 _NO_SUCH_GPU = "invalid device ordinal"  # a CUDA error too, of a wrong config
 
 Value = TypeVar("Value")
@@ -53,6 +58,9 @@ def choose_device(model: ModelSpec) -> Choice[torch.device]:
             return Choice(torch.device("cuda"), "auto: the first GPU")
         if torch.backends.mps.is_available():
             return Choice(torch.device("mps"), "auto: Apple's GPU")
+        if there_is_a_card():
+            log.warning("there is an NVIDIA card that torch cannot use: %s", _LET_IN)
+            return Choice(torch.device("cpu"), "auto: torch cannot use the NVIDIA card")
         return Choice(torch.device("cpu"), "auto: torch finds no GPU")
     try:
         device = torch.device(model.device)
@@ -62,7 +70,9 @@ def choose_device(model: ModelSpec) -> Choice[torch.device]:
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         raise ModelUnavailable(
             f"Model {model.name}: the device {model.device!r} cannot be used: {first_line(error)}.",
-            "Set `engine.device` to auto, or to a device that this machine has.",
+            f"There is an NVIDIA card: {_LET_IN}."
+            if model.device == "cuda" and there_is_a_card()
+            else "Set `engine.device` to auto, or to a device that this machine has.",
         ) from error
     return Choice(device, "engine.device")
 

@@ -1,6 +1,6 @@
 """The worker's side of glimpses: while somebody watches, what is being painted is shown.
 
-It costs at most a twentieth of the worker's time, whatever a glimpse takes, and nothing while
+It costs at most a fortieth of the worker's time, whatever a glimpse takes, and nothing while
 nobody watches.
 """
 
@@ -17,7 +17,7 @@ from img2imgd.engine.protocol import Engine, Glimpse
 from img2imgd.pool.messages import FrameSeen
 
 _EVERY = 1.0  # seconds at least between two
-_SHARE = 20  # and so many times as long as the last one took
+_SHARE = 40  # and so many times as long as the last one took
 
 
 class Glimpsing:

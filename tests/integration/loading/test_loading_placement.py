@@ -14,6 +14,7 @@ import torch
 from engines import difference, paint, pixels, refusal, spec, task
 from forms import Forms
 
+from img2imgd.engine import cards
 from img2imgd.engine.devices import choose_device, choose_dtype
 from img2imgd.engine.diffusers_engine import DiffusersEngine
 from img2imgd.engine.factory import create_engine
@@ -185,6 +186,18 @@ def test_a_gpu_is_taken_where_there_is_one(
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert str(choose_device(ModelSpec("m", "m"))).startswith(told)
     assert str(choose_device(ModelSpec("m", "m", device="cpu"))) == "cpu (engine.device)"
+
+
+def test_a_card_that_cannot_be_used_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a service without gpu.conf: the driver's card is in /proc, and no device is there."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    chosen = choose_device(ModelSpec("m", "m"))
+    assert str(chosen) == "cpu (auto: torch cannot use the NVIDIA card)"
+    assert "gpu.conf" in caplog.text
 
 
 @pytest.mark.parametrize("form", ["folder", "file"])

@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
+from tools.ports import free_port
 
 from img2imgd.config import StatusConfig
 from img2imgd.errors import EnvironmentFault, UsageError
@@ -32,11 +33,6 @@ def opened() -> Iterator[ExitStack]:
 
 def listening(stack: ExitStack, status: StatusConfig) -> list[socket.socket]:
     return [stack.enter_context(closing(one)) for one in listening_sockets(status, ())]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def test_without_an_address_nothing_listens() -> None:
