@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from browsing import OpenPage, Studio, Watched
 from playwright.sync_api import expect
+from tools.page.chromium import wait_for
 
 SWEEP = "prompt: a lake\nsweep: {strength: {from: 0.1, to: 0.9, step: 0.1}}\nseed: 1\n"
 STYLES = "prompt: a boat\nstyle: [turner, hokusai]\nsweep: {strength: [0.2, 0.5, 0.8]}\nseed: 1\n"
@@ -166,7 +167,8 @@ def test_the_scrubber_moves_by_keys_plays_and_says_its_value(
     page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuetext", "strength 0.2")
     page.get_by_role("button", name="Play").click()
-    expect(page.locator(".morph-value")).to_have_text("strength 0.9")
+    # Each is there for a moment only: looked for more often than expect() does.
+    wait_for(page, "document.querySelector('.morph-value').textContent === 'strength 0.9'")
     page.get_by_role("button", name="Stop").click()
     page.keyboard.press("Escape")
     expect(page.locator("#view-results")).to_be_visible()
