@@ -9,6 +9,9 @@ import pytest
 from rig import Rig
 
 from img2imgd import durable
+from img2imgd.inbox import Inbox
+from img2imgd.inbox.kept import Kept
+from img2imgd.inbox.scan import Found
 from img2imgd.job import JobState
 from img2imgd.request import RequestKeys
 from img2imgd.settle import Signature
@@ -179,3 +182,30 @@ def test_a_save_during_the_copy_is_not_served_torn(
     (job,) = rig.jobs()
     copy = rig.spool / job.id / "in" / "cat.png"
     assert copy.read_bytes() == (rig.folder / "cat.png").read_bytes()
+
+
+def test_a_config_that_is_read_again_has_no_served_file_read_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.drop("cat.yaml")
+    rig.picture("cat.png")
+    rig.look(0.1, 1.1)
+    rig.serve()
+    rig.look(0.1, 1.1)
+    opened: list[str] = []
+    digest = Kept.digest
+
+    def noted(self: Kept, file: Found, sidecar: Found | None) -> str:
+        opened.append(file.rel)
+        return digest(self, file, sidecar)
+
+    monkeypatch.setattr(Kept, "digest", noted)
+    rig.inbox = Inbox(
+        rig.config, rig.config.inboxes[0], rig.ledger, lambda _: None, before=rig.inbox
+    )
+    rig.look(0.1, 1.1)
+    assert opened == []
+    rig.picture("cat.png", grey=40)
+    rig.look(0.1, 1.1)
+    assert opened
+    assert len(rig.jobs()) == 2

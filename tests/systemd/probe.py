@@ -204,11 +204,10 @@ def main(daemon: int, other: int, host: str, port: int) -> None:
         time.sleep(0.02)
     before = staged()
     answers = {what: told(attempt) for what, attempt in attempts(daemon, other, host, port).items()}
-    folders = writable()
+    after = staged()
     filters = Path("/proc/self/status").read_text()
     result = {
-        "attempts": answers, "writable": folders, "status": filters,
-        "staged": [before, staged()],
+        "attempts": answers, "writable": writable(), "status": filters, "staged": [before, after],
     }  # fmt: skip
     (STATE / "state" / "probe.json").write_text(json.dumps(result))
 

@@ -81,6 +81,10 @@ class Acts:
         """After recovery, before the first scan of the folder that is there now; its spool's id."""
         self._kept.begin(spool)
 
+    def take_over(self, before: Acts) -> None:
+        """Go on with the folder that the same inbox had by other rules."""
+        self._kept.take_over(before._kept)
+
     def serve_again(self, rel: str) -> None:
         """Have the next scan of a keeping inbox take a picture once more."""
         self._kept.forget(rel)
@@ -147,6 +151,9 @@ class Acts:
         whole = self._input("sidecar", sidecar.file) if sidecar and shared else None
         if not self._claims.claim(drops, whole):
             return [Wait(name, _CHANGED) for name in names]
+        if self._inbox.mode == "keep":
+            for file in pictures:
+                self._kept.note_claimed(file, sidecar.file if sidecar else None)
         if claim.missing and sidecar is not None:
             self._notes.missing(sidecar.file.rel, claim.missing)
         return []

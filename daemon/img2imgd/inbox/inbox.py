@@ -43,7 +43,7 @@ class Inbox:
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
     parameters in the reader process. Once ``stopping`` says so, nothing more is claimed. A step may
     take long; ``progress`` is called all the while, as long as it gets on. ``before`` is the same
-    inbox by other rules: what has settled there stays settled.
+    inbox by other rules: what is known of its folder stays known.
     """
 
     def __init__(
@@ -64,8 +64,7 @@ class Inbox:
         self._stopping = stopping
         self._progress = progress
         self._first: frozenset[str] | None = None
-        settling = Settling(inbox.settle)
-        self._settling = before.settling_for(inbox.settle) if before else settling
+        self._settling = Settling(inbox.settle)
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger, progress)
@@ -89,6 +88,8 @@ class Inbox:
         self._settled = False  # nothing is decided otherwise until a file changes
         self.drained = False
         self.resting = False
+        if before is not None:
+            self._take_over(before)
 
     def recover(self) -> None:
         """Repair what an earlier process left: once at start, before the first scan."""
@@ -124,9 +125,10 @@ class Inbox:
         """Another folder has the inbox's name: its spool may hold jobs, of this ledger or not."""
         self._recovered = self._begun = False
 
-    def settling_for(self, seconds: float) -> Settling:
-        """What is known of how long files have been unchanged."""
-        return self._settling.taken_over(seconds)
+    def _take_over(self, before: Inbox) -> None:
+        self._settling = before._settling.taken_over(self._inbox.settle)
+        self._begun, self._recovered = before._begun, before._recovered
+        self._acts.take_over(before._acts)
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.

@@ -36,6 +36,10 @@ class Kept:
         self._looks.clear()
         self._unseen = self._ledger.unseen(spool)
 
+    def take_over(self, before: Kept) -> None:
+        """Know what another one knows of the same folder."""
+        self._spool, self._looks, self._unseen = before._spool, before._looks, before._unseen
+
     def begin_scan(self, present: Mapping[str, Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, by their paths, and the paths it could not look at."""
         if self._unseen:
@@ -61,6 +65,10 @@ class Kept:
             return True
         self._looks[file.rel] = _looks(file, sidecar)
         return False
+
+    def note_claimed(self, file: Found, sidecar: Found | None) -> None:
+        """What was claimed is what was looked at."""
+        self._looks[file.rel] = _looks(file, sidecar)
 
     def digest(self, file: Found, sidecar: Found | None) -> str:
         """The digest of both files' contents."""
