@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 DEMO ?= demo
 # Processes that run tests, which mostly wait for settling files and for other processes.
-TESTERS ?= 2
+TESTERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
 # WRITE=--write-attempts has `make test-systemd` put its table into the docs.

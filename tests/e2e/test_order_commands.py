@@ -226,7 +226,7 @@ def test_a_cancelled_sweep_of_the_embedded_model_is_good_to_look_at(
     other = ServedRoot(tmp_path / "other", tmp_path / "other.yaml")
     other.write_config(backend="diffusers")
     sidecar = (
-        "prompt: an oil painting of a lake\nseed: 5\nsteps: 8\n"
+        "prompt: an oil painting of a lake\nseed: 5\nsteps: 24\nsize: 96\n"
         "sweep: {strength: {from: 0.3, to: 1, count: 8}}\n"
     )
     drop(root.inbox, "hills.png", sidecar)

@@ -453,7 +453,7 @@ def test_a_full_disk_is_said(root: ServedRoot, tmp_path: Path) -> None:
 def test_the_real_model_is_shown_while_it_paints(root: ServedRoot) -> None:
     page = start(root, backend="diffusers")
     with listening(page) as events:
-        page.drop("cat.png", picture(), {"prompt": "a lake", "steps": 12 * STRIDE,
+        page.drop("cat.png", picture(), {"prompt": "a lake", "steps": 12 * STRIDE, "size": 64,
                                          "sweep": {"strength": [0.5, 1.0]}})  # fmt: skip
         seen: list[dict[str, Any]] = []
         for name, data in events:
