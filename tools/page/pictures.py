@@ -25,7 +25,8 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from tools.page import showcase
-from tools.page.chromium import chromium, free_port, wait_for
+from tools.page.chromium import chromium, wait_for
+from tools.ports import free_port
 
 from img2imgd.sketches import SKETCHES
 
