@@ -1,7 +1,7 @@
 """The worker's side of glimpses: while somebody watches, what is being painted is shown.
 
-It costs at most a fortieth of the worker's time, whatever a glimpse takes, and nothing while
-nobody watches.
+It costs at most a fortieth of the worker's time, whatever a glimpse takes, a twentieth while jobs
+are shown for the first time, and nothing while nobody watches.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from img2imgd.pool.messages import FrameSeen
 
 _EVERY = 1.0  # seconds at least between two
 _SHARE = 40  # and so many times as long as the last one took
+_SHARE_OF_FIRST = 20  # or so many, where a job was never shown before
+_KNOWN = 1000  # jobs of which it is known that they were shown
 
 
 class Glimpsing:
-    """Sends glimpses of the jobs that have taken steps, each in its turn. For one thread."""
+    """Sends glimpses of the jobs that have taken steps, new ones first. For one thread."""
 
     def __init__(
         self, send: Callable[[FrameSeen], None], clock: Callable[[], float] = time.monotonic
@@ -29,8 +31,9 @@ class Glimpsing:
         self._send = send
         self._clock = clock
         self._until = -math.inf
-        self._next = -math.inf
+        self._last, self._took = -math.inf, 0.0
         self._stepped: dict[str, None] = {}  # the one that was shown longest ago comes first
+        self._shown: dict[str, None] = {}
 
     def watch(self, seconds: float) -> None:
         """Somebody watches for so long, from now on."""
@@ -44,16 +47,22 @@ class Glimpsing:
     def look(self, engine: Engine) -> None:
         """Between two steps of the engine: send a glimpse, if one is due."""
         began = self._clock()
-        if not self._stepped or began < self._next or began >= self._until:
+        if not self._stepped or began >= self._until:
             return
-        job = next(iter(self._stepped))
+        new = next((job for job in self._stepped if job not in self._shown), None)
+        share = _SHARE if new is None else _SHARE_OF_FIRST
+        if began < self._last + max(_EVERY, share * self._took):
+            return
+        job = next(iter(self._stepped)) if new is None else new
         del self._stepped[job]
         glimpse = engine.glimpse(job)
         if glimpse is None:
             return
         self._send(FrameSeen(job, glimpse.index, glimpse.step, _png(glimpse)))
-        took = self._clock() - began
-        self._next = began + max(_EVERY, _SHARE * took)
+        self._last, self._took = began, self._clock() - began
+        self._shown[job] = None
+        if len(self._shown) > _KNOWN:
+            del self._shown[next(iter(self._shown))]
 
 
 def _png(glimpse: Glimpse) -> bytes:

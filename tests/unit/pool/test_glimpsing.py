@@ -90,6 +90,24 @@ def test_slow_glimpses_take_a_fortieth_of_the_time() -> None:
     assert painter.takes * len(sent) <= 400 / 40 + painter.takes
 
 
+def test_new_jobs_are_shown_first_and_sooner() -> None:
+    clock, glimpsing, engine, _, sent = made(takes=1.0)
+    glimpsing.watch(1000)
+    glimpsing.stepped("a")
+    glimpsing.look(engine)
+    clock.now += 20
+    glimpsing.stepped("a")
+    glimpsing.stepped("b")
+    glimpsing.look(engine)
+    assert [seen.job for seen in sent] == ["a", "b"]
+    clock.now += 20
+    glimpsing.look(engine)
+    assert len(sent) == 2
+    clock.now += 20
+    glimpsing.look(engine)
+    assert [seen.job for seen in sent] == ["a", "b", "a"]
+
+
 def test_a_job_without_a_glimpse_costs_no_turn() -> None:
     _, glimpsing, engine, painter, sent = made()
     glimpsing.watch(5)
