@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from rig import Rig
 
 from img2imgd import durable
@@ -208,4 +210,22 @@ def test_a_config_that_is_read_again_has_no_served_file_read_again(
     rig.picture("cat.png", grey=40)
     rig.look(0.1, 1.1)
     assert opened
+    assert len(rig.jobs()) == 2
+
+
+def test_a_picture_that_was_too_large_is_served_once_the_limit_is_raised(rig: Rig) -> None:
+    rig.drop("cat.yaml")
+    path = rig.picture("cat.png")
+    with path.open("ab") as file:
+        file.truncate(2_000_000)
+    small = replace(rig.config, limits=structs.replace(rig.config.limits, max_file_mb=1))
+    inbox = Inbox(small, small.inboxes[0], rig.ledger, lambda _: None)
+    rig.inbox = inbox
+    rig.look(0.1, 1.1)
+    rig.serve()
+    assert [row.state for row in rig.jobs()] == [JobState.FAILED]
+    rig.inbox = Inbox(
+        rig.config, rig.config.inboxes[0], rig.ledger, lambda _: None, before=rig.inbox
+    )
+    rig.look(0.1, 1.1)
     assert len(rig.jobs()) == 2

@@ -37,8 +37,13 @@ class Kept:
         self._unseen = self._ledger.unseen(spool)
 
     def take_over(self, before: Kept) -> None:
-        """Know what another one knows of the same folder."""
-        self._spool, self._looks, self._unseen = before._spool, before._looks, before._unseen
+        """Know what another one knows of the same folder.
+
+        By another limit, what was refused for its size may be served: each file is compared anew.
+        """
+        self._spool, self._unseen = before._spool, before._unseen
+        if self._most_bytes == before._most_bytes:
+            self._looks = before._looks
 
     def begin_scan(self, present: Mapping[str, Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, by their paths, and the paths it could not look at."""
