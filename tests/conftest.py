@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hub_server import HubServer, serving
 from img2imgd.config import Config, InboxConfig
 from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
+from img2imgd.engine.factory import SPINS
 from img2imgd.request import BUILT_IN, RequestKeys
 
 pytest_plugins = ["fault_table"]
@@ -20,7 +22,20 @@ pytest_plugins = ["fault_table"]
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+# As in a worker; libgomp reads it when torch is imported. Several tests share the cores, and
+# threads that spin for each other take them from the rest.
+os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+
 ConfigMaker = Callable[..., Config]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the modules come first that may last long; at the end they would run alone."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        longest[item.path] = max(longest.get(item.path, 0), marker.args[0] if marker else 0)
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture

@@ -40,12 +40,12 @@ def test_a_worker_killed_at_random_steps_paints_what_it_would_have_painted(
 ) -> None:
     for seed in points.of(range(8), 1):
         config = real_config(tmp_path / str(seed))
-        harmer = serve(config, sorted(random.Random(seed).sample(range(1, STEPS), 3)))  # noqa: S311
+        harmer = serve(config, sorted(random.Random(seed).sample(range(1, STEPS), 2)))  # noqa: S311
         verdict = check(config, DROPS)
         for _ in harmer.harmed:
             tally.count("worker killed while it paints", verdict)
         verdict.assert_fine(f"seed {seed}")
-        assert len(harmer.harmed) == 3
+        assert len(harmer.harmed) == 2
         assert harmer.staged, "frames were seen in staging"
         assert harmer.repainted == []
         assert largest_difference(pixels(config), undisturbed) <= 1

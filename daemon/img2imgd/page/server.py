@@ -22,10 +22,11 @@ _AGAIN = 10.0  # seconds until a page that failed is started anew
 _STOP_SECONDS = 1  # that answers under way have to end
 _MOST_CONNECTIONS = 200  # whose requests are answered
 _MOST_OPEN = 300  # each is a file descriptor, of which the daemon needs some to serve drops
+_TAKEN = 32  # a turn of the loop; it counts and closes those above the most some four turns later
+_WAITING = 128  # connections that wait to be taken
 _KEEP_ALIVE = 15  # seconds that a connection may be idle
 _MOST_HEAD = 16_384  # bytes of a request's line and headers
 _HEAD_SECONDS = 10.0  # for a request's line and headers, and for a body nobody reads any more
-_WAITING = 128  # connections that wait to be taken
 
 
 class _Protocol(H11Protocol):
@@ -127,9 +128,7 @@ class PageLoop(threading.Thread):
 
     async def _serve(self) -> None:
         page = self._make()
-        server = _Server(
-            _config(page), lambda: self._lasting.over("failed", "the page is served again")
-        )
+        server = _Server(_config(page), self._served)
         with self._lock:
             self._loop, self._server, self._page = asyncio.get_running_loop(), server, page
         try:
@@ -140,6 +139,11 @@ class PageLoop(threading.Thread):
             with self._lock:
                 self._loop = None
             page.work.stop()
+
+    def _served(self) -> None:
+        for one in self._sockets:
+            one.listen(_WAITING)  # asyncio has listened for as many as it takes a turn
+        self._lasting.over("failed", "the page is served again")
 
     def _end(self) -> None:
         """In the event loop."""
@@ -161,7 +165,7 @@ def _config(page: Page) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_WAITING,
+        backlog=_TAKEN,
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_STOP_SECONDS,

@@ -17,8 +17,9 @@ UNPACKS = "unpacks to far too much"
 TOO_MANY = "more than 100,000,000 pixels"
 
 
+@cache
 def cases() -> list[Case]:
-    """All of them; the folder's defaults hold a prompt."""
+    """All of them, made once; the folder's defaults hold a prompt."""
     table: list[tuple[str, str, bytes]] = [
         *_bombs(), *_broken(), *_foreign(), *_contradicting(),
     ]  # fmt: skip
