@@ -16,6 +16,8 @@ from tiny_model import save_lora, save_tiny_model
 
 from img2imgd.sketches import house
 
+pytestmark = pytest.mark.timeout(600)  # the first test waits for all that is painted
+
 BASE = "prompt: an oil painting of a red house in a green meadow\nsteps: 8\nseed: 187\nsize: 64\n"
 
 
