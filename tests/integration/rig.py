@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from img2imgd.config import Config
@@ -153,6 +154,17 @@ class Rig:
             states = [(row.spec.rel, row.state, row.reason) for row in self.jobs()]
             assert time.monotonic() < deadline, f"not so after {DEADLINE} s: {states}"
             self.dispatch.step(0.05)
+
+    def read_ahead(self, pictures: int) -> None:
+        """Step the dispatcher until so many pictures are being read, beginning none of their jobs.
+
+        A quick reader would otherwise have a job begun in the very step that asked for its picture.
+        """
+        starting = self.dispatch._starting
+        prepare = starting.prepare
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(starting, "prepare", lambda row, model: prepare(row, model) and False)
+            self.until(lambda: len(starting._readings) == pictures)
 
     def serve(self) -> list[JobRow]:
         """Step the dispatcher until every job has ended and is archived."""

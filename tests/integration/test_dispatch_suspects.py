@@ -162,7 +162,7 @@ def test_a_suspect_is_read_though_as_many_pictures_as_there_may_be_were_read_ahe
     for name in ("a", "b"):
         rig.pair(name)
     rig.claim()
-    rig.until(lambda: len(rig.dispatch._starting._readings) == 2)
+    rig.read_ahead(2)
     with monkeypatch.context() as full:
         full.setattr(rig.dispatch._turns, "has_room", lambda _: False)
         drop(rig, "c")

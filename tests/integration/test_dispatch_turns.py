@@ -102,10 +102,7 @@ def test_a_picture_that_was_read_ahead_is_kept_until_there_is_room(
     rig.pair("cat")
     rig.claim()
     starting = rig.dispatch._starting
-    with monkeypatch.context() as slow:  # or a reader that is at once ready has it begun at once
-        prepare = starting.prepare
-        slow.setattr(starting, "prepare", lambda row, model: prepare(row, model) and False)
-        rig.until(lambda: bool(starting._readings))
+    rig.read_ahead(1)
     (reading,) = starting._readings.values()
     with monkeypatch.context() as full:
         full.setattr(rig.dispatch._turns, "has_room", lambda _: False)
