@@ -20,6 +20,9 @@ from img2imgd.config.values import Duration, Interval, PathText
 from img2imgd.document import Settings
 from img2imgd.request import DefaultKeys
 
+Pages = Literal["first", "each"]
+Difference = Annotated[float, Meta(ge=0, le=100)]
+
 
 class InboxKeys(Settings, frozen=True):
     """An inbox; keys left out have the value of its profile."""
@@ -55,6 +58,26 @@ class InboxKeys(Settings, frozen=True):
     read_metadata: Annotated[
         bool | None,
         Meta(description="Take parameters out of pictures that come without a sidecar."),
+    ] = None
+    prompt_from_name: Annotated[
+        bool | None,
+        Meta(description="A picture's name is its prompt: `a red barn__s0.7__seed12.png`."),
+    ] = None
+    pages: Annotated[
+        Pages | None,
+        Meta(description="Of a TIFF or PDF with several pages: the first, or each as its own job."),
+    ] = None
+    live: Annotated[
+        bool | None,
+        Meta(description="With mode keep: a newer save ends the painting of an older one."),
+    ] = None
+    latest: Annotated[
+        bool | None,
+        Meta(description="Also keep NAME.latest.png in the outbox: the newest result, replaced."),
+    ] = None
+    skip_similar: Annotated[
+        Difference | None,
+        Meta(description="With mode keep: saves that look alike so far make no job; 0: all do."),
     ] = None
     defaults: Annotated[DefaultKeys, Meta(description="As in a sidecar.")] = DefaultKeys()
 

@@ -141,11 +141,24 @@ def _table_problems(keys: ConfigKeys, config: Config, document: Document | None)
         problems.append(Problem("this name is taken by the embedded model.",
                                 line=document.line(key), key=".".join(key),
                                 advice="Choose another."))  # fmt: skip
+    for at, inbox in enumerate(keys.inboxes or ()):
+        mode = inbox.mode or PROFILES[inbox.profile].get("mode", "move")
+        wrong = [name for name in ("live", "skip_similar") if getattr(inbox, name)]
+        if mode == "move":
+            problems += [_needs_keep(("inboxes", at, name), document) for name in wrong]
     if keys.inboxes == ():
         line = document.line(("inboxes",))
         problems.append(Problem("there must be at least one.", line=line, key="inboxes",
                                 advice="Leave the key out for ROOT/inbox."))  # fmt: skip
     return problems
+
+
+def _needs_keep(key: KeyPath, document: Document) -> Problem:
+    return Problem(
+        "this is for pictures that are saved again and again, and here they are moved away.",
+        line=document.line(key), key=".".join(map(str, key)),
+        advice="Write `mode: keep` too, or leave it out.",
+    )  # fmt: skip
 
 
 def _unknown_model(name: str, key: KeyPath, models: Collection[str], line: int) -> Problem:

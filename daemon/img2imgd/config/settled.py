@@ -27,16 +27,23 @@ ProfileName = Literal["share", "scanner", "tablet"]
 PROFILES: Mapping[ProfileName, Mapping[str, Any]] = MappingProxyType({
     "share": {},
     # Scanners reopen a file seconds after closing it, and a person walks to a desk to describe it.
-    "scanner": {"settle": 5.0, "pair_wait": 30.0, "orphan_after": 3600.0},
+    "scanner": {
+        "settle": 5.0, "pair_wait": 30.0, "orphan_after": 3600.0, "pages": "each",
+        "usual": RequestKeys(prepare="auto"),
+    },
     # An art program saves the same file again and again; the newest strokes should show soon.
-    "tablet": {"mode": "keep", "settle": 0.7, "rescan": 3.0},
+    "tablet": {"mode": "keep", "settle": 0.7, "rescan": 3.0, "live": True, "latest": True},
 })  # fmt: skip
 """What a kind of inbox has other than :class:`InboxConfig`'s own values."""
 
 
 @dataclass(frozen=True)
 class InboxConfig:
-    """One inbox: its folder and its rules, those of a network share; durations in seconds."""
+    """One inbox: its folder and its rules, those of a network share; durations in seconds.
+
+    ``skip_similar`` is a distance of colours in CIELAB; ``usual`` are the request keys of its
+    profile, which give way to all others.
+    """
 
     path: Path
     profile: ProfileName = "share"
@@ -48,6 +55,12 @@ class InboxConfig:
     late_sidecar: float = 86_400.0
     recursive: bool = True
     read_metadata: bool = False
+    prompt_from_name: bool = False
+    pages: Literal["first", "each"] = "first"
+    live: bool = False
+    latest: bool = False
+    skip_similar: float = 0.0
+    usual: RequestKeys = field(default_factory=RequestKeys)
     defaults: RequestKeys = field(default_factory=RequestKeys)
 
 

@@ -160,8 +160,9 @@ class Starting:
         request = self._in_full(row, model)
         _check_keys(request, model)
         rule = SizeRule(
-            request.size or model.native_size, request.fit, model.multiple, request.restore_size
-        )
+            request.size or model.native_size, request.fit, model.multiple, request.restore_size,
+            request.prepare,
+        )  # fmt: skip
         spool = Path(row.spec.inbox) / STAGING / row.id
         source, target = spool / "in" / row.spec.subject.name, spool / _PREPARED
         return _Reading(model, request, target, self._preparing.begin(source, target, rule))

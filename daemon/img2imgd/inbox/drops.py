@@ -70,7 +70,7 @@ class Drops:
             NotYet: a list that it names is still being written, or may still come.
         """
         return resolve(
-            [*layers, *folder.layers, self._inbox.defaults, self._config.defaults],
+            [*layers, *self._below(folder)],
             default_model=self._config.model,
             models=self._config.models,
             draw_seed=lambda: secrets.randbelow(2**32),
@@ -82,8 +82,12 @@ class Drops:
 
     def has_prompt(self, folder: FolderDefaults) -> bool:
         """True when pictures of a folder have a prompt without any sidecar."""
-        layers = (*folder.layers, self._inbox.defaults, self._config.defaults)
-        return any(layer.has_prompt for layer in layers)
+        return any(layer.has_prompt for layer in self._below(folder))
+
+    def _below(self, folder: FolderDefaults) -> Sequence[RequestKeys]:
+        """What holds for a folder's pictures whatever they ask for themselves."""
+        inbox = self._inbox
+        return (*folder.layers, inbox.defaults, self._config.defaults, inbox.usual)
 
     def forget_missing(self, present: set[str]) -> None:
         """Forget what was read of files that are gone."""

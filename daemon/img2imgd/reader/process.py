@@ -133,6 +133,7 @@ def _serve(
         fit=cast("Fit", request["fit"]),
         multiple=request["multiple"],
         whole=request["whole"],
+        prepare=request["prepare"],
     )
     return prepare(path, files[0], files[1], rule, limits)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Fit = Literal["cover", "contain", "stretch"]
+Prepare = Literal["none", "sketch", "auto"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,15 @@ class SizeRule:
     ``size`` is the longest side (aspect kept), a pair (width, height), or ``keep``. ``fit`` says
     what a pair does with another aspect: crop to the centre, pad with white, or stretch. With
     ``whole``, sides that are rounded stretch the picture by that little instead of cutting it: the
-    result can be laid over the original again.
+    result can be laid over the original again. ``prepare`` says what is done before with a drawing
+    on paper: nothing; it is straightened, levelled and trimmed; or that where it looks like one.
     """
 
     size: int | tuple[int, int] | Literal["keep"]
     fit: Fit = "cover"
     multiple: int = 64
     whole: bool = False
+    prepare: Prepare = "none"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ Seed = Annotated[int, Check(_seed), Meta(ge=0, le=MAX_SEED)]
 Variations = Annotated[int, Meta(ge=1, le=1000)]
 Fit = Literal["cover", "contain", "stretch"]
 PromptSyntax = Literal["plain", "a1111", "compel"]
+Prepare = Literal["none", "sketch", "auto"]
 Size = int | tuple[int, int] | Literal["keep", "native"]
 
 
@@ -146,6 +147,7 @@ class RequestKeys(Settings, frozen=True, dict=True):
         "grid": "sheet", "contact_sheet": "sheet", "animation": "gif",
         "type": "format", "ext": "format", "extension": "format", "exif": "metadata",
         "original_size": "restore_size", "keep_size": "restore_size",
+        "preparation": "prepare", "preprocess": "prepare",
         "files": "images", "image": "images", "pictures": "images",
     }  # fmt: skip
 
@@ -176,6 +178,13 @@ class RequestKeys(Settings, frozen=True, dict=True):
         Meta(description="Longest side in pixels, [width, height], keep, or native: the model's."),
     ] = None
     fit: Annotated[Fit | None, Meta(description="How a picture fills [width, height].")] = None
+    prepare: Annotated[
+        Prepare | None,
+        Meta(
+            description="sketch: a drawing on paper is straightened, its paper made white and"
+            " trimmed; auto: where it looks like one."
+        ),
+    ] = None
     model: Annotated[str | None, Meta(description="A name from the config's models table.")] = None
     scheduler: Annotated[
         SchedulerName | None, Meta(description="How noise is taken away; absent: as the model's.")

@@ -134,6 +134,7 @@ def _settle(
         n=_set(keys.n),
         size=None if keys.size == "native" else keys.size,
         fit=_set(keys.fit),
+        prepare=keys.prepare or "none",
         model=model,
         scheduler=keys.scheduler,
         sweep=sweep,

@@ -48,6 +48,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     n: int = 1
     size: int | tuple[int, int] | Literal["keep"] | None = None
     fit: Literal["cover", "contain", "stretch"] = "cover"
+    prepare: Literal["none", "sketch", "auto"] = "none"
     model: str
     scheduler: str | None = None
     sweep: dict[str, tuple[int | float, ...]] = {}

@@ -61,7 +61,7 @@ def test_a_full_disk_is_told_by_a_child_that_lives_on(tmp_path: Path, do: str, s
     picture = tmp_path / "noise.png"
     Image.effect_noise((side, side), 99).convert("RGB").save(picture)
     question = {"path": str(picture), "do": do, "side": side, "size": "keep", "fit": "cover",
-                "multiple": 8, "whole": True}  # fmt: skip
+                "multiple": 8, "whole": True, "prepare": "none"}  # fmt: skip
     child = ReaderChild(ReaderLimits())
     try:
         assert child.missing() is not None

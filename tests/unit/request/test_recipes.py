@@ -183,6 +183,6 @@ def test_a_frames_recipe_reads_as_plainly_as_can_be(wanted: RequestKeys, text: s
     recipe = sidecar_text(frame_keys(request, plan_frames(request)[0]))
     assert recipe.startswith(text)
     assert recipe.endswith(
-        "seed: 7\nn: 1\nsize: native\nfit: cover\nmodel: demo\nsweep: {}\n"
+        "seed: 7\nn: 1\nsize: native\nfit: cover\nprepare: none\nmodel: demo\nsweep: {}\n"
         "gif: false\nsheet: false\nformat: png\nquality: 92\nmetadata: full\nrestore_size: false\n"
     )

@@ -49,6 +49,7 @@ seed: 187
 n: 4
 size: 768
 fit: cover
+prepare: sketch
 model: sd21
 scheduler: dpm++_2m_karras
 sweep:
