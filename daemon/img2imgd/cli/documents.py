@@ -108,6 +108,7 @@ def _describe(path: Path, data: bytes, config: Config) -> str:
         name=path.name,
         outputs=config.outputs,
         lists=_lists(path, sidecar.keys, config),
+        folder=path.resolve().parent.name,
     )
     if tags := tags_left_out(request):
         print(f"{path}: passed over: {', '.join(tags)}. LoRAs belong to a model of the config.")

@@ -31,7 +31,7 @@ from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
-from img2imgd.request import Request, RequestKeys, asked_of_model, sidecar_text
+from img2imgd.request import Request, RequestKeys, asked_of_model, read_name, sidecar_text
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,10 @@ class Acts:
             return True  # to be claimed it is read once more, and waits with a reason
         if isinstance(embedded, DocumentError):
             return True  # it is claimed, and its owner told what is wrong
-        return embedded is not None and embedded.has_prompt
+        if embedded is not None and embedded.has_prompt:
+            return True
+        named = self._named_keys(name)
+        return isinstance(named, DocumentError) or (named is not None and named.has_prompt)
 
     def act(
         self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
@@ -182,12 +185,11 @@ class Acts:
         if error := self._too_large(file):
             return replace(drop, error=str(error))
         embedded = self._embedded_keys(file) if sidecar is None else None
-        return self._with_request(drop, file.name, sidecar, embedded, defaults)
+        return self._with_request(drop, sidecar, embedded, defaults)
 
     def _with_request(
         self,
         drop: Drop,
-        name: str,
         sidecar: _Sidecar | None,
         embedded: Parameters,
         defaults: FolderDefaults,
@@ -195,11 +197,13 @@ class Acts:
         """Settle a drop's request, or record why it has none."""
         if sidecar is not None and isinstance(sidecar.keys, DocumentError):
             return replace(drop, error=str(sidecar.keys))
+        name = drop.rel.rpartition("/")[2]
         layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
-        if isinstance(embedded, DocumentError):
-            return replace(drop, error=str(embedded))
-        if isinstance(embedded, RequestKeys):
-            layers.append(embedded)
+        for keys in (embedded, self._named_keys(name)):
+            if isinstance(keys, RequestKeys):
+                layers.append(keys)
+            elif keys is not None and sidecar is None:
+                return replace(drop, error=str(keys))
         try:
             label = shown(sidecar.file.name if sidecar else name)
             request = self._drops.request(label, layers, defaults)
@@ -222,7 +226,7 @@ class Acts:
         if row is not None and (picture := late_inputs(row)) is not None:
             sidecar = _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
             drop = Drop(row.spec.rel, (picture, self._input("sidecar", file)), None)
-            drop = self._with_request(drop, file.name, sidecar, None, defaults)
+            drop = self._with_request(drop, sidecar, None, defaults)
             if why := lacking(self._config, self._inbox.path, [drop]):
                 self.lacking = f"{file.name} {why}"
                 return [Wait(file.name, why, self._inbox.rescan)]
@@ -266,6 +270,15 @@ class Acts:
     def _embedded_keys(self, file: Found) -> Parameters:
         """The picture's own generation parameters, where the inbox says to read them."""
         return self._embedded.keys(file) if self._inbox.read_metadata else None
+
+    def _named_keys(self, name: str) -> Parameters:
+        """What a picture's name asks for, where the inbox says that names do."""
+        if not self._inbox.prompt_from_name:
+            return None
+        try:
+            return read_name(split_suffix(name)[0], shown(name))
+        except DocumentError as error:
+            return error
 
     def _own_copy(self, file: Found, sidecar: Found, keys: RequestKeys) -> Input:
         """Each job of a shared sidecar keeps its keys, as the sidecar of this picture alone."""

@@ -78,6 +78,7 @@ class Drops:
             name=name,
             outputs=self._config.outputs,
             lists=self._lists.of(folder.folder),
+            folder=folder.folder.rpartition("/")[2] or self._inbox.path.name,
         )
 
     def has_prompt(self, folder: FolderDefaults) -> bool:

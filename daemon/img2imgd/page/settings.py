@@ -49,7 +49,7 @@ class Layers:
 
 def layers_of(config: Config, inbox: InboxConfig) -> Layers:
     """The defaults of an inbox: its ``_defaults.yaml``, and those of the config."""
-    own = (inbox.defaults, config.defaults)
+    own = (inbox.defaults, config.defaults, inbox.usual)
     path = _defaults_of(inbox.path)
     if path is None:
         return Layers(own)
@@ -84,6 +84,7 @@ def check(config: Config, inbox: InboxConfig, settings: dict[str, Any]) -> Check
             name=_NAME,
             outputs=config.outputs,
             lists=lists_beside(inbox.path / _NAME, [inbox.path]),
+            folder=inbox.path.name,
         )
     except DocumentError as error:
         return _refused(error.problems)

@@ -18,6 +18,7 @@ from img2imgd.request.lists import (
     ListFiles,
     is_list_name,
 )
+from img2imgd.request.names import read_name
 from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.recipes import canonical_keys, frame_keys
 from img2imgd.request.resolving import resolve
@@ -86,6 +87,7 @@ __all__ = [
     "plain_keys",
     "read_defaults",
     "read_emphasis",
+    "read_name",
     "read_sidecar",
     "resolve",
     "scheduler_named",

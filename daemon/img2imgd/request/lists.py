@@ -126,7 +126,8 @@ def _prompts(value: Any) -> Any:
 
 def no_braces(value: Any) -> Any:
     """Refuse what YAML makes of a text that begins with a choice."""
-    if isinstance(value, dict) and any("|" in key for key in cast("dict[str, Any]", value)):
+    keys = list(cast("dict[str, Any]", value)) if isinstance(value, dict) else []
+    if any("|" in key for key in keys) or keys == ["folder"]:
         raise Refused("a text that begins with a brace is no text to YAML.",
                       'Put the whole text in quotes: "{oil|ink}".')  # fmt: skip
     return cast("Any", value)

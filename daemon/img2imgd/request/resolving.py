@@ -17,9 +17,10 @@ from img2imgd.request.gif import GifKeys
 from img2imgd.request.keys import BUILT_IN, RequestKeys
 from img2imgd.request.listed import Listed, listed_prompts, listed_styles
 from img2imgd.request.lists import MAX_PROMPT, ListFiles, NoLists
+from img2imgd.request.names import in_folder
 from img2imgd.request.outputs import OutputSettings, SheetKeys, SheetSettings
 from img2imgd.request.settled import Request
-from img2imgd.request.styles import ADDS_NOTHING, PLACEHOLDER, Style, one_line
+from img2imgd.request.styles import ADDS_NOTHING, PLACEHOLDER, Style, StyleTexts, one_line
 from img2imgd.request.sweep import count_values, expand
 from img2imgd.request.weights import refused_texts
 
@@ -38,13 +39,14 @@ def resolve(
     name: str,
     outputs: OutputSettings | None = None,
     lists: ListFiles | None = None,
+    folder: str = "",
 ) -> Request:
     """Merge the layers (strongest first; the built-in defaults come last by themselves).
 
     ``name`` is the file to name in errors; keys that were read from it, or from another file, are
     named with their line. ``outputs`` holds where a request says nothing. ``lists`` are those of
-    the picture's folder, for layers that have none of their own. A seed is drawn only where none
-    was given.
+    the picture's folder, for layers that have none of their own; ``folder`` is its name, for texts
+    that ask for it. A seed is drawn only where none was given.
 
     Raises:
         DocumentError: no prompt, an unknown model, a list that cannot be used, or more frames than
@@ -69,6 +71,7 @@ def resolve(
     if problems:
         raise DocumentError(name, sorted(problems, key=lambda problem: problem.line))
     request = _settle(keys, prompts, styles, model, draw_seed, outputs or OutputSettings())
+    request = _in_folder(request, folder) if folder else request
     if problem := _length_problem(request, layers, name) or _options_problem(request, layers, name):
         raise DocumentError(name, [problem])
     if problems := _weight_problems(request, layers, name):
@@ -146,6 +149,23 @@ def _settle(
         metadata=keys.metadata or outputs.metadata,
         restore_size=outputs.restore_size if keys.restore_size is None else keys.restore_size,
         seed_drawn=drawn,
+    )
+
+
+def _in_folder(request: Request, folder: str) -> Request:
+    """The request with the name of its picture's folder where its texts ask for it."""
+    return structs.replace(
+        request,
+        prompt=in_folder(request.prompt, folder),
+        more_prompts=tuple(in_folder(text, folder) for text in request.more_prompts),
+        negative_prompt=in_folder(request.negative_prompt, folder),
+        styles=tuple(in_folder(style, folder) for style in request.styles),
+        style_texts={
+            in_folder(style, folder): StyleTexts(
+                in_folder(texts.prompt, folder), in_folder(texts.negative_prompt, folder)
+            )
+            for style, texts in request.style_texts.items()
+        },
     )
 
 
