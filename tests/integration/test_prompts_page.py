@@ -29,11 +29,13 @@ def test_the_commands_make_presets_of_folders(make_rig: RigMaker) -> None:
         rig.picture(f"{folder}/lake.png")
     rig.claim()
     requests = [row.spec.asked for row in rig.jobs()]
-    drawn = {request.drawn(request.prompt, request.styles[0], 0).prompt for request in requests}
+    drawn = {
+        request.drawn(request.prompt, "".join(request.styles), 0).prompt for request in requests
+    }
     assert drawn == {
         "a landscape by woodblock print",
         "a landscape by carl rungius",
-        "a loose watercolour, white paper shining through by watercolour",
+        "a loose watercolour, white paper shining through",
     }
 
 
@@ -57,11 +59,10 @@ def test_every_name_becomes_what_the_table_says(make_rig: RigMaker, tmp_path: Pa
             assert name not in seen
             continue
         request = seen[name]
-        style = request.styles[0] if request.styles else ""
-        assert f"“{request.drawn(request.prompt, style, 0).prompt}”" in text
-        numbers = {
-            "strength": request.strength, "seed": request.seed, "guidance scale": request.guidance_scale
-        }  # fmt: skip
+        drawn = request.drawn(request.prompt, "".join(request.styles), 0)
+        assert f"“{drawn.prompt}”" in text
+        numbers = {"strength": request.strength, "seed": request.seed}
+        numbers["guidance scale"] = request.guidance_scale
         for word, value in numbers.items():
             if found := re.search(rf"{word} ([\d.]+)", text):
                 assert float(found[1]) == value
