@@ -15,11 +15,11 @@ COLOURS = {"red": (200, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 200)}
 FAINT = "\n    defaults: {prompt: a lake, steps: 10, strength: 0.1}"  # the picture shines through
 
 
-def _tablet(root: ServedRoot) -> None:
+def _tablet(root: ServedRoot, more: str = "") -> None:
     root.inbox.mkdir(parents=True, exist_ok=True)
     root.config.write_text(
         f"root: {root.path}\nengine: {{backend: fake}}\nlimits: {{min_free_gb: 0}}\n"
-        f"inboxes:\n  - path: {root.inbox}\n    profile: tablet\n    rescan: 1{FAINT}\n"
+        f"inboxes:\n  - path: {root.inbox}\n    profile: tablet\n    rescan: 1{FAINT}{more}\n"
     )
 
 
@@ -29,6 +29,11 @@ def _save(path: Path, colour: str) -> None:
     with path.open("r+b" if path.exists() else "wb") as file:
         file.truncate()
         image.save(file, "PNG")
+
+
+def _history(root: ServedRoot) -> list[Path]:
+    """The outputs under names of their own."""
+    return [path for path in root.outputs() if ".latest" not in path.name]
 
 
 def _strongest(path: Path) -> str:
@@ -48,18 +53,19 @@ def test_of_three_quick_saves_the_newest_is_painted_once(root: ServedRoot) -> No
         pause(0.1)  # much less than the profile's settle time
     original = drawing.read_bytes()
     root.wait_served(1)
-    (output,) = root.outputs()
+    (output,) = _history(root)
     assert _strongest(output) == "blue"
 
     _save(drawing, "green")
     root.wait_served(2)
-    assert sorted(_strongest(path) for path in root.outputs()) == ["blue", "green"]
+    assert sorted(_strongest(path) for path in _history(root)) == ["blue", "green"]
+    assert _strongest(root.outbox / "drawing.latest.png") == "green"
 
     os.utime(drawing)
     drawing.chmod(0o640)
     _save(root.inbox / "other.png", "red")
     root.wait_served(3)  # by then the touched one would have been taken as well
-    assert len(root.outputs()) == 3
+    assert len(_history(root)) == 3
     assert daemon.stop() == 0
     assert {p.name for p in root.inbox.iterdir()} == {".img2imgd", "drawing.png", "other.png"}
     _save(root.path / "same.png", "blue")
@@ -70,7 +76,7 @@ def test_of_three_quick_saves_the_newest_is_painted_once(root: ServedRoot) -> No
 
 def test_a_stale_save_that_has_not_begun_gives_way_to_the_newest(root: ServedRoot) -> None:
     """There is room for many frames beside it, but a drawing is painted once at a time."""
-    _tablet(root)
+    _tablet(root, "\n    live: false")
     daemon = root.start(IMG2IMGD_FAKE_STEP_SECONDS="4")
     drawing = root.inbox / "drawing.png"
     for number, colour in enumerate(("red", "green", "blue", "red", "blue")):
@@ -83,7 +89,7 @@ def test_a_stale_save_that_has_not_begun_gives_way_to_the_newest(root: ServedRoo
     assert daemon.stop(grace=20) == 0
     result = root.once()
     assert result.returncode == 0, result.stderr
-    begun, newest = root.outputs()
+    begun, newest = _history(root)
     assert {_strongest(begun), _strongest(newest)} == {"red", "blue"}
 
 
@@ -100,7 +106,7 @@ def test_a_failure_writes_only_a_reason_and_leaves_the_drawing(root: ServedRoot)
     assert drawing.exists()
     _save(drawing, "blue")
     root.wait_served(2)
-    (output,) = root.outputs()
+    (output,) = _history(root)
     assert _strongest(output) == "blue"
     assert daemon.stop() == 0
 
@@ -110,4 +116,4 @@ def test_nothing_is_painted_again_after_a_restart(root: ServedRoot) -> None:
     _save(root.inbox / "drawing.png", "red")
     assert root.once().returncode == 0
     assert root.once().returncode == 0
-    assert len(root.outputs()) == 1
+    assert len(_history(root)) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from img2imgd import metrics
 from img2imgd.config import Config
@@ -21,12 +22,14 @@ from img2imgd.dispatch.events import Events
 from img2imgd.dispatch.faults import Faults, fault_in_words
 from img2imgd.dispatch.feeding import Feeding
 from img2imgd.dispatch.finishing import Finishing
+from img2imgd.dispatch.latest import Latest
 from img2imgd.dispatch.models import model_spec
 from img2imgd.dispatch.publishing import Publishing
 from img2imgd.dispatch.renewal import Renewal
 from img2imgd.dispatch.resting import Resting
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.dispatch.starting import Starting, check_files
+from img2imgd.dispatch.superseding import Superseding
 from img2imgd.dispatch.telling import Telling
 from img2imgd.dispatch.turns import Turns
 from img2imgd.errors import EnvironmentFault, PictureError
@@ -57,7 +60,8 @@ class Dispatch:
         self._pool = pool
         self._archive = Archive(config, ledger)
         self._starting = Starting(config, ledger, reader, pool.wake)
-        self._publishing = Publishing(config.outbox, ledger, pool, self._archive)
+        self._latest = Latest(config.outbox, ledger, _inboxes(config, "latest"))
+        self._publishing = Publishing(config.outbox, ledger, pool, self._archive, self._latest)
         self._running: dict[str, RunningJob] = {}
         self._faults = Faults(ledger)
         self._archiving = Archiving(ledger, self._archive, self._faults)
@@ -70,6 +74,7 @@ class Dispatch:
             ledger, self._faults, self._crashes, self._turns, self._running, self._telling
         )
         self._cancelling = Cancelling(config.outbox, ledger, pool, self._starting, self._running)
+        self._superseding = Superseding(ledger, pool, self._running, _inboxes(config, "live"))
         self._resting = Resting(
             config.engine.idle_unload, ledger, pool, reader,
             self._starting, self._events, self._running,
@@ -88,6 +93,8 @@ class Dispatch:
         """Serve by another config from the next step on; what runs is painted as it was begun."""
         self._config = config
         self._starting.reconfigure(config)
+        self._latest.inboxes = _inboxes(config, "latest")
+        self._superseding.inboxes = _inboxes(config, "live")
         self._turns.models = config.models.keys()
         self._crashes.max_attempts = config.limits.max_attempts
         self._resting.idle_unload = config.engine.idle_unload
@@ -132,6 +139,7 @@ class Dispatch:
             self._events.handle(now)
             self._hold_while_stuck(now)
             self._cancelling.step()
+            self._superseding.step()
             self._look_for_retries()
             paused = self._resting.pause(now)
             self._archiving.step(now)
@@ -246,3 +254,8 @@ class Dispatch:
 
     def _in_worker(self) -> list[RunningJob]:
         return [job for job in self._running.values() if job.in_worker]
+
+
+def _inboxes(config: Config, key: Literal["live", "latest"]) -> frozenset[str]:
+    """The paths of the inboxes that have a key switched on."""
+    return frozenset(str(inbox.path) for inbox in config.inboxes if getattr(inbox, key))

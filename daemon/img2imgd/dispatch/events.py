@@ -96,6 +96,7 @@ class Events:
         if isinstance(event, StepDone):
             self._steps[event.job, event.index] = event.step
             self._telling.step(event.job, event.index, event.step, now)
+            job.steps_taken[event.index] = event.step
         elif isinstance(event, FrameStaged):
             job.in_engine.discard(event.index)
             self._steps.pop((event.job, event.index), None)

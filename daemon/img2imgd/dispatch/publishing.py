@@ -10,6 +10,7 @@ from pathlib import Path
 from img2imgd import metrics
 from img2imgd.dispatch.archive import Archive
 from img2imgd.dispatch.assemblies import next_assembly
+from img2imgd.dispatch.latest import Latest
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.errors import EnvironmentFault
 from img2imgd.job import CANCELLED_FRAME, FrameState, JobState
@@ -21,6 +22,8 @@ from img2imgd.pool.messages import Assembly
 from img2imgd.pool.supervision import WorkerPool
 
 log = logging.getLogger(__name__)
+
+_STALE = "Given up while it was painted: the picture was saved anew."
 
 
 def check_outbox(staging: Staging) -> None:
@@ -45,14 +48,20 @@ def check_outbox(staging: Staging) -> None:
 class Publishing:
     """Brings jobs whose frames are painted to their end."""
 
-    def __init__(self, outbox: Path, ledger: Ledger, pool: WorkerPool, archive: Archive) -> None:
+    def __init__(
+        self, outbox: Path, ledger: Ledger, pool: WorkerPool, archive: Archive, latest: Latest
+    ) -> None:
         self._outbox = outbox
         self._ledger = ledger
         self._pool = pool
         self._archive = archive
+        self._latest = latest
 
     def advance(self, job: RunningJob) -> bool:
         """Do the next thing for a painted job; True when it has ended."""
+        if job.stale:
+            self._archive.end(job.row, JobState.REPLACED, _STALE)
+            return True
         if job.cancelled:
             self._leave_out_unpainted(job)
         if not self.can_go_on(job):
@@ -100,6 +109,7 @@ class Publishing:
                 published = self._rename_into_outbox(job)
         else:
             published = job.staging.announced
+        self._latest.update(job, published)
         self._ledger.set_published(job.id, published)
         log.info("job %s published %s", job.id, published)
         told = [*_kept(job, published), *job.notes, *job.row.spec.notes, *_partly(job.refused)]

@@ -36,6 +36,8 @@ class RunningJob:
     """What the dispatcher keeps of a job between its start and its publishing.
 
     ``cancelled`` jobs get no further frames; ``giving_up`` while the worker has not answered that.
+    ``stale`` is a cancelled one in whose place a newer save of its file is painted. ``steps_taken``
+    are those of each frame so far.
     """
 
     row: JobRow
@@ -54,6 +56,8 @@ class RunningJob:
     assembled: bool = False
     cancelled: bool = False
     giving_up: bool = False
+    stale: bool = False
+    steps_taken: dict[int, int] = field(default_factory=lambda: dict[int, int]())
 
     @classmethod
     def begin(
@@ -119,6 +123,12 @@ class RunningJob:
     def painted(self) -> bool:
         """True when no frame is waiting for the engine."""
         return not self.to_paint and not self.in_engine and not self.giving_up
+
+    @property
+    def share_painted(self) -> float:
+        """How much of all the steps of its frames has been taken, 0 to 1."""
+        steps = sum(self.frames[index].effective_steps for index in self.equal_frames)
+        return sum(self.steps_taken.values()) / steps
 
     @property
     def left_out(self) -> bool:

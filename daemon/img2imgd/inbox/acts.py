@@ -206,7 +206,7 @@ class Acts:
                 return replace(drop, error=str(keys))
         try:
             label = shown(sidecar.file.name if sidecar else name)
-            request = self._drops.request(label, layers, defaults)
+            request = self._drops.request(label, layers, defaults, drop.rel)
             if sidecar is not None:
                 asked = asked_of_model(layers[0])
                 request = structs.replace(request, asked_of_model=asked)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,8 +64,13 @@ class Drops:
                 return FolderDefaults(asked, tuple(layers))
             folder = folder.rpartition("/")[0]
 
-    def request(self, name: str, layers: Sequence[RequestKeys], folder: FolderDefaults) -> Request:
+    def request(
+        self, name: str, layers: Sequence[RequestKeys], folder: FolderDefaults, rel: str
+    ) -> Request:
         """The request of a drop; ``layers`` are its own keys, strongest first.
+
+        In a live inbox the seed that nobody gave belongs to ``rel``, the path of the picture, so
+        that strokes change it and not the dice.
 
         Raises:
             DocumentError: it cannot be served as asked.
@@ -73,7 +80,7 @@ class Drops:
             [*layers, *self._below(folder)],
             default_model=self._config.model,
             models=self._config.models,
-            draw_seed=lambda: secrets.randbelow(2**32),
+            draw_seed=partial(_seed_of, rel) if self._inbox.live else _any_seed,
             max_frames=self._config.limits.max_frames,
             name=name,
             outputs=self._config.outputs,
@@ -106,6 +113,15 @@ class Drops:
             result.looking_in(self._lists.of(rel.rpartition("/")[0], rel))
         self._read[rel] = (signature, result)
         return result
+
+
+def _any_seed() -> int:
+    return secrets.randbelow(2**32)
+
+
+def _seed_of(rel: str) -> int:
+    """A seed that a path has for ever, on any machine."""
+    return int.from_bytes(hashlib.blake2b(os.fsencode(rel), digest_size=4).digest())
 
 
 def _read(path: Path, read: Callable[[str, bytes], RequestKeys]) -> RequestKeys | DocumentError:

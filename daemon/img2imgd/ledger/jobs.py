@@ -265,6 +265,17 @@ class Jobs(Transactions):
             (inbox, stem_of(rel), os.fsencode(rel), home),
         )
 
+    def ended_last(self, inbox: str, rel: str, home: str) -> JobRow | None:
+        """Of the jobs of a path that were begun and have ended, the one that was claimed last."""
+        rows = self._jobs(
+            "inbox=? AND stem=? AND rel=? AND started_at IS NOT NULL AND ended_at IS NOT NULL"
+            f" AND {_HOME}=?",
+            (inbox, stem_of(rel), os.fsencode(rel), home),
+            order="rowid DESC",
+            limit=1,
+        )
+        return rows[0] if rows else None
+
     def count_in(self, *states: JobState) -> int:
         """How many jobs are in any of these states; quick while those are few of all."""
         marks = ",".join("?" * len(states))

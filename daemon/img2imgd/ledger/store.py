@@ -150,17 +150,22 @@ class Ledger(Rebasing, Looking, Orders, Activities):
     # Names, bundles
 
     def reserve(self, outbox: str, folded: str, job: str) -> bool:
-        """Take an output name for a job; False when another has it."""
+        """Take an output name for a job, or for what ``job`` names; False when another has it."""
         with self.transaction():
             cursor = self.sql.execute(
                 "INSERT OR IGNORE INTO reserved VALUES(?,?,?)", (outbox, folded, job)
             )
         return cursor.rowcount == 1
 
+    def owner_of(self, outbox: str, folded: str) -> str | None:
+        """The job, or whatever else, that has taken an output name."""
+        taken = "SELECT job FROM reserved WHERE outbox=? AND name=?"
+        rows = self.read(taken, (outbox, folded))
+        return rows[0]["job"] if rows else None
+
     def is_reserved(self, outbox: str, folded: str) -> bool:
         """True when a job has taken an output name."""
-        taken = "SELECT 1 FROM reserved WHERE outbox=? AND name=?"
-        return bool(self.read(taken, (outbox, folded)))
+        return self.owner_of(outbox, folded) is not None
 
     def add_bundle(self, bundle: BundleRow) -> None:
         """Record a sidecar that serves several jobs."""

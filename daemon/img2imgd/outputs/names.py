@@ -112,6 +112,11 @@ def is_assembly(name: str, folder: str) -> bool:
     return found is not None and folder.startswith(found[1])
 
 
+def is_sheet(name: str, folder: str) -> bool:
+    """True for the sheet alone."""
+    return name.endswith("_sheet.png") and is_assembly(name, folder)
+
+
 def first_free(name: str, is_taken: Callable[[str], bool]) -> str:
     """``name``, or the first of ``name~2``, ``name~3``… (before the suffix) that is not taken."""
     stem, dot, suffix = name.rpartition(".")
