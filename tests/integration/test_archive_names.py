@@ -110,7 +110,7 @@ def test_a_reason_about_a_kept_file_replaces_none_about_another_inboxes_picture(
     config = replace(rig.config, inboxes=(*rig.config.inboxes, other))
     (other.path / "cat.png").write_bytes(b"bad")
     (other.path / "cat.yaml").write_text("prompt: a lake\n")
-    moving = Inbox(config, other, rig.ledger, lambda _: None)
+    moving = Inbox(config, other, rig.ledger, lambda _: None, lambda _: None)
     moving.step(1000)
     moving.step(1020)
     (moved,) = rig.serve()

@@ -203,7 +203,12 @@ def test_a_config_that_is_read_again_has_no_served_file_read_again(
 
     monkeypatch.setattr(Kept, "digest", noted)
     rig.inbox = Inbox(
-        rig.config, rig.config.inboxes[0], rig.ledger, lambda _: None, before=rig.inbox
+        rig.config,
+        rig.config.inboxes[0],
+        rig.ledger,
+        lambda _: None,
+        lambda _: None,
+        before=rig.inbox,
     )
     rig.look(0.1, 1.1)
     assert opened == []
@@ -219,13 +224,18 @@ def test_a_picture_that_was_too_large_is_served_once_the_limit_is_raised(rig: Ri
     with path.open("ab") as file:
         file.truncate(2_000_000)
     small = replace(rig.config, limits=structs.replace(rig.config.limits, max_file_mb=1))
-    inbox = Inbox(small, small.inboxes[0], rig.ledger, lambda _: None)
+    inbox = Inbox(small, small.inboxes[0], rig.ledger, lambda _: None, lambda _: None)
     rig.inbox = inbox
     rig.look(0.1, 1.1)
     rig.serve()
     assert [row.state for row in rig.jobs()] == [JobState.FAILED]
     rig.inbox = Inbox(
-        rig.config, rig.config.inboxes[0], rig.ledger, lambda _: None, before=rig.inbox
+        rig.config,
+        rig.config.inboxes[0],
+        rig.ledger,
+        lambda _: None,
+        lambda _: None,
+        before=rig.inbox,
     )
     rig.look(0.1, 1.1)
     assert len(rig.jobs()) == 2

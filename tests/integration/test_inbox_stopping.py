@@ -15,7 +15,14 @@ def test_once_the_program_stops_nothing_more_is_claimed(rig: Rig) -> None:
     def stopping() -> bool:
         return len(rig.jobs()) == 2
 
-    inbox = Inbox(rig.config, rig.config.inboxes[0], rig.ledger, lambda _: None, stopping=stopping)
+    inbox = Inbox(
+        rig.config,
+        rig.config.inboxes[0],
+        rig.ledger,
+        lambda _: None,
+        lambda _: None,
+        stopping=stopping,
+    )
     inbox.step(0)
     inbox.step(10)
     assert len(rig.jobs()) == 2

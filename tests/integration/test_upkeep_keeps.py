@@ -152,7 +152,7 @@ def test_an_equal_file_of_another_inbox_has_the_age_of_its_own_job(rig: Rig) -> 
     first = rig.jobs()[0].id
     other = replace(rig.config.inboxes[0], path=rig.root / "other")
     (other.path / ".img2imgd").mkdir(parents=True)
-    rig.inbox = Inbox(rig.config, other, rig.ledger, lambda _: None)
+    rig.inbox = Inbox(rig.config, other, rig.ledger, lambda _: None, lambda _: None)
     (rig.config.done / "cat.png").rename(other.path / "cat.png")
     rig.claim()
     rig.serve()

@@ -134,6 +134,7 @@ class Daemon:
                 locks[inbox.path],
                 self.ledger_path,
                 lambda path: reader.inspect(path).infotext,
+                reader.glance,
                 self.dispatch.pool.wake,
                 drain=self._drain,
             )

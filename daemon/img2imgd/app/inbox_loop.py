@@ -18,6 +18,7 @@ from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged, show
 from img2imgd.inbox import Inbox, Watch
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.log import Lasting
+from img2imgd.reader.protocol import Glance
 from img2imgd.service.freshness import Part, Pulse
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class InboxLoop(threading.Thread):
         lock: FolderLock,
         ledger_path: Path,
         infotext: Callable[[Path], str | None],
+        glance: Callable[[Path], Glance],
         claimed: Callable[[], None],
         *,
         drain: bool,
@@ -45,6 +47,7 @@ class InboxLoop(threading.Thread):
         self._lock = lock
         self._ledger_path = ledger_path
         self._infotext = infotext
+        self._glance = glance
         self._claimed = claimed
         self._drain = drain
         self._wake = threading.Event()
@@ -120,7 +123,7 @@ class InboxLoop(threading.Thread):
 
     def _new_inbox(self, ledger: Ledger, before: Inbox | None = None) -> Inbox:
         return Inbox(
-            self._config, self._inbox, ledger, self._read_infotext,
+            self._config, self._inbox, ledger, self._read_infotext, self._read_glance,
             drain=self._drain, stopping=self._ending.is_set, progress=self.pulse.beat,
             before=before,
         )  # fmt: skip
@@ -128,6 +131,10 @@ class InboxLoop(threading.Thread):
     def _read_infotext(self, picture: Path) -> str | None:
         self.pulse.beat()
         return self._infotext(picture)
+
+    def _read_glance(self, picture: Path) -> Glance:
+        self.pulse.beat()
+        return self._glance(picture)
 
     def _new_watch(self) -> Watch:
         return Watch(

@@ -24,6 +24,7 @@ from img2imgd.inbox.lists import NotYet
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
+from img2imgd.inbox.similar import Similar
 from img2imgd.inbox.taking import Input, why_it_stays
 from img2imgd.job import equal_strengths_note
 from img2imgd.ledger import Ledger
@@ -31,6 +32,7 @@ from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
+from img2imgd.reader.protocol import Glance
 from img2imgd.request import Request, RequestKeys, asked_of_model, read_name, sidecar_text
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class Acts:
         claims: Claims,
         notes: ListNotes,
         infotext: Callable[[Path], str | None],
+        glance: Callable[[Path], Glance],
         restart: Callable[[str], None],
     ) -> None:
         self._config = config
@@ -74,6 +77,7 @@ class Acts:
         self._found: dict[str, Found] = {}
         self._most_mb = math.ceil(config.limits.max_file_mb)
         self._kept = Kept(inbox.path, ledger, self._most_mb * 1_000_000)
+        self._similar = Similar(inbox.path, inbox.skip_similar, glance)
         self._embedded = Embedded(inbox.path, config.models, infotext)
         self.lacking = ""  # the drop for which there was no room last, in words; reset by the inbox
 
@@ -88,11 +92,13 @@ class Acts:
     def serve_again(self, rel: str) -> None:
         """Have the next scan of a keeping inbox take a picture once more."""
         self._kept.forget(rel)
+        self._similar.forget(rel)
 
     def begin_scan(self, found: Sequence[Found], unreadable: Collection[str]) -> None:
         """Take the files of a new scan, and the paths that it could not look at."""
         self._found = {file.rel: file for file in found}
         self._kept.begin_scan(self._found, unreadable)
+        self._similar.keep_only(self._found)
         self._embedded.keep_only(self._found)
 
     def has_prompt(self, folder: str, name: str, defaults: FolderDefaults) -> bool:
@@ -140,7 +146,7 @@ class Acts:
         pictures = [self.file(folder, name) for name in claim.pictures]
         if self._inbox.mode == "keep":
             beside = sidecar.file if sidecar else None
-            pictures = [file for file in pictures if self._kept.is_new(file, beside)]
+            pictures = [file for file in pictures if self._is_new(file, beside)]
             if not pictures:
                 return []
         shared = sidecar is not None and len(pictures) > 1 and self._inbox.mode == "move"
@@ -157,6 +163,7 @@ class Acts:
         if self._inbox.mode == "keep":
             for file in pictures:
                 self._kept.note_claimed(file, sidecar.file if sidecar else None)
+                self._similar.note_claimed(file)
         if claim.missing and sidecar is not None:
             self._notes.missing(sidecar.file.rel, claim.missing)
         return []
@@ -266,6 +273,16 @@ class Acts:
         files = [self.file(folder, name) for name in claim.pictures]
         new = [file.name for file in files if self._kept.looks_new(file, sidecar)]
         return replace(claim, pictures=tuple(new))
+
+    def _is_new(self, file: Found, sidecar: Found | None) -> bool:
+        """Keep mode: whether this content of a picture is to be painted."""
+        if not self._kept.is_new(file, sidecar):
+            return False
+        if not self._similar.is_alike(file, sidecar):
+            return True
+        log.info("%s looks as it did: no job for this save", file.rel)
+        self._kept.count_as_served(file, sidecar)
+        return False
 
     def _embedded_keys(self, file: Found) -> Parameters:
         """The picture's own generation parameters, where the inbox says to read them."""

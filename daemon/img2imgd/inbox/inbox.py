@@ -27,6 +27,7 @@ from img2imgd.ledger.marker import mark, served_by, spool_id
 from img2imgd.log import Lasting
 from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
 from img2imgd.pairing.kinds import Kind
+from img2imgd.reader.protocol import Glance
 from img2imgd.request import RequestKeys
 from img2imgd.settle import Settling, Signature
 
@@ -41,9 +42,10 @@ class Inbox:
 
     ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
-    parameters in the reader process. Once ``stopping`` says so, nothing more is claimed. A step may
-    take long; ``progress`` is called all the while, as long as it gets on. ``before`` is the same
-    inbox by other rules: what is known of its folder stays known.
+    parameters in the reader process, ``glance(path)`` what it looks like. Once ``stopping`` says
+    so, nothing more is claimed. A step may take long; ``progress`` is called all the while, as long
+    as it gets on. ``before`` is the same inbox by other rules: what is known of its folder stays
+    known.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Inbox:
         inbox: InboxConfig,
         ledger: Ledger,
         infotext: Callable[[Path], str | None],
+        glance: Callable[[Path], Glance],
         *,
         drain: bool = False,
         stopping: Callable[[], bool] = lambda: False,
@@ -71,7 +74,7 @@ class Inbox:
         self._list_notes = ListNotes(config.failed)
         self._acts = Acts(
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
-            infotext, self._restart,
+            infotext, glance, self._restart,
         )  # fmt: skip
         self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again, progress)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)

@@ -71,6 +71,11 @@ class Kept:
         self._looks[file.rel] = _looks(file, sidecar)
         return False
 
+    def count_as_served(self, file: Found, sidecar: Found | None) -> None:
+        """Have no job made of this content."""
+        self._ledger.set_served(self._spool, file.rel, self.digest(file, sidecar))
+        self.note_claimed(file, sidecar)
+
     def note_claimed(self, file: Found, sidecar: Found | None) -> None:
         """What was claimed is what was looked at."""
         self._looks[file.rel] = _looks(file, sidecar)

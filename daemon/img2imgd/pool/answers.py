@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from img2imgd.errors import shown
-from img2imgd.reader.protocol import PictureInfo, Prepared, Viewed
+from img2imgd.reader.protocol import GLANCE, Glance, PictureInfo, Prepared, Viewed
 
 
 def picture_info(answer: Mapping[str, Any]) -> PictureInfo:
@@ -43,6 +43,14 @@ def viewed_report(answer: Mapping[str, Any]) -> Viewed:
     """What an answer to "view" tells."""
     width, height = map(int, answer["original"])
     return Viewed(int(answer["width"]), int(answer["height"]), (width, height))
+
+
+def glance_report(answer: Mapping[str, Any]) -> Glance:
+    """What an answer to "glance" tells."""
+    colours = bytes.fromhex(answer["colours"])
+    if len(colours) != 3 * GLANCE * GLANCE:
+        raise ValueError(f"{len(colours)} bytes of colours")
+    return Glance(int(answer["width"]), int(answer["height"]), colours)
 
 
 def _text_or_none(value: object) -> str | None:

@@ -22,11 +22,12 @@ from typing import Any, BinaryIO, TypeVar
 from img2imgd import durable
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.errors import shown as one_line
-from img2imgd.pool.answers import picture_info, prepared_report, viewed_report
+from img2imgd.pool.answers import glance_report, picture_info, prepared_report, viewed_report
 from img2imgd.pool.deaths import STOPPING, exit_in_words
 from img2imgd.pool.reader_child import ReaderChild
 from img2imgd.reader.files import open_picture
 from img2imgd.reader.protocol import (
+    Glance,
     PictureInfo,
     Prepared,
     ReaderLimits,
@@ -104,6 +105,11 @@ class ReaderProcess:
         """
         with _writing(target) as file:
             return self._ask(path, {"do": "view", "side": side}, viewed_report, picture, file)
+
+    def glance(self, path: Path) -> Glance:
+        """What a picture looks like from afar; errors as :meth:`inspect`."""
+        with open_picture(path, self._limits) as picture:
+            return self._ask(path, {"do": "glance"}, glance_report, picture)
 
     def reconfigure(self, limits: ReaderLimits) -> None:
         """Read by other limits from the next question on."""

@@ -45,6 +45,19 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     return paper, [*pixels.notes, "Its transparent parts were laid on white."]
 
 
+def to_lab(image: Image.Image) -> Image.Image:
+    """An sRGB picture in CIELAB (D50): bytes of L, and of a and b around 128."""
+    converted = ImageCms.profileToProfile(
+        image, _made_profile("sRGB"), _made_profile("LAB"), outputMode="LAB"
+    )
+    if converted is None:
+        raise ValueError("its colours could not be converted")
+    # Pillow keeps a and b as signed bytes.
+    lightness, a, b = converted.split()
+    around = [(value + 128) % 256 for value in range(256)]
+    return Image.merge("RGB", (lightness, a.point(around), b.point(around)))
+
+
 def _to_eight_bit(image: Image.Image) -> _Pixels:
     mode = image.mode
     if mode in _DEEP_GREY or mode in ("I", "F"):

@@ -32,7 +32,7 @@ from img2imgd.reader.protocol import (
     SizeRule,
     Viewed,
 )
-from img2imgd.reader.viewing import view
+from img2imgd.reader.viewing import glance, view
 
 _OPEN_FILES = 64
 # The descriptors that come with a request, as modes of open().
@@ -40,6 +40,7 @@ _FILES: Mapping[str, Sequence[Literal["rb", "wb"]]] = {
     "inspect": ("rb",),
     "prepare": ("rb", "wb"),
     "view": ("rb", "wb"),
+    "glance": ("rb",),
 }
 
 
@@ -108,7 +109,8 @@ def _answer(
     request: Mapping[str, Any], files: Sequence[BinaryIO], limits: ReaderLimits
 ) -> Mapping[str, object]:
     try:
-        return {"ok": asdict(_serve(request, files, limits))}
+        served = _serve(request, files, limits)
+        return {"ok": served if isinstance(served, dict) else asdict(served)}
     except PictureError as fault:
         return {"error": "picture", "message": fault.message, "advice": fault.advice}
     except EnvironmentFault as fault:
@@ -121,10 +123,13 @@ def _answer(
 
 def _serve(
     request: Mapping[str, Any], files: Sequence[BinaryIO], limits: ReaderLimits
-) -> PictureInfo | Prepared | Viewed:
+) -> PictureInfo | Prepared | Viewed | dict[str, object]:
     path = Path(request["path"])
     if request["do"] == "inspect":
         return inspect(path, files[0], limits)
+    if request["do"] == "glance":
+        seen = glance(path, files[0], limits)
+        return {"width": seen.width, "height": seen.height, "colours": seen.colours.hex()}
     if request["do"] == "view":
         return view(path, files[0], files[1], int(request["side"]), limits)
     sizes: list[int] | int | Literal["keep"] = request["size"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 Fit = Literal["cover", "contain", "stretch"]
 Prepare = Literal["none", "sketch", "auto"]
+
+GLANCE = 64
+"""Parts of a picture's side that a :class:`Glance` tells apart."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,32 @@ class Viewed:
     width: int
     height: int
     original: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a picture looks like from afar: its sides in pixels, and CIELAB colours of a small copy.
+
+    ``colours`` are L, a, b of each of its ``GLANCE`` × ``GLANCE`` parts, row by row, a byte each:
+    L from 0 to 255, a and b around 128.
+    """
+
+    width: int
+    height: int
+    colours: bytes
+
+    def difference(self, other: Glance) -> float:
+        """ΔE (CIE 1976) of the part that differs most; infinite for another shape of picture."""
+        if (self.width, self.height) != (other.width, other.height):
+            return math.inf
+        one, two = self.colours, other.colours
+        return max(
+            math.dist(
+                (one[at] / 2.55, one[at + 1], one[at + 2]),
+                (two[at] / 2.55, two[at + 1], two[at + 2]),
+            )
+            for at in range(0, len(one), 3)
+        )  # fmt: skip
 
 
 def shown(path: Path) -> str:

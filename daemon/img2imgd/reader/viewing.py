@@ -9,13 +9,14 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from img2imgd.errors import EnvironmentFault, PictureError
-from img2imgd.reader.colours import NotNumbers, to_rgb
+from img2imgd.reader.colours import NotNumbers, to_lab, to_rgb
 from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import opened
-from img2imgd.reader.protocol import ReaderLimits, Viewed, shown
+from img2imgd.reader.protocol import GLANCE, Glance, ReaderLimits, Viewed, shown
 
 _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
 _SMALL = 512  # pixels: a thumbnail may be coarser than what is looked at closely
+_ENOUGH_TO_GLANCE = 4 * GLANCE
 _LONGEST = 16_383  # pixels that a side of a WebP may have
 
 
@@ -28,7 +29,22 @@ def view(path: Path, file: BinaryIO, target: BinaryIO, side: int, limits: Reader
         PictureError: it cannot be read; the message says why.
         EnvironmentFault: the target's disk, or the storage under the picture, fails.
     """
-    side = min(side, _LONGEST)
+    small, original = _small_copy(path, file, min(side, _LONGEST), limits)
+    _write(path, small, target)
+    return Viewed(small.width, small.height, original)
+
+
+def glance(path: Path, file: BinaryIO, limits: ReaderLimits) -> Glance:
+    """What a picture looks like from afar; raises as :func:`view`."""
+    small, (width, height) = _small_copy(path, file, _ENOUGH_TO_GLANCE, limits)
+    parts = small.resize((GLANCE, GLANCE), Image.Resampling.BOX)
+    return Glance(width, height, to_lab(parts).tobytes())
+
+
+def _small_copy(
+    path: Path, file: BinaryIO, side: int, limits: ReaderLimits
+) -> tuple[Image.Image, tuple[int, int]]:
+    """The first frame upright, in sRGB, with no side longer than that; and its own size."""
     with opened(path, file, limits) as image:
         if image.format in ("JPEG", "MPO"):
             # The decoder may leave out detail that a much smaller picture cannot show.
@@ -50,9 +66,8 @@ def view(path: Path, file: BinaryIO, target: BinaryIO, side: int, limits: Reader
             ) from None
         turned = (upright.width > upright.height) != (image.width > image.height)
         small = _shrunk(rgb, side)
-    _write(path, small, target)
-    original = whole[::-1] if turned else whole
-    return Viewed(small.width, small.height, (original[0], original[1]))
+    width, height = whole[::-1] if turned else whole
+    return small, (width, height)
 
 
 def _shrunk(image: Image.Image, side: int) -> Image.Image:

@@ -36,6 +36,9 @@ def lock(config: Config) -> Iterator[FolderLock]:
     held.close()
 
 
+NOTHING = (lambda _: None, lambda _: None, lambda: None)  # read of pictures, and told of claims
+
+
 def test_a_dispatcher_without_a_ledger_ends_and_says_why(config: Config, ledger: Path) -> None:
     says_why(DispatchLoop(config, ledger, ReaderProcess()))
 
@@ -44,7 +47,7 @@ def test_an_inbox_without_a_ledger_ends_and_says_why(
     config: Config, ledger: Path, lock: FolderLock
 ) -> None:
     (inbox,) = config.inboxes
-    says_why(InboxLoop(config, inbox, lock, ledger, lambda _: None, lambda: None, drain=False))
+    says_why(InboxLoop(config, inbox, lock, ledger, *NOTHING, drain=False))
 
 
 def says_why(loop: DispatchLoop | InboxLoop) -> None:
@@ -58,9 +61,7 @@ def test_an_inbox_that_is_not_there_counts_as_looked_at(config: Config, lock: Fo
     (inbox,) = config.inboxes
     gone = inbox.path.with_name("gone")
     ledger = config.state / "ledger.sqlite"
-    loop = InboxLoop(
-        config, replace(inbox, path=gone), lock, ledger, lambda _: None, lambda: None, drain=False
-    )
+    loop = InboxLoop(config, replace(inbox, path=gone), lock, ledger, *NOTHING, drain=False)
     loop.start()
     wait_until(loop.looked.is_set, "it was looked at")
     assert not loop.scanned.is_set()
@@ -75,7 +76,7 @@ def test_an_inbox_that_is_watched_otherwise_goes_on_between_two_steps(
 ) -> None:
     (inbox,) = config.inboxes
     ledger = config.state / "ledger.sqlite"
-    loop = InboxLoop(config, inbox, lock, ledger, lambda _: None, lambda: None, drain=False)
+    loop = InboxLoop(config, inbox, lock, ledger, *NOTHING, drain=False)
     loop.start()
     wait_until(loop.scanned.is_set, "it was scanned")
     before = loop._watch

@@ -40,7 +40,7 @@ def test_a_file_that_can_never_be_taken_is_logged_once_shown_as_waiting_and_trie
     monkeypatch.setattr(Acts, "act", act)
     config = make_config(settle=0, pair_wait=0, defaults=RequestKeys(prompt="a lake"))
     (config.inboxes[0].path / "cat.png").write_bytes(b"x")
-    inbox = Inbox(config, config.inboxes[0], ledger, lambda _: None)
+    inbox = Inbox(config, config.inboxes[0], ledger, lambda _: None, lambda _: None)
     scan = 0
     for scan in range(200):
         inbox.step(1000.0 + 5 * scan)

@@ -31,7 +31,9 @@ def test_the_repair_of_what_a_crash_left_tells_of_every_job(
         (inbox.path / ".img2imgd" / f"20261126T202752-{number:08x}").mkdir()
     ledger = open_ledger(config.state / "ledger.sqlite")
     told: list[None] = []
-    looking = Inbox(config, inbox, ledger, lambda _: None, progress=lambda: told.append(None))
+    looking = Inbox(
+        config, inbox, ledger, lambda _: None, lambda _: None, progress=lambda: told.append(None)
+    )
     looking.recover()
     ledger.close()
     assert len(told) >= 80, "once to see whose it is, once to take it up"
@@ -44,9 +46,9 @@ def test_what_has_settled_stays_settled_under_other_rules(
     (inbox,) = config.inboxes
     (inbox.path / "cat.png").write_bytes(b"a picture")
     ledger = open_ledger(config.state / "ledger.sqlite")
-    before = Inbox(config, inbox, ledger, lambda _: None)
+    before = Inbox(config, inbox, ledger, lambda _: None, lambda _: None)
     before.step(1000.0)
     assert before.step(1008.0) < 2.1  # settled in two seconds
-    after = Inbox(config, inbox, ledger, lambda _: None, before=before)
+    after = Inbox(config, inbox, ledger, lambda _: None, lambda _: None, before=before)
     assert after.step(1008.5) < 1.6
     ledger.close()

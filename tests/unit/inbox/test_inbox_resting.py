@@ -26,7 +26,7 @@ class Watched:
 
     def __init__(self, config: Config, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = config.inboxes[0].path
-        self.inbox = Inbox(config, config.inboxes[0], ledger, lambda _: None)
+        self.inbox = Inbox(config, config.inboxes[0], ledger, lambda _: None, lambda _: None)
         self.decided = 0
         self.now = 1000.0
 
