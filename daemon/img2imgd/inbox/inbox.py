@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from img2imgd import plainfiles
+from img2imgd import filesystems, plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
 from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.defaults import Defaults
 from img2imgd.inbox.drops import Drops, FolderDefaults
+from img2imgd.inbox.habits import Habits
 from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
@@ -68,6 +69,7 @@ class Inbox:
         self._progress = progress
         self._first: frozenset[str] | None = None
         self._settling = Settling(inbox.settle)
+        self._habits: Habits | None = None  # of the programs that save here
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger, progress)
@@ -117,6 +119,7 @@ class Inbox:
                 self._ledger.count_as_served(spool)
             mark(folder, self._ledger_id)
         self._acts.begin(spool)
+        self._habits = self._new_habits()
         self._last = []  # the next scan is of another folder, even if it finds nothing new
         self._begun = True
 
@@ -130,8 +133,15 @@ class Inbox:
 
     def _take_over(self, before: Inbox) -> None:
         self._settling = before._settling.taken_over(self._inbox.settle)
+        self._habits = self._new_habits()
         self._begun, self._recovered = before._begun, before._recovered
         self._acts.take_over(before._acts)
+
+    def _new_habits(self) -> Habits | None:
+        """Only where no other host can write: of its writers nobody could tell at the claim."""
+        inbox = self._inbox
+        local = filesystems.kind_of(inbox.path).local
+        return Habits(inbox.settle) if inbox.mode == "keep" and inbox.live and local else None
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
@@ -164,12 +174,12 @@ class Inbox:
         for folder, files in _by_folder(found).items():
             entries = [self._entry(file, now) for file in files]
             unsettled = [
-                self._until_settled(e) for e in entries if e.settled is None and not e.empty
+                self._until_settled(folder, e) for e in entries if e.settled is None and not e.empty
             ]
             next_look = min([next_look, *unsettled])
             timed = timed or bool(unsettled)
             for wait in self._serve(folder, entries):
-                rel = f"{folder}/{wait.name}" if folder else wait.name
+                rel = _below(folder, wait.name)
                 waiting[rel] = wait.why
                 open_waits = open_waits or not wait.for_a_person
                 if wait.ends_in is not None:
@@ -200,6 +210,8 @@ class Inbox:
             found = [file for file in found if file.rel in self._first]
         present = {file.rel for file in found}
         self._settling.keep_only(present)
+        if self._habits is not None:
+            self._habits.keep_only(present, self._now)
         self._drops.forget_missing(present)
         self._acts.begin_scan(found, self._scanner.unreadable)
         self._lists.begin_scan(found)
@@ -271,7 +283,9 @@ class Inbox:
         self._progress()
         unchanged = self._settling.observe(file.rel, file.signature, now)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
-        settled = unchanged - self._inbox.settle
+        if self._habits is not None and file.kind is Kind.PICTURE:
+            self._habits.observe(file.rel, file.signature, now)
+        settled = unchanged - self._settle_of(file.rel)
         held = file.rel in self._unrepaired or file.rel in self._retries.held
         at_rest = settled >= 0 and not empty and not held
         images = None
@@ -301,12 +315,18 @@ class Inbox:
 
     def _restart(self, rel: str) -> None:
         self._settling.restart(rel, self._now)
+        if self._habits is not None:
+            self._habits.reopen(rel, self._now)
 
-    def _until_settled(self, entry: Entry) -> float:
+    def _settle_of(self, rel: str) -> float:
+        return self._inbox.settle if self._habits is None else self._habits.seconds(rel)
+
+    def _until_settled(self, folder: str, entry: Entry) -> float:
         """Seconds until an unsettled file may be settled, a little more so that it is."""
-        if entry.unchanged >= self._inbox.settle:  # something else holds it
+        settle = self._settle_of(_below(folder, entry.name))
+        if entry.unchanged >= settle:  # something else holds it
             return self._inbox.rescan
-        return self._inbox.settle - entry.unchanged + _SOON / 5
+        return settle - entry.unchanged + _SOON / 5
 
     def _rules(self) -> Rules:
         inbox = self._inbox
@@ -323,6 +343,10 @@ class Inbox:
         if waiting != self._waiting or moved or until.keys() != self._until.keys():
             self._ledger.set_waiting(str(self._inbox.path), waiting, until)
             self._waiting, self._until = waiting, until
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _by_folder(found: list[Found]) -> dict[str, list[Found]]:

@@ -27,10 +27,20 @@ def _any_of(*patterns: str) -> re.Pattern[str]:
 _UNFINISHED = _any_of(
     ".*", "*~", "~$*", "*~syncthing~*", "*.tmp", "*.temp", "*.part", "*.partial", "*.filepart",
     "*.crdownload", "*.download", "*.sw?", "*-autosave.kra",
+    "*.tmpsave",  # OpenRaster of MyPaint, and of GIMP
+    "*.sb-????????-??????",  # macOS, beside the file that it is about to replace
 )  # fmt: skip
+# Their letters are drawn anew for every save, so a glob cannot tell them from other names. Krita
+# saves through Qt's QSaveFile: where a disk has no unnamed files, NAME.png.VIeyel is being written
+# all the while. Photoshop on a Mac numbers its own.
+_DRAWN_NAME = re.compile(
+    r".+\.[a-z0-9]{2,5}\.(?=[A-Z]*[a-z])(?=[a-z]*[A-Z])[A-Za-z]{6}|Adobe Photoshop \d+", re.ASCII
+)
 _LITTER = _any_of("thumbs.db", "desktop.ini", "ehthumbs.db", f"*{REASON_SUFFIX}")
 _IGNORED_FOLDERS = _any_of(
     ".*", "@eadir", "__macosx", "#recycle", "$recycle.bin", "system volume information",
+    # macOS writes what is being saved there, under its own name, before it takes its place.
+    "*.sb-????????-??????", "(a document being saved by *)",
 )  # fmt: skip
 
 
@@ -54,7 +64,7 @@ def kind_of(name: str) -> Kind:
         return Kind.DEFAULTS
     if _LITTER.match(folded):
         return Kind.IGNORED
-    if _UNFINISHED.match(folded):
+    if _UNFINISHED.match(folded) or _DRAWN_NAME.fullmatch(name):
         return Kind.UNFINISHED
     if is_list_name(name):
         return Kind.LIST
@@ -82,8 +92,12 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-_TEMPORARY_HINTS = re.compile(r"^[.~$]+(lock\.)?|(\.(tmp|temp|part|partial|filepart|crdownload|"
-                              r"download|sw\w)|~|\.[0-9a-z]{6})$", re.IGNORECASE)  # fmt: skip
+_TEMPORARY_HINTS = re.compile(
+    r"^[.~$]+(lock\.)?|"
+    r"(\.(tmp|temp|tmpsave|part|partial|filepart|crdownload|download|sw\w|sb-\w{8}-\w{6})|~|"
+    r"\.[0-9a-z]{6})$",
+    re.IGNORECASE,
+)
 
 
 def stem_of_unfinished(name: str) -> str:

@@ -26,10 +26,13 @@ from img2imgd.pairing.kinds import (
                 ".cat.png", "cat.png~", "~$cat.png", "cat~syncthing~x.png", "cat.png.tmp",
                 ".a.csv", "a.csv.part",
                 "cat.part", "CAT.PNG.CRDOWNLOAD", "cat.png.filepart", "cat.swp", ".~lock.cat.png#",
-                "cat-autosave.kra",
+                "cat-autosave.kra", "cat.ora.tmpsave", "cat.png.VIeyel", "cat.kra.ioqbUa",
+                "cat.png.sb-515b24a2-00Ug5l", "Adobe Photoshop 1371892742",
             ),
             Kind.UNFINISHED,
         ),
+        (("Adobe Photoshop 2024.png", "cat.backup.png"), Kind.PICTURE),
+        (("cat.png.backup", "cat.png.BACKUP", "cat.VIeyel", "Adobe Photoshop"), Kind.OTHER),
         (("artists.csv", "STYLES.CSV", "_prompts.txt", "_x.TXT"), Kind.LIST),
         (("cat", "cat.pdf", "cat.json", "png"), Kind.OTHER),
     ],
@@ -39,16 +42,18 @@ def test_the_kind_of_a_name(names: tuple[str, ...], kind: Kind) -> None:
 
 
 def test_folders_of_other_programs_are_ignored() -> None:
-    ignored = [".stfolder", "@eaDir", "__MACOSX", "#recycle", ".img2imgd", "$RECYCLE.BIN"]
+    ignored = [".stfolder", "@eaDir", "__MACOSX", "#recycle", ".img2imgd", "$RECYCLE.BIN",
+               "cat.png.sb-515b24a2-00Ug5l", "(A Document Being Saved By Preview 2)"]  # fmt: skip
     assert all(folder_is_ignored(name) for name in ignored)
-    assert not folder_is_ignored("holiday")
+    assert not any(folder_is_ignored(name) for name in ("holiday", "(A Document)", "cat.sb-1-2"))
 
 
 @pytest.mark.parametrize(
     "name",
     [
         ".cat.png.aB3dE6", "cat.png.part", "cat.png.crdownload", ".cat.png", "cat.png~",
-        "~$cat.png", "cat.yaml.tmp",
+        "~$cat.png", "cat.yaml.tmp", "cat.png.VIeyel", "cat.png.tmpsave",
+        "cat.png.sb-515b24a2-00Ug5l",
     ],
 )  # fmt: skip
 def test_the_stem_that_an_unfinished_name_is_for(name: str) -> None:
