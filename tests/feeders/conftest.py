@@ -1,0 +1,46 @@
+"""One daemon with many inboxes for each process that runs these tests, and its people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fed_root import FedRoot
+from household import Household, household
+from senders import FEEDERS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For the docs."""
+    parser.addoption(
+        "--write-feeders", action="store_true",
+        help="put the table of feeders into docs/feeders/README.md",
+    )  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Accounts and mounts of a test's own need root."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="only root may make accounts and mounts"))
+
+
+@pytest.fixture
+def people() -> Iterator[Household]:
+    """People of a test's own."""
+    with household() as people:
+        yield people
+
+
+@pytest.fixture(scope="session")
+def fed() -> Iterator[FedRoot]:
+    """A running daemon with an inbox for each feeder, by the rules of ``profile: share``."""
+    with household() as people:
+        root = FedRoot(people.home / "srv", people.home / "config.yaml", people=people)
+        root.configure({feeder.inbox: "" for feeder in FEEDERS})
+        root.start()
+        yield root
