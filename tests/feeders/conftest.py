@@ -11,6 +11,15 @@ from fed_root import FedRoot
 from household import Household, household
 from senders import FEEDERS
 
+# Of tests that look at one thing; orphans go to failed soon.
+_SCANNED = "profile: scanner, pair_wait: 1, defaults: {prompt: a lake, steps: 2}"
+OTHER_INBOXES = {
+    "habits": "pair_wait: 1, orphan_after: 2",
+    "sane": _SCANNED,
+    "devices": _SCANNED,
+    "reused": f"{_SCANNED}, settle: 1.5",
+}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For the docs."""
@@ -41,6 +50,6 @@ def fed() -> Iterator[FedRoot]:
     """A running daemon with an inbox for each feeder, by the rules of ``profile: share``."""
     with household() as people:
         root = FedRoot(people.home / "srv", people.home / "config.yaml", people=people)
-        root.configure({feeder.inbox: "" for feeder in FEEDERS})
+        root.configure({feeder.inbox: "" for feeder in FEEDERS} | OTHER_INBOXES)
         root.start()
         yield root

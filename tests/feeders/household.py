@@ -112,20 +112,31 @@ class Household:
             assert done.returncode == 0, f"{shlex.join(map(str, command))}: {told}"
         return done
 
+    def open(self, user: str, *command: str | Path) -> subprocess.Popen[bytes]:
+        """Start a command as somebody that is to be told more and more on its standard input."""
+        process = subprocess.Popen(
+            self._wrapped(user, command, "022"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environment(user, {}),
+        )
+        self.started.append(process)
+        return process
+
     def start(
         self,
         user: str,
         *command: str | Path,
         log: Path,
         umask: str = "022",
-        stdin: int = subprocess.DEVNULL,
         **environment: str,
     ) -> subprocess.Popen[bytes]:
         """Start a program as somebody, with a process group of its own; it is ended at the end."""
         with log.open("ab") as told:
             process = subprocess.Popen(
                 self._wrapped(user, command, umask),
-                stdin=stdin,
+                stdin=subprocess.DEVNULL,
                 stdout=told,
                 stderr=told,
                 start_new_session=True,
