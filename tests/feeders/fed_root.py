@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 from arrivals import Arrivals
+from documented import block, moved
 from household import DAEMON, Household
 from PIL import Image
 from served_root import RunningDaemon, ServedRoot, visible_files
@@ -47,12 +47,20 @@ class FedRoot(ServedRoot):
     """The root, its inboxes by name, and the servers that people reach it by."""
 
     people: Household = field(kw_only=True)
+    umask: str = "0007"  # the daemon's, as in its unit
 
     def configure(self, inboxes: Mapping[str, str]) -> None:
-        """Write a config: inboxes by name, with YAML of more keys for each."""
-        self.people.folder(self.path)
-        for name in ("outbox", "done", "failed", *inboxes):
-            self.people.folder(self.path / name)
+        """Make the folders as the docs do, and write a config: inboxes by name, with more keys."""
+        documented = block("shared-folder.md", "The folders", "ini")
+        conf = self.people.home / "tmpfiles.conf"
+        others = "".join(
+            line.replace("/srv/img2imgd/inbox", f"/srv/img2imgd/{name}") + "\n"
+            for name in inboxes
+            for line in documented.splitlines()
+            if "/inbox" in line
+        )
+        conf.write_text(moved(documented + others, {"/srv/img2imgd": self.path}))
+        self.people.run("root", "systemd-tmpfiles", "--create", conf)
         self.people.folder(self.path / "state", 0o2700)
         entries = "".join(
             f"  - {{path: {self.path / name}{', ' if keys else ''}{keys}}}\n"
@@ -64,11 +72,11 @@ class FedRoot(ServedRoot):
         )
 
     def launch(self, **environment: str) -> RunningDaemon:
-        """Start the daemon as its user, with the docs' umask."""
+        """Start the daemon as its user."""
         log_file = self.people.home / f"daemon-{len(self.daemons)}.log"
         process = self.people.start(
             DAEMON, sys.executable, "-m", "img2imgd", "run", "-c", self.config,
-            log=log_file, umask="0002", **environment,
+            log=log_file, umask=self.umask, **environment,
         )  # fmt: skip
         self.daemons.append(RunningDaemon(process, log_file))
         return self.daemons[-1]
@@ -145,9 +153,3 @@ class FedRoot(ServedRoot):
             late.append(row.claimed_at - came - wait)
         assert min(late) > -0.05, late
         return late
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a child and wait for it."""
-    process.terminate()
-    process.wait(15)

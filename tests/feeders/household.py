@@ -75,8 +75,8 @@ class Household:
         """Somebody's home folder."""
         return self.home / "people" / user
 
-    def folder(self, path: Path, mode: int = 0o2775) -> Path:
-        """A folder of the daemon's user that the artists share, as the docs make it."""
+    def folder(self, path: Path, mode: int = 0o2770) -> Path:
+        """A folder of the daemon's user that the artists share."""
         path.mkdir(parents=True, exist_ok=True)
         os.chown(path, _USERS[DAEMON], _ARTISTS_ID)
         path.chmod(mode)
@@ -179,7 +179,7 @@ class Household:
 
 
 def _hidden_from_others() -> list[Path]:
-    """What of the interpreter and this repository lies in root's home, which others cannot enter."""
+    """What of the interpreter and this repository lies in root's home, closed to others."""
     needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), REPOSITORY}
     return sorted(path for path in needed if Path("/root") in path.parents)
 

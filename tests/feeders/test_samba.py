@@ -72,7 +72,7 @@ def test_only_the_newest_is_served_of_a_file_that_is_replaced_while_it_settles(
 
 
 def test_litter_stays_and_case_does_not_matter(fed: FedRoot) -> None:
-    files = {name: b"litter" for name in LITTER} | {"CAT.PNG": picture(5), "cat.yaml": SIDECAR}
+    files = dict.fromkeys(LITTER, b"litter") | {"CAT.PNG": picture(5), "cat.yaml": SIDECAR}
     source = fed.source("litter", files)
     fed.samba.do("cd habits", *(f'put "{name}"' for name in files), cwd=source)
     _served(fed, "CAT.PNG")
