@@ -48,6 +48,7 @@ class FedRoot(ServedRoot):
 
     people: Household = field(kw_only=True)
     umask: str = "0007"  # the daemon's, as in its unit
+    program: tuple[str, ...] = (sys.executable, "-m", "img2imgd")
 
     def configure(self, inboxes: Mapping[str, str]) -> None:
         """Make the folders as the docs do, and write a config: inboxes by name, with more keys."""
@@ -75,7 +76,7 @@ class FedRoot(ServedRoot):
         """Start the daemon as its user."""
         log_file = self.people.home / f"daemon-{len(self.daemons)}.log"
         process = self.people.start(
-            DAEMON, sys.executable, "-m", "img2imgd", "run", "-c", self.config,
+            DAEMON, *self.program, "run", "-c", self.config,
             log=log_file, umask=self.umask, **environment,
         )  # fmt: skip
         self.daemons.append(RunningDaemon(process, log_file))

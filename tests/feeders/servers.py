@@ -141,7 +141,7 @@ class WebDav:
     @classmethod
     def start(cls, people: Household, inbox: Path) -> WebDav:
         """Start it as the daemon's user, as the docs say."""
-        port, log = free_port(), people.home / "webdav.log"
+        port, log = free_port(), people.home / f"webdav-{inbox.name}.log"
         line = block("shared-folder.md", "WebDAV", "sh").strip()
         line = moved(line, {"wsgidav": Path(sys.executable).with_name("wsgidav"),
                             "/srv/img2imgd/inbox": inbox, "8080": str(port)})  # fmt: skip
