@@ -25,3 +25,8 @@ def hanging(folder: Path) -> Iterator[None]:
     finally:
         os.close(device)  # those who wait get an error
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def can_hang() -> bool:
+    """True where such a filesystem can be mounted."""
+    return os.geteuid() == 0 and os.access("/dev/fuse", os.R_OK | os.W_OK)
