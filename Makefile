@@ -10,7 +10,8 @@ DEMO ?= demo
 TESTERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist worksteal
 
-# WRITE=--write-attempts has `make test-systemd` put its table into the docs.
+# WRITE=--write-attempts has `make test-systemd` put its table into the docs, and
+# WRITE=--write-feeders `make test-feeders`.
 WRITE ?=
 
 # What `make bench` runs: make bench BENCH=bench/sweep.py
@@ -18,7 +19,7 @@ BENCH ?= $(wildcard bench/*.py)
 PAINTING := $(patsubst %,bench/%.py,sweep singles mixed growth overhead spinning where_time_goes cpu_settings gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-systemd test-browser faults check bench smoke evaluate screenshots format clean
+.PHONY: help demo test test-systemd test-browser test-feeders faults check bench smoke evaluate screenshots format clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -46,6 +47,9 @@ test-systemd: $(READY)  ## the service in a real systemd, in namespaces (as root
 
 test-browser: $(BROWSER)  ## the tests of the page alone, in a real Chromium
 	$(PYTEST) tests/browser
+
+test-feeders: $(READY)  ## what brings files: Samba, ssh, WebDAV, Syncthing, scanners (as root); prints the table
+	$(PYTEST) tests/feeders $(WRITE)
 
 faults: $(READY)  ## every fault, in full; prints the table
 	$(PYTEST) tests/faults --faults-in-full

@@ -16,7 +16,7 @@ from img2imgd.config.sections import EngineConfig, LimitsConfig, ModelConfig
 from img2imgd.engine.factory import SPINS
 from img2imgd.request import BUILT_IN, RequestKeys
 
-pytest_plugins = ["fault_table"]
+pytest_plugins = ["fault_table", "feeder_table"]
 
 # How long an example takes says nothing on a machine that does other things too.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

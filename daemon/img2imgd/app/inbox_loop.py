@@ -26,6 +26,15 @@ log = logging.getLogger(__name__)
 AFTER_A_BUG = 5.0  # seconds before a loop that raised tries again
 
 
+def rest_after(took: float, busy: float, rescan: float) -> float:
+    """Seconds of rest after a scan that took so long, and so much of it on the processor.
+
+    A burst of events is one scan, and scanning never takes more than a third of a core. Nor of a
+    slow disk's time, up to ``rescan``: one that hung for an hour is looked at soon when it is back.
+    """
+    return max(0.02, 2 * busy, min(2 * took, rescan))
+
+
 class InboxLoop(threading.Thread):
     """Repeats one inbox's step: on events, when something is due, and every ``rescan`` seconds."""
 
@@ -101,7 +110,7 @@ class InboxLoop(threading.Thread):
             self._wake.clear()
             if self._take_config():
                 inbox = self._new_inbox(ledger, inbox)
-            began = time.monotonic()
+            began, busy = time.monotonic(), time.thread_time()
             self.pulse.beat()
             self.stepping = True
             try:
@@ -113,10 +122,10 @@ class InboxLoop(threading.Thread):
             self.stepping = False
             self.looked.set()
             self._claimed()
-            took = time.monotonic() - began
-            self.pulse.rest(max(delay, 2 * took))
-            # A burst of events is one scan, and scanning never takes more than a third of a core.
-            self._ending.wait(max(0.02, 2 * took))
+            took, busy = time.monotonic() - began, time.thread_time() - busy
+            rest = rest_after(took, busy, self._inbox.rescan)
+            self.pulse.rest(max(delay, rest))
+            self._ending.wait(rest)
             self._wake.wait(max(delay - (time.monotonic() - began), 0.0))
         self._watch.stop()
         ledger.close()
