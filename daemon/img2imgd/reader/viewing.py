@@ -9,6 +9,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.aspect import squared
 from img2imgd.reader.colours import NotNumbers, to_rgb
 from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import opened
@@ -30,13 +31,13 @@ def view(path: Path, file: BinaryIO, target: BinaryIO, side: int, limits: Reader
     """
     side = min(side, _LONGEST)
     with opened(path, file, limits) as image:
-        if image.format in ("JPEG", "MPO"):
+        if image.format in ("JPEG", "MPO", "PDF"):
             # The decoder may leave out detail that a much smaller picture cannot show.
             share = min(1.0, _SHRINK_FIRST * side / max(image.size))
             whole = image.size
             image.draft(None, (int(image.width * share) + 1, int(image.height * share) + 1))
         else:
-            whole = image.size
+            whole = squared(image)
         image.load()
         try:
             upright = ImageOps.exif_transpose(image)
@@ -48,6 +49,8 @@ def view(path: Path, file: BinaryIO, target: BinaryIO, side: int, limits: Reader
             raise PictureError(
                 f"{shown(path)} holds pixels that are not numbers.", EXPORT
             ) from None
+        if image.format == "TIFF" and rgb.size != whole:
+            rgb = rgb.resize(whole, Image.Resampling.BICUBIC)
         turned = (upright.width > upright.height) != (image.width > image.height)
         small = _shrunk(rgb, side)
     _write(path, small, target)

@@ -31,7 +31,7 @@ from img2imgd.pairing.kinds import (
             Kind.UNFINISHED,
         ),
         (("artists.csv", "STYLES.CSV", "_prompts.txt", "_x.TXT"), Kind.LIST),
-        (("cat", "cat.pdf", "cat.json", "png"), Kind.OTHER),
+        (("cat", "cat.docx", "cat.json", "png"), Kind.OTHER),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_name(names: tuple[str, ...], kind: Kind) -> None:
