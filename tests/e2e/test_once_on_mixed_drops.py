@@ -36,7 +36,8 @@ FAILED = {
     "truncated.png": "cut off",
     "pdf-inside.png": "PDF",
     "notes.txt": "notes.png",
-    "paper.pdf": "neither a picture nor a sidecar",
+    "paper.pdf": "a PDF document that is cut off",
+    "paper.docx": "a text document",
     "unknown-model.png": "sdxl",
     "too-many.png": "1,000 frames",
     "zero.png": "empty",
@@ -113,7 +114,8 @@ def _drop_bad(inbox: Path) -> None:
 
 def _drop_what_is_no_picture(inbox: Path) -> None:
     (inbox / "notes.txt").write_text("milk and eggs")
-    (inbox / "paper.pdf").write_bytes(b"%PDF-1.4 and so on")
+    drop(inbox, "paper.pdf", SIDECAR, b"%PDF-1.4 and so on")
+    (inbox / "paper.docx").write_bytes(b"PK and so on")
     (inbox / "x.png").symlink_to("/etc/passwd")
     (inbox / "x.yaml").write_text(SIDECAR)
     os.mkfifo(inbox / "y.png")

@@ -62,12 +62,12 @@ ANY_ORDER: Sequence[Kind] = (
     lambda stem, seed: [listed(stem, seed, f"[{stem}-a.png, {stem}-b.jpg]")],
     lambda stem, seed: [Drop({f"{stem}.png": picture(seed)}, end="failed")],
     lambda stem, seed: [Drop({f"{stem}.yaml": b"prompt: number %d" % seed}, end="failed")],
-    lambda stem, seed: [Drop({f"{stem}.pdf": b"number %d" % seed}, end="failed")],
+    lambda stem, seed: [Drop({f"{stem}.docx": b"number %d" % seed}, end="failed")],
     lambda stem, seed: [kept(single(stem, seed))],
     lambda stem, seed: [kept(sweep(stem, seed))],
     lambda stem, seed: [kept(misspelt(stem, seed))],
     lambda stem, seed: [kept(Drop({f"{stem}.png": picture(seed)}, end="inbox"))],
-    lambda stem, seed: [kept(Drop({f"{stem}.pdf": b"number %d" % seed}, end="inbox"))],
+    lambda stem, seed: [kept(Drop({f"{stem}.docx": b"number %d" % seed}, end="inbox"))],
     with_defaults,
 )
 # The sidecar comes last, or a picture alone would be taken for all that there is. Where a name is

@@ -84,7 +84,7 @@ def test_a_broken_sidecar_fails_its_picture_with_line_and_key(
 
 
 def test_files_that_are_neither_picture_nor_sidecar_are_set_aside(rig: Rig) -> None:
-    rig.drop("notes.pdf", "x")
+    rig.drop("notes.docx", "x")
     rig.drop("cat.png.part", "x")
     rig.drop(".hidden.png", "x")
     (rig.folder / "link.png").symlink_to("/etc/hostname")
@@ -93,7 +93,7 @@ def test_files_that_are_neither_picture_nor_sidecar_are_set_aside(rig: Rig) -> N
     rig.serve()
     failed = set(os.listdir(rig.config.failed))
     assert failed == {
-        f"{name}{end}" for name in ("notes.pdf", "link.png", "pipe.png")
+        f"{name}{end}" for name in ("notes.docx", "link.png", "pipe.png")
         for end in ("", ".reason.txt")
     }  # fmt: skip
     assert (rig.config.failed / "link.png").is_symlink()

@@ -124,13 +124,13 @@ def test_a_job_replaced_while_its_start_is_prepared_does_not_run(
 
 def test_a_picture_without_a_prompt_is_shown_as_waiting_and_never_moved(rig: Rig) -> None:
     rig.picture("cat.png")
-    rig.drop("notes.pdf", "x")
+    rig.drop("notes.docx", "x")
     rig.drop("dog.yaml")
     rig.drop("empty.png", b"")
     rig.look(1.1, 10_000)
     assert rig.jobs() == []
     assert "cat.yaml" in rig.waits()["cat.png"]
-    assert rig.tree(rig.folder) == ["cat.png", "dog.yaml", "empty.png", "notes.pdf"]
+    assert rig.tree(rig.folder) == ["cat.png", "dog.yaml", "empty.png", "notes.docx"]
 
 
 def test_a_failure_writes_only_the_reason_and_the_newest_replaces_it(rig: Rig) -> None:

@@ -19,6 +19,7 @@ from img2imgd.pairing.kinds import (
     stem_of_unfinished,
 )
 from img2imgd.pairing.listing import listing
+from img2imgd.pairing.not_read import not_read
 
 
 @dataclass(frozen=True)
@@ -329,6 +330,10 @@ def _picture_stem(sidecar: str) -> str:
 
 
 def _foreign(name: str) -> Reject:
+    if (known := not_read(name)) is not None:
+        return Reject(
+            name, f"Judging by its name, it is {known.name}; those are not read here.", known.advice
+        )
     formats = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
     return Reject(
         name,

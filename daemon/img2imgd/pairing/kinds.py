@@ -13,7 +13,7 @@ DEFAULTS_NAME = "_defaults.yaml"
 REASON_SUFFIX = ".reason.txt"
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
-     ".ppm", ".pgm", ".pnm"}
+     ".ppm", ".pgm", ".pnm", ".heic", ".heif", ".hif", ".psd", ".psb", ".kra", ".ora", ".pdf"}
 )  # fmt: skip
 SIDECAR_SUFFIXES = (".yaml", ".yml", ".txt")  # in order of precedence
 

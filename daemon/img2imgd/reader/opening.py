@@ -29,15 +29,20 @@ from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.files import storage_fault
 from img2imgd.reader.kinds import (
     COPY_AGAIN,
+    DEVELOP,
     EXPORT,
     FORMATS,
     HEAD,
+    NAMES,
+    SERVED,
     Kind,
     begins_as,
     foreign_kind,
     is_text,
+    other_format,
 )
 from img2imgd.reader.protocol import ReaderLimits, shown
+from img2imgd.reader.unusable import Unusable
 from img2imgd.reader.wholeness import find_flaw
 
 PLUGINS = (
@@ -48,13 +53,15 @@ PLUGINS = (
 # A decoder thread costs address space by the processor, and one picture is read at a time.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
-# What Pillow's errors mean to the person who dropped the file.
-_MEANT = {
-    "is cut off": re.compile(r"truncat|EOF|end of (file|stream)|not enough", re.IGNORECASE),
-    "holds a text or a colour profile that unpacks to far too much": re.compile(
-        r"MAX_TEXT|Decompressed data too large"
-    ),
-}
+# What errors of Pillow and libheif mean to the person who dropped the file, and what to do.
+_MEANT = (
+    (re.compile(r"truncat|EOF|end of (file|stream)|not enough|insufficient data|extends beyond",
+                re.IGNORECASE), "is cut off", COPY_AGAIN),
+    (re.compile(r"MAX_TEXT|Decompressed data too large"),
+     "holds a text or a colour profile that unpacks to far too much", COPY_AGAIN),
+    (re.compile(r"unsupported (feature|codec)", re.IGNORECASE),
+     "is coded in a way that is not read here", EXPORT),
+)  # fmt: skip
 
 _DNG_VERSION = 50706
 _NEW_SUBFILE_TYPE = 254
@@ -78,11 +85,13 @@ def opened(
     head = file.read(HEAD)
     _refuse_foreign(path, head)
     try:
-        with _strict_pillow(limits), Image.open(file, formats=FORMATS) as image:
+        with _strict_pillow(limits), _open(file, head, limits) as image:
             _refuse_camera_raw(path, image)
             yield image
     except (PictureError, EnvironmentFault, MemoryError):
         raise
+    except Unusable as fault:
+        raise PictureError(f"{shown(path)} {fault}.", fault.advice) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels(path, limits) from None
     except UnidentifiedImageError:
@@ -91,7 +100,7 @@ def opened(
         # The edge of one file: Pillow meets hostile bytes with nearly any exception.
         if is_environment(fault):
             raise storage_fault(path, fault) from fault
-        raise _damaged(path, fault) from fault
+        raise _damaged(path, head, fault) from fault
 
 
 def check_whole(path: Path, file: BinaryIO, format_name: str) -> None:
@@ -102,6 +111,33 @@ def check_whole(path: Path, file: BinaryIO, format_name: str) -> None:
     """
     if (flaw := find_flaw(file, format_name)) is not None:
         raise PictureError(f"{shown(path)} is {flaw}.", COPY_AGAIN)
+
+
+def _open(file: BinaryIO, head: bytes, limits: ReaderLimits) -> ImageFile.ImageFile:
+    """The picture by the module for its format; most are never loaded."""
+    file.seek(0)
+    match other_format(head):
+        case None:
+            return Image.open(file, formats=FORMATS)
+        case "PDF":
+            from img2imgd.reader.pdf import PdfPages
+
+            return PdfPages(file, limits.max_pixels)
+        case "HEIF":
+            from img2imgd.reader.heif import open_heif
+
+            image = open_heif(file)
+        case "PSD":
+            from img2imgd.reader.photoshop import MergedImage
+
+            image = MergedImage(file)
+        case name:
+            from img2imgd.reader.layered import open_merged
+
+            image = open_merged(file, name, limits)
+    if image.width * image.height > limits.max_pixels:
+        raise Image.DecompressionBombError
+    return image
 
 
 @contextmanager
@@ -130,7 +166,7 @@ def _refuse_camera_raw(path: Path, image: ImageFile.ImageFile) -> None:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         tags = image.tag_v2
         if _DNG_VERSION in tags or tags.get(_NEW_SUBFILE_TYPE) == _REDUCED:
-            raise _not_served(path, Kind("a camera raw file"))
+            raise _not_served(path, Kind("a camera raw file", DEVELOP))
 
 
 def _not_served(path: Path, kind: Kind) -> PictureError:
@@ -149,7 +185,7 @@ def _unreadable(path: Path, head: bytes) -> PictureError:
             "A sidecar's name ends in .yaml, .yml or .txt; a picture's name in .png, .jpg …",
         )
     return PictureError(
-        f"{shown(path)} is no picture of a kind read here ({', '.join(FORMATS)}).", EXPORT
+        f"{shown(path)} is no picture of a kind read here ({', '.join(SERVED)}).", EXPORT
     )
 
 
@@ -157,9 +193,12 @@ def _article(name: str) -> str:
     return "an" if name == "AVIF" else "a"
 
 
-def _damaged(path: Path, fault: Exception) -> PictureError:
-    meant = (words for words, pattern in _MEANT.items() if pattern.search(str(fault)))
-    return PictureError(f"{shown(path)} {next(meant, 'is damaged or cut off')}.", COPY_AGAIN)
+def _damaged(path: Path, head: bytes, fault: Exception) -> PictureError:
+    meant = ((words, advice) for pattern, words, advice in _MEANT if pattern.search(str(fault)))
+    words, advice = next(meant, ("is damaged or cut off", COPY_AGAIN))
+    kind = NAMES.get(other_format(head) or "")
+    what = f"{shown(path)}, {kind}," if kind else shown(path)
+    return PictureError(f"{what} {words}.", advice)
 
 
 def _too_many_pixels(path: Path, limits: ReaderLimits) -> PictureError:

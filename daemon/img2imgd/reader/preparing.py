@@ -12,6 +12,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
 from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.aspect import squared
 from img2imgd.reader.carriers import find_infotext, find_recipe
 from img2imgd.reader.colours import NotNumbers, to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
@@ -24,7 +25,11 @@ _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _NOTED_LOSS = 0.05  # of the picture, cut off by rounding: more than nobody would see
 _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
 _BLOCK = 1 << 20  # bytes read at a time
-_UNPACKED = ("BMP", "TIFF", "PPM")  # no decoder can tell missing zeros from black
+_FRAMES = "The first of its {} frames was used."
+_PAGES = "The first of its {} pages was used; an inbox with `pages: each` takes all."
+_SEVERAL = {"TIFF": _PAGES, "PDF": _PAGES, "HEIF": "The main one of its {} pictures was used."}
+_ENLARGED = 2.0  # what is drawn at any size is drawn at twice the size wanted, and shrunk
+_UNPACKED = ("BMP", "TIFF", "PPM", "PSD")  # no decoder can tell missing zeros from black
 
 
 def inspect(path: Path, file: BinaryIO, limits: ReaderLimits) -> PictureInfo:
@@ -74,6 +79,8 @@ def prepare(
                 f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).",
                 EXPORT,
             ) from None
+        if image.format == "TIFF" and rgb.size != seen:
+            rgb = rgb.resize(seen, Image.Resampling.BICUBIC)
         result = _resized(rgb, placement, seen)
     _write(path, result, target)
     notes += colour_notes
@@ -109,10 +116,10 @@ def _frames(image: ImageFile.ImageFile) -> int:
 
 
 def _size_seen(image: ImageFile.ImageFile) -> tuple[int, int]:
-    """Width and height after the EXIF orientation."""
+    """Width and height after the EXIF orientation, in square pixels."""
     width, height = image.size
     if image.format == "TIFF":
-        return width, height  # Pillow turns a TIFF upright itself
+        return squared(image)  # Pillow turns a TIFF upright itself
     try:
         sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
     except Exception:  # noqa: BLE001 - broken EXIF makes Pillow raise anything; it is no loss here
@@ -123,7 +130,9 @@ def _size_seen(image: ImageFile.ImageFile) -> tuple[int, int]:
 def _container_notes(image: ImageFile.ImageFile, file: BinaryIO) -> list[str]:
     notes: list[str] = []
     if (frames := _frames(image)) > 1:
-        notes.append(f"The first of its {frames} frames was used.")
+        notes.append(_SEVERAL.get(_format(image), _FRAMES).format(frames))
+    if image.format == "TIFF" and squared(image) != image.size:
+        notes.append("Its resolutions across and down differ: it was stretched to its true shape.")
     if image.format in _UNPACKED and has_zero_tail(file):
         notes.append("The file ends in zeros: if a part of the picture is missing, copy it again.")
     return notes
@@ -152,12 +161,15 @@ def _placement(
 def _load_upright(
     image: ImageFile.ImageFile, placement: Placement, notes: list[str]
 ) -> Image.Image:
-    """All pixels of the first frame, turned upright; a JPEG's perhaps at a half to an eighth."""
-    if _format(image) == "JPEG":
+    """All pixels of the first frame, turned upright.
+
+    A JPEG's are perhaps at a half to an eighth, those of a PDF's page as many as the result needs.
+    """
+    if (name := _format(image)) in ("JPEG", "PDF"):
         # The decoder may leave out detail that a much smaller result cannot show.
         left, top, right, bottom = placement.box
         scale = max(placement.inner[0] / (right - left), placement.inner[1] / (bottom - top))
-        share = min(1.0, scale * _SHRINK_FIRST)
+        share = min(1.0, scale * _SHRINK_FIRST) if name == "JPEG" else max(1.0, scale * _ENLARGED)
         image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
     image.load()
     try:

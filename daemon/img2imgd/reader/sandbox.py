@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import platform
+import re
 import struct
 import sys
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION = 1
 _PATH_BENEATH = 1
 _READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_C_LIBRARY = re.compile(r" (/.*)/libc[.-][^/]*$")  # a line of proc_pid_maps(5)
 # Rights that a ruleset can take away, by the version that brought them.
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
 _NET_RIGHTS = {4: 0b11}  # binding and connecting TCP
@@ -109,11 +111,21 @@ def _take_files() -> None:
     known = struct.pack("3Q", *rights)[: 8 if version < 4 else 16 if version < 6 else 24]
     ruleset = _call(_CREATE_RULESET, known, len(known), 0)
     try:
-        for folder in filter(os.path.isdir, {*sys.path, sys.prefix, sys.base_prefix}):
+        libraries = {*sys.path, sys.prefix, sys.base_prefix, *_of_the_system()}
+        for folder in filter(os.path.isdir, libraries):
             _allow_reading(ruleset, folder)
         _call(_RESTRICT_SELF, ruleset, 0)
     finally:
         os.close(ruleset)
+
+
+def _of_the_system() -> list[str]:
+    """The folder of the C library: that of C++, which libheif needs, is its neighbour."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:  # noqa: PTH123
+            return list({found[1] for line in maps if (found := _C_LIBRARY.search(line))})
+    except OSError:
+        return []
 
 
 def _allow_reading(ruleset: int, folder: str) -> None:

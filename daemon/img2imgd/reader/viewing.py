@@ -9,6 +9,7 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 
 from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.reader.aspect import squared
 from img2imgd.reader.colours import NotNumbers, to_lab, to_rgb
 from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import opened
@@ -46,13 +47,13 @@ def _small_copy(
 ) -> tuple[Image.Image, tuple[int, int]]:
     """The first frame upright, in sRGB, with no side longer than that; and its own size."""
     with opened(path, file, limits) as image:
-        if image.format in ("JPEG", "MPO"):
+        if image.format in ("JPEG", "MPO", "PDF"):
             # The decoder may leave out detail that a much smaller picture cannot show.
             share = min(1.0, _SHRINK_FIRST * side / max(image.size))
             whole = image.size
             image.draft(None, (int(image.width * share) + 1, int(image.height * share) + 1))
         else:
-            whole = image.size
+            whole = squared(image)
         image.load()
         try:
             upright = ImageOps.exif_transpose(image)
@@ -64,6 +65,8 @@ def _small_copy(
             raise PictureError(
                 f"{shown(path)} holds pixels that are not numbers.", EXPORT
             ) from None
+        if image.format == "TIFF" and rgb.size != whole:
+            rgb = rgb.resize(whole, Image.Resampling.BICUBIC)
         turned = (upright.width > upright.height) != (image.width > image.height)
         small = _shrunk(rgb, side)
     width, height = whole[::-1] if turned else whole

@@ -19,21 +19,26 @@ CUT_OFF = "cut off: the picture ends before its last line"
 # Compressed data never holds this many zeros in a row; a preallocated file's missing tail does.
 _ZERO_TAIL = 4096
 
+_PDF_TAIL = 65_536  # bytes that are looked at for a PDF's end mark
+_PDF_END = re.compile(rb"%%EOF.{0,1024}\Z", re.DOTALL)  # ISO 32000-1, Annex H, note 18
+
 
 def find_flaw(file: BinaryIO, format_name: str) -> str | None:
     """What is wrong with a picture as a file, as far as its container shows that; None if nothing.
 
     JPEG: no end-of-image marker behind the last scan. PNG: no IEND chunk, or a wrong checksum of
-    a critical chunk. WebP, AVIF, GIF: a long run of zeros at the end. For BMP, TIFF and PPM the
-    decoder counts bytes itself.
+    a critical chunk. WebP, AVIF, HEIF, GIF: a long run of zeros at the end. PDF: no end mark near
+    its end. For BMP, TIFF, PPM and PSD the decoder counts bytes itself.
     """
     if format_name == "JPEG":
         file.seek(0)
         return None if _jpeg_ends(file.read()) else CUT_OFF
     if format_name == "PNG":
         return _png_flaw(file)
-    if format_name in ("WEBP", "AVIF", "GIF"):
+    if format_name in ("WEBP", "AVIF", "HEIF", "GIF"):
         return CUT_OFF if has_zero_tail(file) else None
+    if format_name == "PDF":
+        return None if _pdf_ends(file) else CUT_OFF
     return None
 
 
@@ -44,6 +49,11 @@ def has_zero_tail(file: BinaryIO) -> bool:
         return False
     file.seek(length - _ZERO_TAIL)
     return not any(file.read(_ZERO_TAIL))
+
+
+def _pdf_ends(file: BinaryIO) -> bool:
+    file.seek(max(0, file.seek(0, 2) - _PDF_TAIL))
+    return _PDF_END.search(file.read().rstrip(b"\0")) is not None
 
 
 def _jpeg_ends(data: bytes) -> bool:

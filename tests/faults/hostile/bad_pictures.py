@@ -159,7 +159,8 @@ def _served() -> list[tuple[str, str, bytes]]:
     first = "The first of its 3 frames was used."
     return [
         *((f"animated.{suffix}", first, encoded(FORMS[suffix], frames[0], **more))
-          for suffix in ("gif", "webp", "png", "tif", "avif")),
+          for suffix in ("gif", "webp", "png", "avif")),
+        ("pages.tif", "The first of its 3 pages was used", encoded("TIFF", frames[0], **more)),
         *((f"really-a-{suffix}.png", "", encoded(form)) for suffix, form in FORMS.items()),
         ("dot.png", "", encoded("PNG", noise(1, 1))),
         ("wide.png", "", encoded("PNG", noise(3000, 1000, "L"))),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import bad_documents
 import bad_pictures
 import bad_sidecars
 import odd_files
@@ -71,7 +72,8 @@ def corpus(
     outside.mkdir()
     (outside / "secret.png").write_bytes(encoded())
     (outside / "secret.yaml").write_bytes(SIDECAR)
-    cases = [*odd_files.cases(outside), *bad_pictures.cases(), *bad_sidecars.cases()]
+    cases = [*odd_files.cases(outside), *bad_pictures.cases(), *bad_documents.cases(),
+             *bad_sidecars.cases()]  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(served_root, "PROGRAM", _as_plain_user(base))
         daemon = root.start()
@@ -193,7 +195,8 @@ def test_names_of_outputs_are_safe_everywhere(corpus: Corpus) -> None:
 def test_in_keep_mode_nothing_moves(tmp_path: Path) -> None:
     root = ServedRoot(tmp_path / "root", tmp_path / "config.yaml")
     root.write_config(extra="    mode: keep\n")
-    cases = [*odd_files.cases(tmp_path), *bad_pictures.cases(), *bad_sidecars.cases()]
+    cases = [*odd_files.cases(tmp_path), *bad_pictures.cases(), *bad_documents.cases(),
+             *bad_sidecars.cases()]  # fmt: skip
     cases = [case for case in cases if case.content and isinstance(case.content, bytes)]
     for case in cases:
         case.make(root.inbox)

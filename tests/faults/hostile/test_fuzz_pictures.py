@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bad_documents import heic
 from bad_pictures import chunk, png, with_chunks
 from cases import encoded, noise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from documents import OPENRASTER, layered, pdf, photoshop, quarters_drawn
 from img2imgd.errors import PictureError
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.protocol import Prepared, ReaderLimits, SizeRule
@@ -64,6 +67,12 @@ def _good() -> list[bytes]:
         encoded("AVIF", small, **more),
         encoded("PPM", small),
         encoded("PPM", grey),
+        layered(alpha, packing=zipfile.ZIP_STORED),
+        layered(small, OPENRASTER),
+        photoshop(alpha),
+        photoshop(small, depth=16, packed=False, large=True),
+        pdf(quarters_drawn(72, 48), box="0 0 72 48"),
+        heic(noise(64, 64)),
         b"P3 2 2 255 1 2 3 4 5 6 7 8 9 10 11 12\n",
     ]  # fmt: skip
 

@@ -191,9 +191,34 @@ def test_foreign_and_special_files_are_rejected_once_settled() -> None:
     from img2imgd.pairing.kinds import Kind
 
     link = entry("link.png", kind=Kind.SPECIAL)
-    assert [type(d) for d in made("a.pdf", link)] == [Reject, Reject]
-    waiting = made(entry("a.pdf", None), replace(link, settled=None))
+    assert [type(d) for d in made("a.docx", link)] == [Reject, Reject]
+    waiting = made(entry("a.docx", None), replace(link, settled=None))
     assert [type(d) for d in waiting] == [Wait]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "advice"),
+    [
+        ("IMG_0001.CR2", "a camera raw file", "Develop it"),
+        ("DSC_7.NEF", "a camera raw file", "Develop it"),
+        ("a.dng", "a camera raw file", "Develop it"),
+        ("logo.svg", "a drawing made of lines", "Export it"),
+        ("a.xcf", "a GIMP file", "Export it"),
+        ("a.krz", "without its whole picture", "Save it as .kra"),
+        ("a.procreate", "a Procreate file", "PSD"),
+        ("a.clip", "a Clip Studio file", "Export it"),
+        ("a.jxl", "a JPEG XL picture", "Export it"),
+        ("a.MOV", "a film", "still picture"),
+        ("photos.zip", "an archive", "Unpack it"),
+        ("a.xyz", "neither a picture nor a sidecar", "Pictures end in"),
+        ("a", "neither a picture nor a sidecar", "Pictures end in"),
+    ],
+)
+def test_files_that_people_drop_are_told_what_they_are(name: str, kind: str, advice: str) -> None:
+    (reject,) = made(name)
+    assert isinstance(reject, Reject)
+    assert kind in reject.reason
+    assert advice in reject.advice
 
 
 def test_an_empty_file_is_a_placeholder_until_it_has_been_so_for_long() -> None:
@@ -231,7 +256,7 @@ def test_keep_mode_takes_copies_of_pairs_and_rejects_nothing() -> None:
     from img2imgd.pairing.kinds import Kind
 
     entries = [
-        entry("cat.png", 9999), entry("a.pdf", 9999), entry("l.png", 9999, kind=Kind.SPECIAL),
+        entry("cat.png", 9999), entry("a.docx", 9999), entry("l.png", 9999, kind=Kind.SPECIAL),
         entry("empty.png", None, empty=True, unchanged=9999),
     ]  # fmt: skip
     decisions = made(*entries, rules=KEEP)

@@ -34,7 +34,7 @@ from img2imgd.pairing.kinds import (
         (("Adobe Photoshop 2024.png", "cat.backup.png"), Kind.PICTURE),
         (("cat.png.backup", "cat.png.BACKUP", "cat.VIeyel", "Adobe Photoshop"), Kind.OTHER),
         (("artists.csv", "STYLES.CSV", "_prompts.txt", "_x.TXT"), Kind.LIST),
-        (("cat", "cat.pdf", "cat.json", "png"), Kind.OTHER),
+        (("cat", "cat.docx", "cat.json", "png"), Kind.OTHER),
     ],
 )  # fmt: skip
 def test_the_kind_of_a_name(names: tuple[str, ...], kind: Kind) -> None:
