@@ -168,7 +168,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def _waits_after_renames(config: Config, ledger: Ledger) -> list[int]:
     """How many jobs there are 0.2 s after each of five saves, and after a second more."""
     folder = config.inboxes[0].path
-    inbox = Inbox(config, config.inboxes[0], ledger, lambda _: None)
+    inbox = Inbox(config, config.inboxes[0], ledger, lambda _: None, lambda _: None)
     now = 1000.0
     counts: list[int] = []
     for number in range(6):
