@@ -19,7 +19,7 @@ import pytest
 from img2imgd.app.folders import make_all
 from img2imgd.app.holding import held
 from img2imgd.config import Config, load_config
-from img2imgd.doctor import Finding, examine, folders, user_to_try
+from img2imgd.doctor import Finding, examine, folders, machine, user_to_try
 from img2imgd.doctor.as_user import NoAnswer, User, as_user
 from img2imgd.doctor.device import check_device
 from img2imgd.doctor.folders import check_folders, check_room
@@ -83,7 +83,7 @@ def test_a_whole_root_is_fine_and_nothing_is_left_in_it(tmp_path: Path) -> None:
     assert [finding for finding in findings if finding.level == "wrong"] == []
     assert {finding.check for finding in findings} == {
         "config", "program", "inbox", "outbox", "done", "failed", "state", "room", "daemon",
-        "ledger", "watches", "clock", "sandbox", "page", "models", "device",
+        "ledger", "watches", "clock", "sandbox", "pictures", "page", "models", "device",
     }  # fmt: skip
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -437,7 +437,7 @@ def test_beside_a_folder_that_hangs_nothing_is_looked_into_that_would_hang_too(
     (silent,) = [finding for finding in findings if finding.level == "wrong"]
     assert f"{config.outbox} did not answer" in silent.what
     assert {finding.check for finding in findings} == {
-        "config", "program", "outbox", "sandbox", "page", "models", "device",
+        "config", "program", "outbox", "sandbox", "pictures", "page", "models", "device",
     }  # fmt: skip
 
 
@@ -450,3 +450,14 @@ def test_a_user_that_there_is_not_is_refused() -> None:
 @needs_root
 def test_the_units_user_is_tried_where_root_asks() -> None:
     assert user_to_try(None, Unit(True, "enabled", "active", user="nobody")).name == "nobody"
+
+
+def test_kinds_of_pictures_that_are_not_read_are_named_with_what_reads_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (found,) = machine.check_pictures()
+    assert (found.level, found.what) == ("fine", "PDF and HEIC files are read too")
+    monkeypatch.setattr(machine, "EXTRAS", {"PDF": "pypdfium2", "HEIC": "not_installed"})
+    (found,) = machine.check_pictures()
+    assert found.what.startswith("HEIC files are not read (")
+    assert found.what.endswith(" -m pip install not-installed)")

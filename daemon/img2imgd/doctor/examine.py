@@ -11,7 +11,13 @@ from img2imgd.doctor.device import check_device
 from img2imgd.doctor.findings import Finding, fine
 from img2imgd.doctor.folders import check_answers, check_folders, check_room
 from img2imgd.doctor.keeping import as_keeper, check_keeper, keeper_of
-from img2imgd.doctor.machine import check_clock, check_program, check_sandbox, check_watches
+from img2imgd.doctor.machine import (
+    check_clock,
+    check_pictures,
+    check_program,
+    check_sandbox,
+    check_watches,
+)
 from img2imgd.doctor.models import check_models
 from img2imgd.doctor.records import (
     check_holders,
@@ -68,6 +74,7 @@ def examine(config: Config, user: User, unit: Unit | None) -> Iterator[Finding]:
         advice = "" if keeper is None else as_keeper(config, keeper)
         yield from _look_into_folders(config, user, advice)
     yield from check_sandbox(user)
+    yield from check_pictures()
     yield from check_unit(unit, config)
     lock = config.state / "lock"
     runs = bool(silent) or is_hidden(lock) or holder_of(lock) is not None

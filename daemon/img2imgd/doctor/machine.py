@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import img2imgd
@@ -25,6 +26,7 @@ _USER = Path("/proc/sys/user")
 _MOST_FOLDERS = 500_000  # looked at: no kernel gives a user more watches by default
 _FEW_EVENTS = 4096
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC).timestamp()  # no clock is right that is before this
+EXTRAS = {"PDF": "pypdfium2", "HEIC": "pillow_heif"}  # by the package that reads them
 _SECONDS = 5.0  # for systemd's commands
 
 
@@ -98,6 +100,19 @@ def check_sandbox(user: User) -> Iterator[Finding]:
         )
     else:
         yield fine("sandbox", "pictures are read without files, network or programs")
+
+
+def check_pictures() -> Iterator[Finding]:
+    """Which kinds of pictures are read that need a package of their own."""
+    missing = [kind for kind, package in EXTRAS.items() if find_spec(package) is None]
+    if not missing:
+        yield fine("pictures", f"{' and '.join(EXTRAS)} files are read too")
+        return
+    packages = " ".join(EXTRAS[kind].replace("_", "-") for kind in missing)
+    yield fine(
+        "pictures",
+        f"{' and '.join(missing)} files are not read ({sys.executable} -m pip install {packages})",
+    )
 
 
 def check_clock(newest: float | None, now: float | None = None) -> Iterator[Finding]:
