@@ -105,6 +105,7 @@ CREATE INDEX IF NOT EXISTS jobs_to_archive ON jobs(state, archived) WHERE archiv
 CREATE INDEX IF NOT EXISTS jobs_placing ON jobs(archived) WHERE archived=0 AND archive<>'';
 CREATE INDEX IF NOT EXISTS jobs_short ON jobs(state)
   WHERE state='queued' AND json_array_length(spec, '$.outputs.frames') <= 16;
+CREATE INDEX IF NOT EXISTS jobs_waiting ON jobs(inbox, stem) WHERE state='queued';
 CREATE INDEX IF NOT EXISTS jobs_by_model ON jobs(json_extract(spec, '$.request.model'))
   WHERE state='queued';
 CREATE INDEX IF NOT EXISTS jobs_results ON jobs(ended_at)

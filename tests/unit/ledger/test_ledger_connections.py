@@ -151,9 +151,12 @@ def test_the_queries_of_every_step_use_an_index(
         "SELECT * FROM jobs WHERE state='queued' ORDER BY rowid LIMIT 5",
         "SELECT * FROM jobs WHERE archived=0 AND state IN ('done') ORDER BY rowid",
         "SELECT * FROM jobs WHERE inbox='/in' AND stem=x'30' ORDER BY rowid DESC LIMIT 1",
+        "SELECT * FROM jobs WHERE inbox='/in' AND stem=x'30' AND state='queued' ORDER BY rowid",
     ):
         plan = " ".join(row[3] for row in ledger.sql.execute(f"EXPLAIN QUERY PLAN {query}"))
         assert "USING INDEX" in plan, (query, plan)
+    # A drawing that was saved for years has thousands of jobs, and one that is queued.
+    assert "jobs_waiting" in plan
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.CANCELLED])
