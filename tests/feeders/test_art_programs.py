@@ -210,7 +210,7 @@ def _run(command: Sequence[str | os.PathLike[str]], home: Path) -> None:
     runtime = home / "runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     subprocess.run(
-        command, check=True, timeout=60, stdin=subprocess.DEVNULL, capture_output=True,
+        command, check=True, timeout=200, stdin=subprocess.DEVNULL, capture_output=True,
         env={**os.environ, "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime)},
     )  # fmt: skip
 

@@ -69,6 +69,7 @@ class Inbox:
         self._progress = progress
         self._first: frozenset[str] | None = None
         self._settling = Settling(inbox.settle)
+        self._local = False  # until it is known where the folder lies
         self._habits: Habits | None = None  # of the programs that save here
         self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
@@ -119,6 +120,7 @@ class Inbox:
                 self._ledger.count_as_served(spool)
             mark(folder, self._ledger_id)
         self._acts.begin(spool)
+        self._local = filesystems.kind_of(self._inbox.path).local
         self._habits = self._new_habits()
         self._last = []  # the next scan is of another folder, even if it finds nothing new
         self._begun = True
@@ -133,6 +135,7 @@ class Inbox:
 
     def _take_over(self, before: Inbox) -> None:
         self._settling = before._settling.taken_over(self._inbox.settle)
+        self._local = before._local
         self._habits = self._new_habits()
         self._begun, self._recovered = before._begun, before._recovered
         self._acts.take_over(before._acts)
@@ -140,8 +143,8 @@ class Inbox:
     def _new_habits(self) -> Habits | None:
         """Only where no other host can write: of its writers nobody could tell at the claim."""
         inbox = self._inbox
-        local = filesystems.kind_of(inbox.path).local
-        return Habits(inbox.settle) if inbox.mode == "keep" and inbox.live and local else None
+        fitting = inbox.mode == "keep" and inbox.live and self._local
+        return Habits(inbox.settle) if fitting else None
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
