@@ -16,6 +16,7 @@ _SCANNED = "profile: scanner, pair_wait: 1, defaults: {prompt: a lake, steps: 2}
 OTHER_INBOXES = {
     "habits": "pair_wait: 1, orphan_after: 2",
     "locked": "",
+    "documented": "",
     "sane": _SCANNED,
     "devices": _SCANNED,
     "reused": f"{_SCANNED}, settle: 1.5",
