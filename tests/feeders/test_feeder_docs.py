@@ -10,8 +10,10 @@ import pytest
 from documented import DOCS, block, blocks, moved
 from fed_root import SIDECAR, FedRoot, picture
 from household import Household
+from senders import FEEDERS
 from servers import Samba, WebDav
 
+from feeder_table import BEGIN
 from img2imgd.config import load_config
 
 # Every block is run or parsed: here, by what starts the servers of these tests, or in the machine
@@ -39,6 +41,11 @@ def test_every_block_of_the_pages_is_tried() -> None:
     pages = {path.name for path in DOCS.glob("*.md")} - OF_OTHERS
     found = {(one.page, one.heading, one.language) for page in pages for one in blocks(page)}
     assert found == TRIED
+
+
+def test_the_table_names_every_feeder() -> None:
+    rows = (DOCS / "README.md").read_text(encoding="utf-8").split(BEGIN)[1].splitlines()
+    assert {feeder.name for feeder in FEEDERS} <= {row.split(" | ")[0][2:] for row in rows}
 
 
 def test_samba_finds_nothing_wrong_with_the_config(tmp_path: Path) -> None:
