@@ -66,7 +66,11 @@ def mount_of(path: Path) -> Path:
     return path
 
 
+UNTOLD = 1 << 60
+"""Free bytes where the filesystem does not tell: some of FUSE's say that their size is zero."""
+
+
 def free_bytes(path: Path) -> int:
     """Bytes that this process may still write on the filesystem of an existing path."""
     answer = os.statvfs(path)
-    return answer.f_bavail * answer.f_frsize
+    return answer.f_bavail * answer.f_frsize if answer.f_blocks else UNTOLD

@@ -11,11 +11,12 @@ from fed_root import FedRoot
 from household import Household, household
 from senders import FEEDERS
 
-# Of tests that look at one thing; orphans go to failed soon.
+# Of tests that look at one thing.
 _SCANNED = "profile: scanner, pair_wait: 1, defaults: {prompt: a lake, steps: 2}"
 OTHER_INBOXES = {
-    "habits": "pair_wait: 1, orphan_after: 2",
+    "habits": "pair_wait: 1",
     "locked": "",
+    "documented": "",
     "sane": _SCANNED,
     "devices": _SCANNED,
     "reused": f"{_SCANNED}, settle: 1.5",

@@ -33,11 +33,10 @@ def blocks(page: str) -> list[Block]:
 
 
 def block(page: str, heading: str, language: str) -> str:
-    """The one block of a language below a heading."""
-    [text] = [
-        one.text for one in blocks(page) if (one.heading, one.language) == (heading, language)
-    ]
-    return text
+    """What stands in the blocks of a language below a heading, one after the other."""
+    texts = [one.text for one in blocks(page) if (one.heading, one.language) == (heading, language)]
+    assert texts, f"{page} has no {language} below {heading} any more"
+    return "".join(texts)
 
 
 def moved(text: str, where: dict[str, Path | str]) -> str:

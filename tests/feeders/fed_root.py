@@ -9,7 +9,7 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
-from arrivals import Arrivals
+from arrival_times import Arrivals
 from documented import block, moved
 from household import DAEMON, Household
 from PIL import Image

@@ -59,15 +59,17 @@ class Samba:
     conf: Path
 
     @classmethod
-    def start(cls, people: Household, root: Path) -> Samba:
-        """Start it; anna and ben have passwords."""
-        own = people.home / "samba"
-        for name in ("private", "state", "cache", "lock", "pid", "ncalrpc"):
-            (own / name).mkdir(parents=True)
+    def start(cls, people: Household, root: Path, name: str = "samba", more: str = "") -> Samba:
+        """Start it; anna and ben have passwords. ``more`` are lines at the end of its config."""
+        own = people.home / name
+        for folder in ("private", "state", "cache", "lock", "pid", "ncalrpc"):
+            (own / folder).mkdir(parents=True)
         port, conf = free_port(), own / "smb.conf"
         documented = block("shared-folder.md", "Samba", "ini")
         conf.write_text(
-            _OWN_FILES.format(port=port, own=own) + moved(documented, {"/srv/img2imgd": root})
+            _OWN_FILES.format(port=port, own=own)
+            + moved(documented, {"/srv/img2imgd": root})
+            + more
         )
         for user in ("anna", "ben"):
             typed = f"{PASSWORD}\n{PASSWORD}\n".encode()
@@ -142,7 +144,7 @@ class WebDav:
     def start(cls, people: Household, inbox: Path) -> WebDav:
         """Start it as the daemon's user, as the docs say."""
         port, log = free_port(), people.home / f"webdav-{inbox.name}.log"
-        line = block("shared-folder.md", "WebDAV", "sh").strip()
+        line = block("shared-folder.md", "WebDAV", "sh").splitlines()[0]
         line = moved(line, {"wsgidav": Path(sys.executable).with_name("wsgidav"),
                             "/srv/img2imgd/inbox": inbox, "8080": str(port)})  # fmt: skip
         process = people.start("img2imgd", "sh", "-c", f"exec {line}", log=log, umask="0002")

@@ -11,7 +11,7 @@ from served_root import visible_files
 
 from waiting import wait_until
 
-QUICK = "settle: 0.3, rescan: 0.5, pair_wait: 0.5, orphan_after: 1"
+QUICK = "settle: 0.3, rescan: 0.5, pair_wait: 0.5"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from arrivals import Arrivals
+from arrival_times import Arrivals
 from fed_root import RESCAN, FedRoot, pictures_with_sidecars
 from household import Household
 

@@ -80,6 +80,8 @@ def test_litter_stays_and_case_does_not_matter(fed: FedRoot) -> None:
     assert {path.name for path in (fed.path / "habits").iterdir()} >= set(LITTER)
     assert not [row for row in fed.jobs_of("habits") if row.spec.rel in LITTER]
     assert not [name for name in LITTER if name in fed.status_text()]
+    assert (fed.path / "habits" / ".img2imgd").is_dir()
+    assert ".img2imgd" not in fed.samba.do("ls habits/*"), "smbd shows nobody what is at work"
 
 
 def test_of_two_clients_that_copy_the_same_name_one_wins_and_nothing_is_mixed(

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from arrivals import Arrivals
+from arrival_times import Arrivals
 from documented import block, moved
 from fed_root import RESCAN, FedRoot, picture
 from PIL import Image
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 SETTLE, PAIR_WAIT = 5.0, 1.0  # the profile's; it has 30 s for people who walk to a desk
 IN_FEEDER = 10  # pages that SANE's test device has
 OF_TEST_DEVICE = {  # it is smaller than A4, and quicker at a low resolution
-    "/srv/img2imgd/scans": "",
     "--resolution 600": "-d test --test-picture Grid --resolution 60",
     "--resolution 300": "-d test --test-picture Grid --resolution 40",
     "-x 210 -y 297": "-x 80 -y 100",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from arrivals import Arrivals
+from arrival_times import Arrivals
 from fed_root import RESCAN, FedRoot, pictures_with_sidecars
 from senders import FEEDERS, Feeder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from img2imgd import filesystems
-from img2imgd.filesystems import FilesystemKind, free_bytes, kind_of
+from img2imgd.filesystems import UNTOLD, FilesystemKind, free_bytes, kind_of
 
 
 def test_a_temporary_folder_is_local(tmp_path: Path) -> None:
@@ -51,3 +51,10 @@ def test_a_fault_of_statfs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_free_space_is_what_this_user_may_write(tmp_path: Path) -> None:
     answer = os.statvfs(tmp_path)
     assert 0 < free_bytes(tmp_path) <= answer.f_blocks * answer.f_frsize
+
+
+def test_a_filesystem_that_says_it_has_no_size_counts_as_having_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((4096, 4096, *[0] * 8)))
+    assert free_bytes(tmp_path) == UNTOLD

@@ -222,5 +222,6 @@ def is_alive(pid: int, host: str) -> bool:
 
 def _free_bytes(config: Config) -> int | None:
     with suppress(OSError):
-        return filesystems.free_bytes(config.outbox)
+        free = filesystems.free_bytes(config.outbox)
+        return free if free != filesystems.UNTOLD else None
     return None
