@@ -48,7 +48,7 @@ test-systemd: $(READY)  ## the service in a real systemd, in namespaces (as root
 test-browser: $(BROWSER)  ## the tests of the page alone, in a real Chromium
 	$(PYTEST) tests/browser
 
-test-feeders: $(READY)  ## what brings files: Samba, ssh, WebDAV, Syncthing, scanners (as root); prints the table
+test-feeders: $(READY)  ## what brings files (as root; Samba, ssh, WebDAV, Syncthing, scanners); prints the table
 	$(PYTEST) tests/feeders $(WRITE)
 
 faults: $(READY)  ## every fault, in full; prints the table

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -156,6 +157,8 @@ class Household:
                 except subprocess.TimeoutExpired:
                     process.kill()
             process.wait(10)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it may have left
 
     def _wrapped(self, user: str, command: tuple[str | Path, ...], umask: str) -> list[str]:
         kept = _hidden_from_others()

@@ -27,6 +27,7 @@ _OWN_FILES = """
    disable netbios = yes
    load printers = no
    disable spoolss = yes
+   rpc start on demand helpers = no
    passdb backend = tdbsam:{own}/passdb.tdb
    private dir = {own}/private
    state directory = {own}/state
