@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 Rows = dict[str, tuple[int, list[float]]]
-_SENT_AS = "feeders"
+_SENT_AS, _TOLD_AS = "feeders", "told_of_feeders"
 DOCS = Path(__file__).parents[1] / "docs" / "feeders" / "README.md"
 BEGIN = "<!-- feeders: make test-feeders WRITE=--write-feeders -->\n"
 END = "<!-- end -->"
@@ -26,10 +26,15 @@ class Fed:
     """By feeder: how many files it brought, and by how many seconds each was claimed late."""
 
     rows: Rows = field(default_factory=lambda: Rows())
+    told: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, feeder: str, files: int, late: list[float]) -> None:
         """Every file of a feeder was served once; ``late`` are seconds over the settle time."""
         self.rows[feeder] = (files, late)
+
+    def tell(self, title: str, text: str) -> None:
+        """Something to print behind the table."""
+        self.told[title] = text
 
 
 _FED = pytest.StashKey[Fed]()
@@ -51,13 +56,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_SENT_AS] = session.config.stash[_FED].rows
+        output[_TOLD_AS] = session.config.stash[_FED].told
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """The rows of a worker that is done."""
-    output: dict[str, Rows] = getattr(node, "workeroutput", {})
+    output: dict[str, Any] = getattr(node, "workeroutput", {})
     node.config.stash[_FED].rows.update(output.get(_SENT_AS, {}))
+    node.config.stash[_FED].told.update(output.get(_TOLD_AS, {}))
 
 
 def pytest_terminal_summary(
@@ -65,6 +72,9 @@ def pytest_terminal_summary(
 ) -> None:
     """The table: feeder, files, served once, latency over settle."""
     rows = config.stash[_FED].rows
+    for title, text in config.stash[_FED].told.items():
+        terminalreporter.section(title)
+        terminalreporter.write_line(text)
     if not rows:
         return
     terminalreporter.section("feeders")
