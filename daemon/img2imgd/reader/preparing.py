@@ -7,7 +7,7 @@ import io
 import os
 from math import ceil
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
@@ -20,9 +20,13 @@ from img2imgd.reader.opening import check_whole, opened
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 from img2imgd.reader.wholeness import has_zero_tail
 
+if TYPE_CHECKING:
+    from img2imgd.reader.paper import Drawing
+
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _NOTED_LOSS = 0.05  # of the picture, cut off by rounding: more than nobody would see
 _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
+_LOOK = 2400  # pixels of the longer side that are enough to see what is drawn
 _BLOCK = 1 << 20  # bytes read at a time
 _UNPACKED = ("BMP", "TIFF", "PPM")  # no decoder can tell missing zeros from black
 
@@ -60,24 +64,27 @@ def prepare(
         PictureError: it cannot be read or used at that size; the message says why.
         EnvironmentFault: the target's disk, or the storage under the picture, fails.
     """
+    drawing = None if rule.prepare == "none" else _drawing(path, file, rule, limits)
     with opened(path, file, limits) as image:
         check_whole(path, file, _format(image))
         digest = _sha256(file)
-        placement = _placement(path, image, rule, limits)
-        notes = _container_notes(image, file)
         seen = _size_seen(image)
+        placement = _placement(path, seen if drawing is None else drawing.size, rule, limits)
+        notes = _container_notes(image, file)
         upright = _load_upright(image, placement, notes)
-        try:
-            rgb, colour_notes = to_rgb(upright)
-        except NotNumbers:
-            raise PictureError(
-                f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).",
-                EXPORT,
-            ) from None
-        result = _resized(rgb, placement, seen)
+        rgb, colour_notes = _rgb(path, upright)
+        shows = seen
+        if drawing is not None:
+            from img2imgd.reader.paper import clean
+
+            wanted = None if rule.size == "keep" else max(placement.size)
+            rgb, shows = clean(rgb, seen, drawing, wanted), drawing.size
+        result = _resized(rgb, placement, shows)
     _write(path, result, target)
     notes += colour_notes
-    if not isinstance(rule.size, tuple):
+    if drawing is not None:
+        notes += drawing.notes
+    elif not isinstance(rule.size, tuple):
         notes += _loss_note(placement)
     return Prepared(
         *result.size,
@@ -86,6 +93,48 @@ def prepare(
         original=placement.original,
         sha256=digest,
     )
+
+
+def _drawing(path: Path, file: BinaryIO, rule: SizeRule, limits: ReaderLimits) -> Drawing | None:
+    """What is drawn on the paper that the picture shows; None where it shows no such drawing.
+
+    Only a look: a JPEG is read in less detail, and read again for its pixels.
+    """
+    file.seek(0)
+    with opened(path, file, limits) as image:
+        check_whole(path, file, _format(image))
+        seen = _size_seen(image)
+        if _format(image) == "JPEG":
+            share = min(1.0, _LOOK / max(image.size))
+            image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+        rgb, _ = _rgb(path, _upright(image, []))
+        drawing = _drawn_on(rgb, seen, rule)
+    file.seek(0)
+    return drawing
+
+
+def _drawn_on(image: Image.Image, seen: tuple[int, int], rule: SizeRule) -> Drawing | None:
+    from img2imgd.reader import paper  # numpy and scipy come with it
+
+    sure = rule.prepare == "sketch"
+    if not sure and paper.never_was_paper(image):
+        return None
+    look = paper.look_at(image, seen)
+    return paper.find_drawing(look, seen, rule) if sure or paper.is_drawing(look) else None
+
+
+def _rgb(path: Path, image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """A loaded picture's colours, and notes on them.
+
+    Raises:
+        PictureError: its pixels are no numbers.
+    """
+    try:
+        return to_rgb(image)
+    except NotNumbers:
+        raise PictureError(
+            f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).", EXPORT
+        ) from None
 
 
 def _sha256(file: BinaryIO) -> str:
@@ -130,9 +179,9 @@ def _container_notes(image: ImageFile.ImageFile, file: BinaryIO) -> list[str]:
 
 
 def _placement(
-    path: Path, image: ImageFile.ImageFile, rule: SizeRule, limits: ReaderLimits
+    path: Path, size: tuple[int, int], rule: SizeRule, limits: ReaderLimits
 ) -> Placement:
-    width, height = _size_seen(image)
+    width, height = size
     try:
         placement = place(width, height, rule)
     except TooNarrowError as narrow:
@@ -152,13 +201,18 @@ def _placement(
 def _load_upright(
     image: ImageFile.ImageFile, placement: Placement, notes: list[str]
 ) -> Image.Image:
-    """All pixels of the first frame, turned upright; a JPEG's perhaps at a half to an eighth."""
+    """The picture as it is seen; a JPEG's pixels perhaps at a half to an eighth of its size."""
     if _format(image) == "JPEG":
         # The decoder may leave out detail that a much smaller result cannot show.
         left, top, right, bottom = placement.box
         scale = max(placement.inner[0] / (right - left), placement.inner[1] / (bottom - top))
         share = min(1.0, scale * _SHRINK_FIRST)
         image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+    return _upright(image, notes)
+
+
+def _upright(image: ImageFile.ImageFile, notes: list[str]) -> Image.Image:
+    """All pixels of the first frame, turned as the EXIF data say."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)
