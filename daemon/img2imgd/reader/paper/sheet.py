@@ -48,13 +48,20 @@ def find_sheet(pixels: Pixels) -> Found | None:
     whiteness = 255 * (darkest + 4) / (brightest + 4)
     best: Found | None = None
     for plane in (darkest, whiteness):
-        for level in np.unique(np.percentile(plane, np.linspace(5, 88, 13)).round()):
+        for level in _levels(plane):
             found = _fitted(plane > level, darkest, whiteness)
             if found is not None and (best is None or found.likeness > best.likeness):
                 best = found
     if best is None:
         return None
     return Found(best.corners / scale, best.likeness)
+
+
+def _levels(plane: Plane) -> list[float]:
+    """Thresholds to try: between as many pixels each, and at even steps of brightness."""
+    shares = np.percentile(plane, np.linspace(5, 88, 8))
+    steps = np.linspace(float(shares[0]), float(shares[-1]), 9)[1:-1]
+    return [float(level) for level in np.unique(np.concatenate((shares, steps)).round())]
 
 
 def _smooth(plane: NDArray[np.uint8]) -> Plane:
