@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, log
 
 from img2imgd.reader.protocol import SizeRule
 
@@ -67,6 +68,29 @@ def place(width: int, height: int, rule: SizeRule) -> Placement:
     size = (_rounded(width * scale, rule.multiple), _rounded(height * scale, rule.multiple))
     cut = _cover(width, height, size, LEAST_KEPT_BY_ROUNDING)
     return Placement(size, size, (0, 0, width, height), 1.0) if rule.whole else cut
+
+
+def with_room(width: float, height: float, rule: SizeRule) -> tuple[float, float]:
+    """Sides that are no smaller, and of which :func:`place` cuts nothing off under the rule.
+
+    For what stands on empty paper, and may have more of it.
+    """
+    if isinstance(rule.size, tuple):
+        if rule.fit != "cover":
+            return width, height
+        aspect = _rounded(rule.size[0], rule.multiple) / _rounded(rule.size[1], rule.multiple)
+        return max(width, height * aspect), max(height, width / aspect)
+    if rule.size == "keep":
+        return ceil(width / rule.multiple) * rule.multiple, ceil(
+            height / rule.multiple
+        ) * rule.multiple
+    longer = _rounded(rule.size, rule.multiple)
+    shorter = min(width, height) / max(width, height) * longer
+    # Of the two multiples beside it, the one that needs less paper.
+    below = max(1, int(shorter / rule.multiple)) * rule.multiple
+    chosen = min((below, below + rule.multiple), key=lambda side: abs(log(side / shorter)))
+    aspect = longer / chosen if width >= height else chosen / longer
+    return max(width, height * aspect), max(height, width / aspect)
 
 
 def _rounded(side: float, multiple: int) -> int:

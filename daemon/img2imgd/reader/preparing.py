@@ -7,7 +7,7 @@ import io
 import os
 from math import ceil
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
@@ -21,9 +21,13 @@ from img2imgd.reader.opening import check_whole, opened
 from img2imgd.reader.protocol import PictureInfo, Prepared, ReaderLimits, SizeRule, shown
 from img2imgd.reader.wholeness import has_zero_tail
 
+if TYPE_CHECKING:
+    from img2imgd.reader.paper import Drawing
+
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _NOTED_LOSS = 0.05  # of the picture, cut off by rounding: more than nobody would see
 _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
+_LOOK = 2400  # pixels of the longer side that are enough to see what is drawn
 _BLOCK = 1 << 20  # bytes read at a time
 _FRAMES = "The first of its {} frames was used."
 _PAGES = "The first of its {} pages was used; an inbox with `pages: each` takes all."
@@ -65,26 +69,27 @@ def prepare(
         PictureError: it cannot be read or used at that size; the message says why.
         EnvironmentFault: the target's disk, or the storage under the picture, fails.
     """
+    drawing = None if rule.prepare == "none" else _drawing(path, file, rule, limits)
     with opened(path, file, limits) as image:
         check_whole(path, file, _format(image))
         digest = _sha256(file)
-        placement = _placement(path, image, rule, limits)
-        notes = _container_notes(image, file)
         seen = _size_seen(image)
+        placement = _placement(path, seen if drawing is None else drawing.size, rule, limits)
+        notes = _container_notes(image, file)
         upright = _load_upright(image, placement, notes)
-        try:
-            rgb, colour_notes = to_rgb(upright)
-        except NotNumbers:
-            raise PictureError(
-                f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).",
-                EXPORT,
-            ) from None
-        if image.format == "TIFF" and rgb.size != seen:
-            rgb = rgb.resize(seen, Image.Resampling.BICUBIC)
-        result = _resized(rgb, placement, seen)
+        rgb, colour_notes = _rgb(path, image, upright, seen)
+        shows = seen
+        if drawing is not None:
+            from img2imgd.reader.paper import clean
+
+            wanted = None if rule.size == "keep" else max(placement.size)
+            rgb, shows = clean(rgb, seen, drawing, wanted), drawing.size
+        result = _resized(rgb, placement, shows)
     _write(path, result, target)
     notes += colour_notes
-    if not isinstance(rule.size, tuple):
+    if drawing is not None:
+        notes += drawing.notes
+    elif not isinstance(rule.size, tuple):
         notes += _loss_note(placement)
     return Prepared(
         *result.size,
@@ -93,6 +98,53 @@ def prepare(
         original=placement.original,
         sha256=digest,
     )
+
+
+def _drawing(path: Path, file: BinaryIO, rule: SizeRule, limits: ReaderLimits) -> Drawing | None:
+    """What is drawn on the paper that the picture shows; None where it shows no such drawing.
+
+    Only a look: a JPEG is read in less detail, and read again for its pixels.
+    """
+    file.seek(0)
+    with opened(path, file, limits) as image:
+        check_whole(path, file, _format(image))
+        seen = _size_seen(image)
+        if _format(image) == "JPEG":
+            share = min(1.0, _LOOK / max(image.size))
+            image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+        rgb, _ = _rgb(path, image, _upright(image, []), seen)
+        drawing = _drawn_on(rgb, seen, rule)
+    file.seek(0)
+    return drawing
+
+
+def _drawn_on(image: Image.Image, seen: tuple[int, int], rule: SizeRule) -> Drawing | None:
+    from img2imgd.reader import paper  # numpy and scipy come with it
+
+    sure = rule.prepare == "sketch"
+    if not sure and paper.never_was_paper(image):
+        return None
+    look = paper.look_at(image, seen)
+    return paper.find_drawing(look, seen, rule) if sure or paper.is_drawing(look) else None
+
+
+def _rgb(
+    path: Path, image: ImageFile.ImageFile, upright: Image.Image, seen: tuple[int, int]
+) -> tuple[Image.Image, list[str]]:
+    """A loaded picture's colours, in the shape that it is seen in, and notes on them.
+
+    Raises:
+        PictureError: its pixels are no numbers.
+    """
+    try:
+        rgb, notes = to_rgb(upright)
+    except NotNumbers:
+        raise PictureError(
+            f"{shown(path)} holds pixels that are not numbers (infinite, or not defined).", EXPORT
+        ) from None
+    if image.format == "TIFF" and rgb.size != seen:  # a fax's dots are no squares
+        rgb = rgb.resize(seen, Image.Resampling.BICUBIC)
+    return rgb, notes
 
 
 def _sha256(file: BinaryIO) -> str:
@@ -139,9 +191,9 @@ def _container_notes(image: ImageFile.ImageFile, file: BinaryIO) -> list[str]:
 
 
 def _placement(
-    path: Path, image: ImageFile.ImageFile, rule: SizeRule, limits: ReaderLimits
+    path: Path, size: tuple[int, int], rule: SizeRule, limits: ReaderLimits
 ) -> Placement:
-    width, height = _size_seen(image)
+    width, height = size
     try:
         placement = place(width, height, rule)
     except TooNarrowError as narrow:
@@ -161,9 +213,9 @@ def _placement(
 def _load_upright(
     image: ImageFile.ImageFile, placement: Placement, notes: list[str]
 ) -> Image.Image:
-    """All pixels of the first frame, turned upright.
+    """The picture as it is seen.
 
-    A JPEG's are perhaps at a half to an eighth, those of a PDF's page as many as the result needs.
+    A JPEG's pixels are perhaps a half to an eighth, those of a PDF's page as many as are needed.
     """
     if (name := _format(image)) in ("JPEG", "PDF"):
         # The decoder may leave out detail that a much smaller result cannot show.
@@ -171,6 +223,11 @@ def _load_upright(
         scale = max(placement.inner[0] / (right - left), placement.inner[1] / (bottom - top))
         share = min(1.0, scale * _SHRINK_FIRST) if name == "JPEG" else max(1.0, scale * _ENLARGED)
         image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+    return _upright(image, notes)
+
+
+def _upright(image: ImageFile.ImageFile, notes: list[str]) -> Image.Image:
+    """All pixels of the first frame, turned as the EXIF data say."""
     image.load()
     try:
         return ImageOps.exif_transpose(image)

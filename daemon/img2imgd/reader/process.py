@@ -52,6 +52,8 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _limit(limits)
     _mute_libraries()
+    # numpy comes with the first sketch; each of its threads would want some memory set aside.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     missing = sandbox.enter()
     try:
         connection.send_bytes(json.dumps({"missing": missing}).encode())
