@@ -135,6 +135,7 @@ class Daemon:
                 self.ledger_path,
                 lambda path: reader.inspect(path).infotext,
                 self.dispatch.pool.wake,
+                pages=reader,
                 drain=self._drain,
             )
             for inbox in self.config.inboxes

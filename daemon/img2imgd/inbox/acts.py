@@ -16,6 +16,7 @@ from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
 from img2imgd.inbox.claim import Claims, Drop
+from img2imgd.inbox.documents import Documents
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.embedded import Embedded, Parameters
 from img2imgd.inbox.kept import Kept
@@ -63,6 +64,7 @@ class Acts:
         notes: ListNotes,
         infotext: Callable[[Path], str | None],
         restart: Callable[[str], None],
+        documents: Documents,
     ) -> None:
         self._config = config
         self._inbox = inbox
@@ -71,6 +73,7 @@ class Acts:
         self._claims = claims
         self._notes = notes
         self._restart = restart
+        self._documents = documents
         self._found: dict[str, Found] = {}
         self._most_mb = math.ceil(config.limits.max_file_mb)
         self._kept = Kept(inbox.path, ledger, self._most_mb * 1_000_000)
@@ -140,6 +143,16 @@ class Acts:
             pictures = [file for file in pictures if self._kept.is_new(file, beside)]
             if not pictures:
                 return []
+        counts = [(file, self._page_count(file)) for file in pictures]
+        documents = [(file, pages) for file, pages in counts if pages > 1]
+        pictures = [file for file, pages in counts if pages == 1]
+        for at, (file, pages) in enumerate(documents, 1):
+            last = at == len(documents) and not pictures
+            also = claim.also if last else ()
+            if waits := self._claim_document(file, pages, sidecar, defaults, also, last=last):
+                return waits
+        if not pictures:
+            return self._served(claim, sidecar)
         shared = sidecar is not None and len(pictures) > 1 and self._inbox.mode == "move"
         drops = [
             self._drop(file, sidecar, defaults, shared=shared, also=claim.also if i == 0 else ())
@@ -154,9 +167,67 @@ class Acts:
         if self._inbox.mode == "keep":
             for file in pictures:
                 self._kept.note_claimed(file, sidecar.file if sidecar else None)
+        return self._served(claim, sidecar)
+
+    def _served(self, claim: Claim, sidecar: _Sidecar | None) -> list[Wait]:
         if claim.missing and sidecar is not None:
             self._notes.missing(sidecar.file.rel, claim.missing)
         return []
+
+    def _page_count(self, file: Found) -> int:
+        return 1 if self._too_large(file) else self._documents.pages(file)
+
+    def _claim_document(
+        self,
+        file: Found,
+        pages: int,
+        sidecar: _Sidecar | None,
+        defaults: FolderDefaults,
+        also: Iterable[str],
+        *,
+        last: bool,
+    ) -> list[Wait]:
+        """A job for each page. With the ``last`` picture of its sidecar, that goes along."""
+        document = self._input("picture", file)
+        beside = [self._input("sidecar", sidecar.file)] if sidecar is not None and last else []
+        beside += [self._input("also", self.file(file.folder, name)) for name in also]
+        drop = self._with_request(Drop(file.rel, (), None), file.name, sidecar, None, defaults)
+        error = drop.error or self._documents.too_many(pages)
+        try:
+            if not error:
+                with self._documents.apart(document.path, pages) as made:
+                    drops = [self._page(file, document, one, sidecar, defaults, last=last)
+                             for one in made]  # fmt: skip
+                    if why := lacking(self._config, self._inbox.path, drops):
+                        self.lacking = f"{file.name} {why}"
+                        return [Wait(file.name, why, self._inbox.rescan)]
+                    claimed = self._claims.claim(drops, document, beside)
+                    return [] if claimed else [Wait(file.name, _CHANGED)]
+        except PictureError as fault:
+            error = str(fault)
+        refused = Drop(file.rel, (document, *beside), None, error=error)
+        return [] if self._claims.claim([refused]) else [Wait(file.name, _CHANGED)]
+
+    def _page(
+        self,
+        file: Found,
+        document: Input,
+        made: Path,
+        sidecar: _Sidecar | None,
+        defaults: FolderDefaults,
+        *,
+        last: bool,
+    ) -> Drop:
+        """A page as a drop; its own copy of the sidecar's keys tells whose sidecar goes along."""
+        inputs = [replace(document, how="copy", name=made.name, made=made)]
+        if sidecar is not None and isinstance(sidecar.keys, RequestKeys):
+            own = self._own_copy(replace(file, name=made.name), sidecar.file, sidecar.keys)
+            if not last:
+                own = replace(own, path=document.path, signature=document.signature)
+            inputs.append(own)
+        rel = f"{file.folder}/{made.name}" if file.folder else made.name
+        drop = Drop(rel, tuple(inputs), None)
+        return self._with_request(drop, made.name, sidecar, None, defaults)
 
     def _drop(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from img2imgd.errors import shown
-from img2imgd.reader.protocol import PictureInfo, Prepared, Viewed
+from img2imgd.reader.protocol import Paged, PictureInfo, Prepared, Viewed
 
 
 def picture_info(answer: Mapping[str, Any]) -> PictureInfo:
@@ -43,6 +43,11 @@ def viewed_report(answer: Mapping[str, Any]) -> Viewed:
     """What an answer to "view" tells."""
     width, height = map(int, answer["original"])
     return Viewed(int(answer["width"]), int(answer["height"]), (width, height))
+
+
+def paged_report(answer: Mapping[str, Any]) -> Paged:
+    """What an answer to "count pages" or "extract page" tells."""
+    return Paged(int(answer["pages"]))
 
 
 def _text_or_none(value: object) -> str | None:

@@ -26,7 +26,7 @@ _NOTED_LOSS = 0.05  # of the picture, cut off by rounding: more than nobody woul
 _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos does the rest
 _BLOCK = 1 << 20  # bytes read at a time
 _FRAMES = "The first of its {} frames was used."
-_PAGES = "The first of its {} pages was used; an inbox with `pages: each` takes all."
+_PAGES = "The first of its {} pages was used (all are where an inbox says `pages: each`)."
 _SEVERAL = {"TIFF": _PAGES, "PDF": _PAGES, "HEIF": "The main one of its {} pictures was used."}
 _ENLARGED = 2.0  # what is drawn at any size is drawn at twice the size wanted, and shrunk
 _UNPACKED = ("BMP", "TIFF", "PPM", "PSD")  # no decoder can tell missing zeros from black
@@ -82,7 +82,7 @@ def prepare(
         if image.format == "TIFF" and rgb.size != seen:
             rgb = rgb.resize(seen, Image.Resampling.BICUBIC)
         result = _resized(rgb, placement, seen)
-    _write(path, result, target)
+    write_png(path, result, target)
     notes += colour_notes
     if not isinstance(rule.size, tuple):
         notes += _loss_note(placement)
@@ -203,10 +203,18 @@ def _loss_note(placement: Placement) -> list[str]:
     return [f"{lost:.0%} of it was cut off at the edges, to make it {width}×{height}."]
 
 
-def _write(path: Path, image: Image.Image, target: BinaryIO) -> None:
+def write_png(
+    path: Path, image: Image.Image, target: BinaryIO, *, icc_profile: object = None
+) -> None:
+    """Write a picture without metadata into an open file, and see it on disk.
+
+    Raises:
+        EnvironmentFault: the disk does not take it.
+    """
     image.info = {}
     encoded = io.BytesIO()
-    image.save(encoded, "PNG", compress_level=1)
+    profile = icc_profile if isinstance(icc_profile, bytes) else None
+    image.save(encoded, "PNG", compress_level=1, icc_profile=profile)
     try:
         target.write(encoded.getvalue())
         target.flush()
