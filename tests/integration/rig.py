@@ -75,7 +75,8 @@ class Rig:
         """An inbox as a process that just started has it."""
         return Inbox(
             self.config, self.config.inboxes[0], self.ledger,
-            lambda path: self.reader.inspect(path).infotext, self.reader.glance, drain=drain,
+            lambda path: self.reader.inspect(path).infotext, self.reader.glance,
+            pages=self.reader, drain=drain,
         )  # fmt: skip
 
     def new_pool(self) -> WorkerPool:

@@ -136,6 +136,7 @@ class Daemon:
                 lambda path: reader.inspect(path).infotext,
                 reader.glance,
                 self.dispatch.pool.wake,
+                pages=reader,
                 drain=self._drain,
             )
             for inbox in self.config.inboxes

@@ -16,6 +16,7 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.durable import is_environment
 from img2imgd.errors import EnvironmentFault, HeldByAnother, LedgerDamaged, shown
 from img2imgd.inbox import Inbox, Watch
+from img2imgd.inbox.documents import PageReader
 from img2imgd.ledger import Ledger, open_ledger
 from img2imgd.log import Lasting
 from img2imgd.reader.protocol import Glance
@@ -48,6 +49,7 @@ class InboxLoop(threading.Thread):
         glance: Callable[[Path], Glance],
         claimed: Callable[[], None],
         *,
+        pages: PageReader | None = None,
         drain: bool,
     ) -> None:
         super().__init__(name=f"inbox {inbox.path.name}", daemon=True)
@@ -57,6 +59,7 @@ class InboxLoop(threading.Thread):
         self._ledger_path = ledger_path
         self._infotext = infotext
         self._glance = glance
+        self._pages = pages
         self._claimed = claimed
         self._drain = drain
         self._wake = threading.Event()
@@ -133,7 +136,8 @@ class InboxLoop(threading.Thread):
     def _new_inbox(self, ledger: Ledger, before: Inbox | None = None) -> Inbox:
         return Inbox(
             self._config, self._inbox, ledger, self._read_infotext, self._read_glance,
-            drain=self._drain, stopping=self._ending.is_set, progress=self.pulse.beat,
+            pages=self._pages, drain=self._drain, stopping=self._ending.is_set,
+            progress=self.pulse.beat,
             before=before,
         )  # fmt: skip
 

@@ -185,7 +185,10 @@ class Archive:
                 return name
 
     def _end_bundle(self, bundle: str, last: JobRow) -> None:
-        """With the last job of a shared sidecar the original goes where its jobs went."""
+        """With the last job of a shared sidecar the original goes where its jobs went.
+
+        So does a document with its last page, and its sidecar with it.
+        """
         if not self._ledger.is_last_of_bundle(bundle, last.id):
             return
         rows = self._ledger.jobs_of_bundle(bundle)
@@ -196,6 +199,8 @@ class Archive:
         folder = self._folder(row.rel, failed=failed)
         spool = Path(row.inbox) / STAGING / bundle
         self._move(last.spec, spool / row.name, folder, row.name)
+        for path in sorted(spool.iterdir()) if spool.is_dir() else ():
+            self._move(last.spec, path, folder, path.name)
         durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)
 

@@ -7,17 +7,16 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-from msgspec import structs
 
 from img2imgd import plainfiles
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import DocumentError, PictureError, shown
+from img2imgd.inbox.asked import Asked, Sidecar
 from img2imgd.inbox.claim import Claims, Drop
+from img2imgd.inbox.documents import Documents
 from img2imgd.inbox.drops import Drops, FolderDefaults
-from img2imgd.inbox.embedded import Embedded, Parameters
 from img2imgd.inbox.kept import Kept
 from img2imgd.inbox.late import find_served, late_inputs
 from img2imgd.inbox.lists import NotYet
@@ -26,27 +25,18 @@ from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.similar import Similar
 from img2imgd.inbox.taking import Input, why_it_stays
-from img2imgd.job import equal_strengths_note
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
 from img2imgd.reader.protocol import Glance
-from img2imgd.request import Request, RequestKeys, asked_of_model, read_name, sidecar_text
+from img2imgd.request import RequestKeys, sidecar_text
 
 log = logging.getLogger(__name__)
 
 _CHANGED = "changed while it was being taken"
 _LONGEST_STEM = 250  # bytes: a name has 255, and ".yaml" comes behind it
-
-
-@dataclass(frozen=True)
-class _Sidecar:
-    """A claimed sidecar: its file, and its keys or what is wrong with it."""
-
-    file: Found
-    keys: RequestKeys | DocumentError
 
 
 class Acts:
@@ -66,19 +56,20 @@ class Acts:
         infotext: Callable[[Path], str | None],
         glance: Callable[[Path], Glance],
         restart: Callable[[str], None],
+        documents: Documents,
     ) -> None:
         self._config = config
         self._inbox = inbox
         self._ledger = ledger
-        self._drops = drops
         self._claims = claims
         self._notes = notes
         self._restart = restart
+        self._documents = documents
         self._found: dict[str, Found] = {}
         self._most_mb = math.ceil(config.limits.max_file_mb)
         self._kept = Kept(inbox.path, ledger, self._most_mb * 1_000_000)
         self._similar = Similar(inbox.path, inbox.skip_similar, glance)
-        self._embedded = Embedded(inbox.path, config.models, infotext)
+        self._asked = Asked(config, inbox, drops, infotext)
         self.lacking = ""  # the drop for which there was no room last, in words; reset by the inbox
 
     def begin(self, spool: str) -> None:
@@ -99,22 +90,11 @@ class Acts:
         self._found = {file.rel: file for file in found}
         self._kept.begin_scan(self._found, unreadable)
         self._similar.keep_only(self._found)
-        self._embedded.keep_only(self._found)
+        self._asked.keep_only(self._found)
 
     def has_prompt(self, folder: str, name: str, defaults: FolderDefaults) -> bool:
         """True when a picture needs no sidecar."""
-        if self._drops.has_prompt(defaults):
-            return True
-        try:
-            embedded = self._embedded_keys(self.file(folder, name))
-        except NotYet:
-            return True  # to be claimed it is read once more, and waits with a reason
-        if isinstance(embedded, DocumentError):
-            return True  # it is claimed, and its owner told what is wrong
-        if embedded is not None and embedded.has_prompt:
-            return True
-        named = self._named_keys(name)
-        return isinstance(named, DocumentError) or (named is not None and named.has_prompt)
+        return self._asked.has_prompt(self.file(folder, name), defaults)
 
     def act(
         self, decision: Claim | Late | Reject, folder: str, defaults: FolderDefaults
@@ -142,13 +122,23 @@ class Acts:
         busy = [name for name in names if self._is_busy(self.file(folder, name))]
         if busy:
             return [Wait(name, "is still held open by a program that writes it") for name in busy]
-        sidecar = self._sidecar(folder, claim.sidecar)
+        sidecar = self._asked.sidecar(self.file(folder, claim.sidecar)) if claim.sidecar else None
         pictures = [self.file(folder, name) for name in claim.pictures]
         if self._inbox.mode == "keep":
             beside = sidecar.file if sidecar else None
             pictures = [file for file in pictures if self._is_new(file, beside)]
             if not pictures:
                 return []
+        counts = [(file, self._page_count(file)) for file in pictures]
+        documents = [(file, pages) for file, pages in counts if pages > 1]
+        pictures = [file for file, pages in counts if pages == 1]
+        for at, (file, pages) in enumerate(documents, 1):
+            last = at == len(documents) and not pictures
+            also = claim.also if last else ()
+            if waits := self._claim_document(file, pages, sidecar, defaults, also, last=last):
+                return waits
+        if not pictures:
+            return self._served(claim, sidecar)
         shared = sidecar is not None and len(pictures) > 1 and self._inbox.mode == "move"
         drops = [
             self._drop(file, sidecar, defaults, shared=shared, also=claim.also if i == 0 else ())
@@ -164,14 +154,72 @@ class Acts:
             for file in pictures:
                 self._kept.note_claimed(file, sidecar.file if sidecar else None)
                 self._similar.note_claimed(file)
+        return self._served(claim, sidecar)
+
+    def _served(self, claim: Claim, sidecar: Sidecar | None) -> list[Wait]:
         if claim.missing and sidecar is not None:
             self._notes.missing(sidecar.file.rel, claim.missing)
         return []
 
+    def _page_count(self, file: Found) -> int:
+        return 1 if self._too_large(file) else self._documents.pages(file)
+
+    def _claim_document(
+        self,
+        file: Found,
+        pages: int,
+        sidecar: Sidecar | None,
+        defaults: FolderDefaults,
+        also: Iterable[str],
+        *,
+        last: bool,
+    ) -> list[Wait]:
+        """A job for each page. With the ``last`` picture of its sidecar, that goes along."""
+        document = self._input("picture", file)
+        beside = [self._input("sidecar", sidecar.file)] if sidecar is not None and last else []
+        beside += [self._input("also", self.file(file.folder, name)) for name in also]
+        drop = self._asked.settle(Drop(file.rel, (), None), sidecar, defaults)
+        error = drop.error or self._documents.too_many(pages)
+        try:
+            if not error:
+                with self._documents.apart(document.path, pages) as made:
+                    drops = [self._page(file, document, one, sidecar, defaults, last=last)
+                             for one in made]  # fmt: skip
+                    if why := lacking(self._config, self._inbox.path, drops):
+                        self.lacking = f"{file.name} {why}"
+                        return [Wait(file.name, why, self._inbox.rescan)]
+                    claimed = self._claims.claim(drops, document, beside)
+                    return [] if claimed else [Wait(file.name, _CHANGED)]
+        except PictureError as fault:
+            error = str(fault)
+        refused = Drop(file.rel, (document, *beside), None, error=error)
+        return [] if self._claims.claim([refused]) else [Wait(file.name, _CHANGED)]
+
+    def _page(
+        self,
+        file: Found,
+        document: Input,
+        made: Path,
+        sidecar: Sidecar | None,
+        defaults: FolderDefaults,
+        *,
+        last: bool,
+    ) -> Drop:
+        """A page as a drop; its own copy of the sidecar's keys tells whose sidecar goes along."""
+        inputs = [replace(document, how="copy", name=made.name, made=made)]
+        if sidecar is not None and isinstance(sidecar.keys, RequestKeys):
+            own = self._own_copy(replace(file, name=made.name), sidecar.file, sidecar.keys)
+            if not last:
+                own = replace(own, path=document.path, signature=document.signature)
+            inputs.append(own)
+        rel = f"{file.folder}/{made.name}" if file.folder else made.name
+        drop = Drop(rel, tuple(inputs), None)
+        return self._asked.settle(drop, sidecar, defaults)
+
     def _drop(
         self,
         file: Found,
-        sidecar: _Sidecar | None,
+        sidecar: Sidecar | None,
         defaults: FolderDefaults,
         *,
         shared: bool,
@@ -191,35 +239,7 @@ class Acts:
         drop = Drop(file.rel, tuple(inputs), None, digest=digest)
         if error := self._too_large(file):
             return replace(drop, error=str(error))
-        embedded = self._embedded_keys(file) if sidecar is None else None
-        return self._with_request(drop, sidecar, embedded, defaults)
-
-    def _with_request(
-        self,
-        drop: Drop,
-        sidecar: _Sidecar | None,
-        embedded: Parameters,
-        defaults: FolderDefaults,
-    ) -> Drop:
-        """Settle a drop's request, or record why it has none."""
-        if sidecar is not None and isinstance(sidecar.keys, DocumentError):
-            return replace(drop, error=str(sidecar.keys))
-        name = drop.rel.rpartition("/")[2]
-        layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
-        for keys in (embedded, self._named_keys(name)):
-            if isinstance(keys, RequestKeys):
-                layers.append(keys)
-            elif keys is not None and sidecar is None:
-                return replace(drop, error=str(keys))
-        try:
-            label = shown(sidecar.file.name if sidecar else name)
-            request = self._drops.request(label, layers, defaults, drop.rel)
-            if sidecar is not None:
-                asked = asked_of_model(layers[0])
-                request = structs.replace(request, asked_of_model=asked)
-            return replace(drop, request=request, notes=_notes(label, layers, request))
-        except DocumentError as error:
-            return replace(drop, error=str(error))
+        return self._asked.settle(drop, sidecar, defaults, file)
 
     def _late(self, late: Late, folder: str, defaults: FolderDefaults) -> list[Wait]:
         """A sidecar alone: a new job on the picture it belongs to, if that was served lately."""
@@ -231,9 +251,9 @@ class Acts:
         if row is not None and not row.archived:
             return [Wait(file.name, "waits until its picture has been served", 1.0)]
         if row is not None and (picture := late_inputs(row)) is not None:
-            sidecar = _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
+            sidecar = self._asked.sidecar(file)
             drop = Drop(row.spec.rel, (picture, self._input("sidecar", file)), None)
-            drop = self._with_request(drop, sidecar, None, defaults)
+            drop = self._asked.settle(drop, sidecar, defaults)
             if why := lacking(self._config, self._inbox.path, [drop]):
                 self.lacking = f"{file.name} {why}"
                 return [Wait(file.name, why, self._inbox.rescan)]
@@ -248,7 +268,7 @@ class Acts:
         named = split_suffix(stem)[1] in PICTURE_SUFFIXES
         picture = shown(stem) if named else f"{shown(stem)}.png (or .jpg, …)"
         what = f"It was taken for a sidecar, but {picture} did not come, nor was it served lately."
-        keys = self._drops.sidecar(file.rel, file.signature)
+        keys = self._asked.sidecar(file).keys
         if isinstance(keys, DocumentError):  # perhaps its list of pictures is what is wrong
             what += f" Nor can it be used as one: {keys}"
         advice = "Put this file and its picture into the inbox together."
@@ -284,19 +304,6 @@ class Acts:
         self._kept.count_as_served(file, sidecar)
         return False
 
-    def _embedded_keys(self, file: Found) -> Parameters:
-        """The picture's own generation parameters, where the inbox says to read them."""
-        return self._embedded.keys(file) if self._inbox.read_metadata else None
-
-    def _named_keys(self, name: str) -> Parameters:
-        """What a picture's name asks for, where the inbox says that names do."""
-        if not self._inbox.prompt_from_name:
-            return None
-        try:
-            return read_name(split_suffix(name)[0], shown(name))
-        except DocumentError as error:
-            return error
-
     def _own_copy(self, file: Found, sidecar: Found, keys: RequestKeys) -> Input:
         """Each job of a shared sidecar keeps its keys, as the sidecar of this picture alone."""
         content = sidecar_text(keys).encode()
@@ -313,12 +320,6 @@ class Acts:
     def _too_large(self, file: Found) -> PictureError | None:
         return too_large(self._inbox.path / file.rel, file.signature.size, self._most_mb)
 
-    def _sidecar(self, folder: str, name: str | None) -> _Sidecar | None:
-        if name is None:
-            return None
-        file = self.file(folder, name)
-        return _Sidecar(file, self._drops.sidecar(file.rel, file.signature))
-
     def file(self, folder: str, name: str) -> Found:
         """A file of the last scan."""
         return self._found[f"{folder}/{name}" if folder else name]
@@ -330,10 +331,3 @@ def _own_name(picture: str) -> str:
         if len(os.fsencode(name)) <= _LONGEST_STEM:
             return f"{name}.yaml"
     return f"{cut_bytes(picture, _LONGEST_STEM)}.yaml"
-
-
-def _notes(label: str, layers: Sequence[RequestKeys], request: Request) -> tuple[str, ...]:
-    """What a person should know of how the drop's own keys were read, and of what they give."""
-    passed_over = ", ".join(shown(word) for keys in layers for word in keys.passed_over)
-    told = f"Of {label}, this has no meaning here: {passed_over}." if passed_over else ""
-    return tuple(note for note in (told, equal_strengths_note(request)) if note)

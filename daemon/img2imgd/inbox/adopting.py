@@ -26,7 +26,8 @@ from img2imgd.ledger import ENDED_FILE, JOB_FILE, EndedJob, JobSpec, rebased
 from img2imgd.ledger.marker import spool_id
 from img2imgd.outputs.staging import STAGING
 
-BUNDLE = "-sidecar"  # ends the name of a spool folder that holds a shared sidecar
+# Ends the name of a spool folder that holds a shared sidecar, or a document and its sidecar.
+BUNDLE = "-sidecar"
 OURS = re.compile(rf"\d{{8}}T\d{{6}}-[0-9a-f]{{8}}({BUNDLE})?")
 
 _MOST = 16 << 20  # bytes of a job's file

@@ -88,8 +88,12 @@ class Claims:
         self.progress = progress
         self.lasting = Lasting(log)  # a claim that a fault undoes is tried again and again
 
-    def claim(self, drops: Sequence[Drop], shared: Input | None = None) -> bool:
+    def claim(
+        self, drops: Sequence[Drop], shared: Input | None = None, beside: Sequence[Input] = ()
+    ) -> bool:
         """Claim drops together; ``shared`` is a sidecar that serves all of them.
+
+        Or the document that they are pages of, and ``beside`` its sidecar, which goes along.
 
         Returns False when a file changed meanwhile: everything is back where it was.
         """
@@ -113,13 +117,14 @@ class Claims:
                 self.progress()
                 take(spec.files, drop.inputs, self.spool / spec.id / "in")
             if bundle is not None and shared is not None:
-                self._take_shared(bundle, shared)
+                for item in (shared, *beside):  # a document in the spool has all its pages there
+                    self._take_shared(bundle, item)
         except (ChangedMeanwhile, FileNotFoundError, NotADirectoryError) as error:
             if not self.is_home_of(specs[0]):  # left as it is: repaired when the inbox is back
                 raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.") from error
             self.check_disks(specs)
             log.info("%s changed while it was claimed; it waits again", error)
-            self._give_back(specs, bundle, shared)
+            self._give_back(specs, bundle, [item for item in (shared, *beside) if item])
             return False
         with self._ledger.transaction():
             for spec in specs:
@@ -190,13 +195,12 @@ class Claims:
             self._ledger.reserve(str(self._config.outbox), fold(name), spec.id)
 
     def _give_back(
-        self, specs: Sequence[JobSpec], bundle: str | None, shared: Input | None
+        self, specs: Sequence[JobSpec], bundle: str | None, shared: Sequence[Input]
     ) -> None:
-        """Undo a claim; the shared sidecar first, while its jobs still say where it belongs."""
-        if bundle is not None and shared is not None:
-            taken = self.spool / bundle / shared.path.name
-            if durable.is_there(taken):
-                put_back([(taken, shared.path)], self._inbox.path)
+        """Undo a claim; what is shared first, while its jobs still say where it belongs."""
+        if bundle is not None:
+            files = [(self.spool / bundle / item.path.name, item.path) for item in shared]
+            put_back([pair for pair in files if durable.is_there(pair[0])], self._inbox.path)
             durable.remove_tree(self.spool / bundle)
         for spec in specs:
             self.undo(spec)

@@ -15,6 +15,7 @@ from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
 from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.defaults import Defaults
+from img2imgd.inbox.documents import Documents, PageReader
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.habits import Habits
 from img2imgd.inbox.lists import InboxLists
@@ -43,10 +44,10 @@ class Inbox:
 
     ``drain`` is the way of ``once``: what was there at the first scan is served without waiting for
     partners, and nothing that comes later is touched. ``infotext(path)`` reads a picture's embedded
-    parameters in the reader process, ``glance(path)`` what it looks like. Once ``stopping`` says
-    so, nothing more is claimed. A step may take long; ``progress`` is called all the while, as long
-    as it gets on. ``before`` is the same inbox by other rules: what is known of its folder stays
-    known.
+    parameters in the reader process, ``glance(path)`` what it looks like, and ``pages`` takes
+    documents apart there. Once ``stopping`` says so, nothing more is claimed. A step may take long;
+    ``progress`` is called all the while, as long as it gets on. ``before`` is the same inbox by
+    other rules: what is known of its folder stays known.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Inbox:
         infotext: Callable[[Path], str | None],
         glance: Callable[[Path], Glance],
         *,
+        pages: PageReader | None = None,
         drain: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[], None] = lambda: None,
@@ -75,9 +77,10 @@ class Inbox:
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger, progress)
         self._list_notes = ListNotes(config.failed)
+        self._documents = Documents(config, inbox, self._claims.spool, pages, progress)
         self._acts = Acts(
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
-            infotext, glance, self._restart,
+            infotext, glance, self._restart, self._documents,
         )  # fmt: skip
         self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again, progress)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
@@ -103,6 +106,7 @@ class Inbox:
         folder.mkdir(mode=0o700, exist_ok=True)
         before = served_by(folder)
         mark(folder, before or self._ledger_id)  # it has an id from here on
+        self._documents.clear()
         adopt_spool(self._inbox.path, self._claims, self._ledger)
         self._unrepaired = repair_claims(self._inbox.path, self._claims, self._ledger)
         self._recovered = not self._unrepaired  # else once more before the next scan

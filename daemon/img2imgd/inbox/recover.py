@@ -15,6 +15,7 @@ from img2imgd.inbox.taking import put_back
 from img2imgd.job import JobState, plan_frames
 from img2imgd.ledger import JOB_FILE, BundleRow, JobRow, JobSpec, Ledger
 from img2imgd.log import Lasting
+from img2imgd.pairing.kinds import Kind, kind_of
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
@@ -159,6 +160,9 @@ def _adopt(folder: Path, inbox: Path, claims: Claims, ledger: Ledger) -> None:
     if spec is None:
         _give_back(folder, inbox, f"has no {JOB_FILE} that can be used")
         return
+    if ended is None and spec.is_page and not _has_document(claims.spool / (spec.bundle or "")):
+        claims.clear(folder.name)  # the document is in the inbox, to be taken apart once more
+        return
     if ended is not None:
         log.info("job %s found in the spool, %s: its inputs are archived", spec.id, ended.state)
         ledger.add_ended(spec, ended)
@@ -181,33 +185,39 @@ def _give_back(folder: Path, inbox: Path, why: str) -> None:
         log.warning("%s cannot be emptied and stays: %s", folder, error.strerror)
 
 
+def _has_document(folder: Path) -> bool:
+    return any(kind_of(path.name) is Kind.PICTURE for path in files_in(folder))
+
+
 def _has_inputs(folder: Path) -> bool:
     return bool(files_in(folder / "in"))
 
 
 def _adopt_untaken(inbox: Path, ledger: Ledger) -> None:
-    """Shared sidecars whose rows are lost and that may still lie in the inbox.
+    """Shared sidecars, and documents, whose rows are lost and that may still lie in the inbox.
 
-    Each job's own copy says where the sidecar was.
+    Each job's own copy says where the sidecar was, each page where its document was.
     """
     known = {bundle.id for bundle in ledger.open_bundles()}
     for row in ledger.jobs_in(JobState.CLAIMING):
         bundle = row.spec.bundle
         if bundle is None or bundle in known or row.spec.inbox != str(inbox):
             continue
+        role = "picture" if row.spec.is_page else "sidecar"
         for entry in row.spec.files:
             home = Path(entry.source)
-            if entry.role == "sidecar" and entry.how == "copy" and home.is_relative_to(inbox):
+            if entry.role == role and entry.how == "copy" and home.is_relative_to(inbox):
                 rel = str(home.relative_to(inbox))
                 ledger.add_bundle(BundleRow(bundle, str(inbox), rel, home.name, entry.inode))
                 known.add(bundle)
 
 
 def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
-    """A shared sidecar whose row is lost: it lay beside the pictures of its jobs."""
+    """A shared sidecar or a document whose row is lost: it lay beside the pictures of its jobs."""
     jobs = ledger.jobs_of_bundle(folder.name)
     home = jobs[0].spec.rel.rpartition("/")[0] if jobs else ""
-    for sidecar in [path for path in files_in(folder) if path.is_file()]:
+    files = [path for path in files_in(folder) if path.is_file()]
+    for sidecar in sorted(files, key=lambda path: kind_of(path.name) is not Kind.PICTURE):
         rel = f"{home}/{sidecar.name}" if home else sidecar.name
         if jobs:
             inode = sidecar.lstat().st_ino
@@ -218,20 +228,27 @@ def _adopt_bundle(folder: Path, inbox: Path, ledger: Ledger) -> None:
 
 
 def _repair_bundle(inbox: Path, claims: Claims, ledger: Ledger, bundle: BundleRow) -> None:
-    """A shared sidecar belongs in the spool if any job of it was claimed, else in the inbox."""
-    taken = claims.spool / bundle.id / bundle.name
+    """What is shared belongs in the spool if any job of it was claimed, else in the inbox."""
+    folder = claims.spool / bundle.id
     home = inbox / bundle.rel
     if jobs := ledger.jobs_of_bundle(bundle.id):
         claims.check_disks([job.spec for job in jobs if job.state is JobState.CLAIMING])
-        if _is_as_claimed(home, bundle, jobs):  # also if its copy to this disk was cut off
-            durable.make_folders(taken.parent)
-            durable.move_new(home, taken)
-        durable.end_move(home, taken.parent)
+        for file in (home, *_beside(home, jobs)):
+            if _is_as_claimed(file, bundle, jobs):  # also if its copy to this disk was cut off
+                durable.make_folders(folder)
+                durable.move_new(file, folder / file.name)
+            durable.end_move(file, folder)
         return
-    if durable.is_there(taken):
-        put_back([(taken, home)], inbox)
-    durable.remove_tree(claims.spool / bundle.id)
+    put_back([(path, home.with_name(path.name)) for path in files_in(folder)], inbox)
+    durable.remove_tree(folder)
     ledger.end_bundle(bundle.id)
+
+
+def _beside(document: Path, jobs: Sequence[JobRow]) -> set[Path]:
+    """The sidecar that goes with a document, as the copies of its pages tell."""
+    files = [entry for job in jobs if job.spec.is_page for entry in job.spec.files]
+    sidecars = {Path(e.source) for e in files if e.role == "sidecar" and e.how == "copy"}
+    return {path for path in sidecars if path != document and path.parent == document.parent}
 
 
 def _is_as_claimed(home: Path, bundle: BundleRow, jobs: Sequence[JobRow]) -> bool:

@@ -147,7 +147,11 @@ class Retries:
 
     def _together(self, row: JobRow) -> list[JobRow]:
         """The job; with all others of a shared sidecar that could not be read: it is theirs too."""
-        if row.spec.bundle is None or any(file.role == "sidecar" for file in row.spec.files):
+        if (
+            row.spec.bundle is None
+            or row.spec.is_page
+            or any(file.role == "sidecar" for file in row.spec.files)
+        ):
             return [row]  # it has its own copy of the keys
         return [
             other
@@ -157,7 +161,11 @@ class Retries:
 
     def _shared_sidecar(self, row: JobRow) -> list[_File]:
         """The original of a shared sidecar that its jobs have no copies of, where it is found."""
-        if row.spec.bundle is None or any(file.role == "sidecar" for file in row.spec.files):
+        if (
+            row.spec.bundle is None
+            or row.spec.is_page
+            or any(file.role == "sidecar" for file in row.spec.files)
+        ):
             return []
         bundle = self._ledger.bundle(row.spec.bundle)
         path = _archived_sidecar(self._failed, bundle) if bundle else None

@@ -20,7 +20,8 @@ class Input:
     """A file to take: where it is, and how it looked when it was decided on.
 
     ``content`` replaces the file's own for a copy: each job of a shared sidecar gets its keys, and
-    of a kept file that is too large nothing is copied.
+    of a kept file that is too large nothing is copied. ``made`` is a file that was made of it, a
+    page of a document, and takes the copy's place: it is moved.
     """
 
     role: str
@@ -29,10 +30,13 @@ class Input:
     how: str
     name: str = ""
     content: bytes | None = None
+    made: Path | None = None
 
     @property
     def size(self) -> int:
         """The bytes that the spool will hold."""
+        if self.made is not None:
+            return self.made.stat().st_size
         return self.signature.size if self.content is None else len(self.content)
 
 
@@ -63,6 +67,8 @@ def take(entries: Sequence[FileEntry], inputs: Sequence[Input], folder: Path) ->
         target = folder / entry.name
         if item.content is not None:
             durable.write_file(target, item.content)
+        elif item.made is not None:
+            durable.rename_new(item.made, target)
         elif entry.how == "copy":
             _copy_unchanged(item, target)
         else:

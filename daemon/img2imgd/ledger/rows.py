@@ -75,6 +75,11 @@ class JobSpec:
         return self.files[0]
 
     @property
+    def is_page(self) -> bool:
+        """True of a page of a document: the document itself goes with the last of its jobs."""
+        return self.bundle is not None and self.subject.how == "copy"
+
+    @property
     def home(self) -> str:
         """The id of its spool, or the inbox's path for a job from before spools had ids."""
         return self.spool or self.inbox

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from img2imgd.errors import shown
-from img2imgd.reader.protocol import GLANCE, Glance, PictureInfo, Prepared, Viewed
+from img2imgd.reader.protocol import GLANCE, Glance, Paged, PictureInfo, Prepared, Viewed
 
 
 def picture_info(answer: Mapping[str, Any]) -> PictureInfo:
@@ -51,6 +51,11 @@ def glance_report(answer: Mapping[str, Any]) -> Glance:
     if len(colours) != 3 * GLANCE * GLANCE:
         raise ValueError(f"{len(colours)} bytes of colours")
     return Glance(int(answer["width"]), int(answer["height"]), colours)
+
+
+def paged_report(answer: Mapping[str, Any]) -> Paged:
+    """What an answer to "count pages" or "extract page" tells."""
+    return Paged(int(answer["pages"]))
 
 
 def _text_or_none(value: object) -> str | None:

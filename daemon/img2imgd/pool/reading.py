@@ -22,7 +22,13 @@ from typing import Any, BinaryIO, TypeVar
 from img2imgd import durable
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.errors import shown as one_line
-from img2imgd.pool.answers import glance_report, picture_info, prepared_report, viewed_report
+from img2imgd.pool.answers import (
+    glance_report,
+    paged_report,
+    picture_info,
+    prepared_report,
+    viewed_report,
+)
 from img2imgd.pool.deaths import STOPPING, exit_in_words
 from img2imgd.pool.reader_child import ReaderChild
 from img2imgd.reader.files import open_picture
@@ -110,6 +116,17 @@ class ReaderProcess:
         """What a picture looks like from afar; errors as :meth:`inspect`."""
         with open_picture(path, self._limits) as picture:
             return self._ask(path, {"do": "glance"}, glance_report, picture)
+
+    def count_pages(self, path: Path) -> int:
+        """How many pages a document has, 1 for other pictures; errors as :meth:`inspect`."""
+        with open_picture(path, self._limits) as picture:
+            return self._ask(path, {"do": "count pages"}, paged_report, picture).pages
+
+    def extract_page(self, path: Path, page: int, target: Path) -> None:
+        """Write a page, counted from 0, as a PNG at ``target``; errors as :meth:`inspect`."""
+        question = {"do": "extract page", "page": page}
+        with open_picture(path, self._limits) as picture, _writing(target) as file:
+            self._ask(path, question, paged_report, picture, file)
 
     def reconfigure(self, limits: ReaderLimits) -> None:
         """Read by other limits from the next question on."""

@@ -30,7 +30,7 @@ _SHRINK_FIRST = 3.0  # a box filter brings it to three times the size, Lanczos d
 _LOOK = 2400  # pixels of the longer side that are enough to see what is drawn
 _BLOCK = 1 << 20  # bytes read at a time
 _FRAMES = "The first of its {} frames was used."
-_PAGES = "The first of its {} pages was used; an inbox with `pages: each` takes all."
+_PAGES = "The first of its {} pages was used (all are where an inbox says `pages: each`)."
 _SEVERAL = {"TIFF": _PAGES, "PDF": _PAGES, "HEIF": "The main one of its {} pictures was used."}
 _ENLARGED = 2.0  # what is drawn at any size is drawn at twice the size wanted, and shrunk
 _UNPACKED = ("BMP", "TIFF", "PPM", "PSD")  # no decoder can tell missing zeros from black
@@ -85,7 +85,7 @@ def prepare(
             wanted = None if rule.size == "keep" else max(placement.size)
             rgb, shows = clean(rgb, seen, drawing, wanted), drawing.size
         result = _resized(rgb, placement, shows)
-    _write(path, result, target)
+    write_png(path, result, target)
     notes += colour_notes
     if drawing is not None:
         notes += drawing.notes
@@ -260,10 +260,18 @@ def _loss_note(placement: Placement) -> list[str]:
     return [f"{lost:.0%} of it was cut off at the edges, to make it {width}×{height}."]
 
 
-def _write(path: Path, image: Image.Image, target: BinaryIO) -> None:
+def write_png(
+    path: Path, image: Image.Image, target: BinaryIO, *, icc_profile: object = None
+) -> None:
+    """Write a picture without metadata into an open file, and see it on disk.
+
+    Raises:
+        EnvironmentFault: the disk does not take it.
+    """
     image.info = {}
     encoded = io.BytesIO()
-    image.save(encoded, "PNG", compress_level=1)
+    profile = icc_profile if isinstance(icc_profile, bytes) else None
+    image.save(encoded, "PNG", compress_level=1, icc_profile=profile)
     try:
         target.write(encoded.getvalue())
         target.flush()

@@ -23,9 +23,11 @@ from typing import Any, BinaryIO, Literal, cast
 
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader import sandbox
+from img2imgd.reader.paging import count_pages, extract_page
 from img2imgd.reader.preparing import inspect, prepare
 from img2imgd.reader.protocol import (
     Fit,
+    Paged,
     PictureInfo,
     Prepared,
     ReaderLimits,
@@ -41,6 +43,8 @@ _FILES: Mapping[str, Sequence[Literal["rb", "wb"]]] = {
     "prepare": ("rb", "wb"),
     "view": ("rb", "wb"),
     "glance": ("rb",),
+    "count pages": ("rb",),
+    "extract page": ("rb", "wb"),
 }
 
 
@@ -125,7 +129,7 @@ def _answer(
 
 def _serve(
     request: Mapping[str, Any], files: Sequence[BinaryIO], limits: ReaderLimits
-) -> PictureInfo | Prepared | Viewed | dict[str, object]:
+) -> PictureInfo | Prepared | Viewed | Paged | dict[str, object]:
     path = Path(request["path"])
     if request["do"] == "inspect":
         return inspect(path, files[0], limits)
@@ -134,6 +138,10 @@ def _serve(
         return {"width": seen.width, "height": seen.height, "colours": seen.colours.hex()}
     if request["do"] == "view":
         return view(path, files[0], files[1], int(request["side"]), limits)
+    if request["do"] == "count pages":
+        return count_pages(path, files[0], limits)
+    if request["do"] == "extract page":
+        return extract_page(path, files[0], files[1], int(request["page"]), limits)
     sizes: list[int] | int | Literal["keep"] = request["size"]
     rule = SizeRule(
         size=(sizes[0], sizes[1]) if isinstance(sizes, list) else sizes,

@@ -121,6 +121,13 @@ class Glance:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Paged:
+    """How many pages a document has."""
+
+    pages: int
+
+
 def shown(path: Path) -> str:
     """A file's name for a message: newlines, control characters and broken bytes are escaped."""
     return path.name if path.name.isprintable() else ascii(path.name)

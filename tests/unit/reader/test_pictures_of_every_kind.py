@@ -248,7 +248,7 @@ def test_the_first_of_several_frames_is_used_and_said(tmp_path: Path, format_nam
     image, report = prepared(path)
     assert near(corners(image), [RED, GREEN, BLUE, YELLOW], 0)
     several = (
-        "pages was used; an inbox with `pages: each` takes all"
+        "pages was used (all are where an inbox says `pages: each`)"
         if format_name == "TIFF"
         else ("frames was used")
     )

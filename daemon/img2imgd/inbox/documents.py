@@ -1,0 +1,142 @@
+"""Documents of several pages, taken apart where an inbox says `pages: each`.
+
+The pages are written into a folder of the spool, from which a claim takes them; what a crash leaves
+there is removed at the next start. The document itself goes with its pages, as a sidecar that
+serves several pictures does.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from img2imgd import durable, filesystems
+from img2imgd.config import Config, InboxConfig
+from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.inbox.adopting import files_in
+from img2imgd.inbox.lists import NotYet
+from img2imgd.inbox.scan import Found
+from img2imgd.outputs.names import cut_bytes
+from img2imgd.pairing.kinds import split_suffix
+from img2imgd.settle import Signature
+
+log = logging.getLogger(__name__)
+
+_SUFFIXES = (".pdf", ".tif", ".tiff")
+_FOLDER = "pages-"  # begins the name of a folder of the spool
+_LARGE_PAGE = 2e6  # bytes
+_LONGEST_STEM = 200  # bytes; "_p001.png.yaml.reason.txt" and "~2" come behind it
+
+
+class PageReader(Protocol):
+    """Counts and extracts pages in the reader process, which raises as when it reads a picture."""
+
+    def count_pages(self, path: Path) -> int:
+        """How many pages a file has."""
+        ...
+
+    def extract_page(self, path: Path, page: int, target: Path) -> None:
+        """Write a page, counted from 0, as a picture."""
+        ...
+
+
+class Documents:
+    """Counts the pages of an inbox's documents, and takes them apart.
+
+    ``progress`` is called for each page. Without a ``reader`` no file has more than one.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        inbox: InboxConfig,
+        spool: Path,
+        reader: PageReader | None,
+        progress: Callable[[], None],
+    ) -> None:
+        self._inbox = inbox.path
+        self._spool = spool
+        wanted = inbox.pages == "each" and inbox.mode == "move"
+        self._reader = reader if wanted else None
+        self._progress = progress
+        self._keep_free = config.limits.min_free_gb * 1e9
+        self._most = config.limits.max_frames
+        self._known: dict[str, tuple[Signature, int]] = {}
+
+    def clear(self) -> None:
+        """Remove what a crash left; before anything is claimed."""
+        for folder in files_in(self._spool):
+            if folder.name.startswith(_FOLDER):
+                durable.remove_tree(folder)
+
+    def pages(self, file: Found) -> int:
+        """How many pages a file of the last scan has; 1 where each is not wanted, or not found.
+
+        Raises:
+            NotYet: its disk does not allow to read it now.
+        """
+        if split_suffix(file.name)[1] not in _SUFFIXES:
+            return 1
+        return self.pages_of(self._inbox / file.rel, file.signature)
+
+    def pages_of(self, path: Path, signature: Signature) -> int:
+        """As :meth:`pages`, of a file anywhere."""
+        if self._reader is None:
+            return 1
+        key = str(path)
+        known = self._known.get(key)
+        if known is None or known[0] != signature:
+            self._progress()
+            try:
+                count = self._reader.count_pages(path)
+            except PictureError:
+                count = 1  # it is refused as any picture is, and told why
+            except EnvironmentFault as fault:
+                raise NotYet(f"waits until it can be read: {fault.message}") from fault
+            self._known = {key: (signature, count)}
+            return count
+        return known[1]
+
+    def too_many(self, pages: int) -> str:
+        """Why a document of so many pages is not served, if it is not."""
+        if pages <= self._most:
+            return ""
+        return (
+            f"It has {pages:,} pages; at most {self._most:,} are served here.\n"
+            "Split it, or raise `limits: max_frames` in the config."
+        )
+
+    @contextmanager
+    def apart(self, path: Path, pages: int) -> Generator[Sequence[Path]]:
+        """The pages as pictures, for as long as the context lasts; each may be taken away.
+
+        Raises:
+            PictureError: a page cannot be read.
+            NotYet: the disk has no room for them, or does not allow to read or write them now.
+        """
+        assert self._reader is not None  # noqa: S101 - else there is one page
+        if filesystems.free_bytes(self._spool) < self._keep_free + pages * _LARGE_PAGE:
+            raise NotYet(f"waits for room: its {pages} pages need some in {self._inbox}")
+        folder = self._spool / f"{_FOLDER}{secrets.token_hex(4)}"
+        durable.make_folders(folder)
+        try:
+            targets = [folder / name for name in page_names(path.name, pages)]
+            for page, target in enumerate(targets):
+                self._progress()
+                self._reader.extract_page(path, page, target)
+            yield targets
+        except EnvironmentFault as fault:
+            raise NotYet(f"waits until its pages can be read: {fault.message}") from fault
+        finally:
+            durable.remove_tree(folder)
+
+
+def page_names(document: str, pages: int) -> list[str]:
+    """``scan.pdf`` of ten pages → ``scan_p01.png`` … ``scan_p10.png``."""
+    stem = cut_bytes(split_suffix(document)[0], _LONGEST_STEM)
+    digits = len(str(pages))
+    return [f"{stem}_p{page:0{digits}}.png" for page in range(1, pages + 1)]

@@ -1,0 +1,83 @@
+"""The pages of a document: how many it has, and one of them as a picture of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageFile, TiffImagePlugin
+
+from img2imgd.errors import PictureError
+from img2imgd.reader.aspect import squared
+from img2imgd.reader.colours import NotNumbers, to_rgb
+from img2imgd.reader.kinds import EXPORT
+from img2imgd.reader.opening import opened
+from img2imgd.reader.preparing import write_png
+from img2imgd.reader.protocol import Paged, ReaderLimits, shown
+
+_NEW_SUBFILE_TYPE = 254
+_NO_PAGE = 1 | 4  # a reduced version of another page, a mask (TIFF 6.0, section 8)
+_AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # what a PNG can hold
+
+
+def count_pages(path: Path, file: BinaryIO, limits: ReaderLimits) -> Paged:
+    """How many pages a TIFF or PDF has; 1 for every other picture, also for a film.
+
+    Raises:
+        PictureError: it cannot be read; the message says why.
+        EnvironmentFault: the storage under it fails.
+    """
+    with opened(path, file, limits) as image:
+        return Paged(len(_pages(image)))
+
+
+def extract_page(
+    path: Path, file: BinaryIO, target: BinaryIO, page: int, limits: ReaderLimits
+) -> Paged:
+    """Write a page, counted from 0, into ``target`` as PNG, with the pixels that it has.
+
+    Black and white stays 1 bit a pixel; what no PNG holds becomes sRGB. PDF pages have the size
+    that they have for the reader. The result is on disk at the end.
+
+    Raises:
+        PictureError: the page cannot be read; the message says why.
+        EnvironmentFault: the target's disk, or the storage under the document, fails.
+    """
+    with opened(path, file, limits) as image:
+        pages = _pages(image)
+        image.seek(pages[page])
+        if image.width * image.height > limits.max_pixels:
+            raise Image.DecompressionBombError
+        size = squared(image)
+        profile = image.info.get("icc_profile")
+        image.load()
+        plain: Image.Image = image
+        if image.mode not in _AS_THEY_ARE:
+            try:
+                plain, _ = to_rgb(image)
+            except NotNumbers:
+                raise PictureError(
+                    f"{shown(path)}, page {page + 1}, holds pixels that are not numbers.", EXPORT
+                ) from None
+            profile = None
+        if image.format == "TIFF" and plain.size != size:
+            smooth = plain.convert("L" if plain.mode == "1" else "RGB")
+            plain = smooth.resize(size, Image.Resampling.BICUBIC)
+    write_png(path, plain, target, icc_profile=profile)
+    return Paged(len(pages))
+
+
+def _pages(image: ImageFile.ImageFile) -> list[int]:
+    """The frames that are pages of a document."""
+    if image.format == "PDF":
+        return list(range(int(getattr(image, "n_frames", 1))))
+    if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.n_frames == 1:
+        return [0]
+    pages: list[int] = []
+    for frame in range(image.n_frames):
+        image.seek(frame)
+        kind = image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)
+        if not (isinstance(kind, int) and kind & _NO_PAGE):
+            pages.append(frame)
+    image.seek(0)
+    return pages or [0]

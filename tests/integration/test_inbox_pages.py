@@ -1,0 +1,220 @@
+"""`pages: each`: a job for each page of a document, which goes with its last page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from crashing import crash_at
+from PIL import Image
+from rig import Crash, Rig
+
+import documents
+from img2imgd.config.sections import LimitsConfig
+from img2imgd.inbox import claim
+from img2imgd.inbox.documents import page_names
+from img2imgd.job import JobState
+from img2imgd.request import RequestKeys
+
+RigMaker = Callable[..., Rig]
+PAGES = ["scan_p1.png", "scan_p2.png", "scan_p3.png"]
+
+
+def tiff(*sizes: int) -> bytes:
+    """A scan in black and white, a page for each of these sides."""
+    first, *others = [Image.new("1", (side, side), 1) for side in sizes]
+    file = io.BytesIO()
+    first.save(file, "TIFF", compression="group4", save_all=True, append_images=others)
+    return file.getvalue()
+
+
+@pytest.fixture
+def each(make_rig: RigMaker) -> Rig:
+    return make_rig(pages="each")
+
+
+def drop_document(rig: Rig) -> None:
+    rig.drop("sub/scan.tif", tiff(64, 72, 80))
+    rig.drop("sub/scan.yaml")
+
+
+def test_each_page_is_a_job_and_the_document_goes_with_its_sidecar(each: Rig) -> None:
+    drop_document(each)
+    jobs = each.claim()
+    assert [job.spec.rel for job in jobs] == [f"sub/{name}" for name in PAGES]
+    for job, side in zip(jobs, (64, 72, 80), strict=True):
+        with Image.open(each.spool / job.id / "in" / job.spec.subject.name) as page:
+            assert (page.format, page.mode, page.size) == ("PNG", "1", (side, side))
+    assert not list(each.spool.glob("pages-*"))
+    each.serve()
+    assert {job.state for job in each.jobs()} == {JobState.DONE}
+    assert each.tree(each.config.done) == ["sub/scan.tif", "sub/scan.yaml"]
+    assert each.tree(each.config.failed) == each.tree(each.folder) == []
+    assert len(each.outputs()) == 3
+    assert not list(each.spool.glob("*-sidecar"))
+
+
+def test_pages_of_a_pdf_need_no_sidecar_where_the_folder_has_a_prompt(make_rig: RigMaker) -> None:
+    rig = make_rig(pages="each", defaults=RequestKeys(prompt="a lake"))
+    drawn = documents.quarters_drawn()
+    rig.drop("plan.PDF", documents.pdf(drawn, drawn))
+    assert [job.spec.rel for job in rig.claim()] == ["plan_p1.png", "plan_p2.png"]
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["plan.PDF"]
+
+
+def test_without_the_key_the_first_page_is_used(make_rig: RigMaker) -> None:
+    rig = make_rig(pages="first")
+    drop_document(rig)
+    (job,) = rig.claim()
+    assert job.spec.rel == "sub/scan.tif"
+    (job,) = rig.serve()
+    assert "first of its 3 pages" in job.reason
+
+
+def test_one_page_and_an_animation_are_pictures_as_ever(each: Rig) -> None:
+    each.drop("scan.tif", tiff(64))
+    each.drop("scan.yaml")
+    file = io.BytesIO()
+    frames = [Image.new("L", (64, 64), grey) for grey in (0, 99)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    each.drop("film.gif", file.getvalue())
+    each.drop("film.yaml")
+    assert {job.spec.rel for job in each.claim()} == {"scan.tif", "film.gif"}
+
+
+def test_a_page_that_fails_lies_in_failed_and_is_put_back_alone(each: Rig) -> None:
+    each.drop("scan.tif", tiff(64, 72))
+    each.drop("scan.yaml", "prompt: a lake\nsize: 64\n")
+    jobs = each.claim()
+    spool = each.spool / jobs[1].id / "in" / "scan_p2.png"
+    spool.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(spool.stat().st_size - 8))
+    each.serve()
+    assert each.tree(each.config.done) == ["scan.tif", "scan.yaml"]
+    failed = ["scan_p2.png", "scan_p2.png.reason.txt", "scan_p2.png.yaml"]
+    assert each.tree(each.config.failed) == failed
+    each.ledger.give_order("retry", jobs[1].id)
+    each.look()
+    assert each.tree(each.folder) == ["scan_p2.png", "scan_p2.png.yaml"]
+    assert each.tree(each.config.failed) == []
+
+
+def test_cancelled_pages_take_the_document_to_failed(each: Rig) -> None:
+    drop_document(each)
+    for job in each.claim():
+        each.ledger.give_order("cancel", job.id)
+    each.serve()
+    assert {job.state for job in each.jobs()} == {JobState.CANCELLED}
+    tree = each.tree(each.config.failed)
+    assert {"sub/scan.tif", "sub/scan.yaml", "sub/scan_p3.png"} <= set(tree)
+    first = each.jobs()[0]
+    each.ledger.give_order("retry", first.id)
+    each.look()
+    assert each.tree(each.folder) == ["sub/scan_p1.png", "sub/scan_p1.png.yaml"]
+
+
+def test_too_many_pages_a_broken_sidecar_and_a_broken_page_refuse_the_whole(
+    make_rig: RigMaker,
+) -> None:
+    rig = make_rig(pages="each", limits=LimitsConfig(min_free_gb=0, max_frames=2))
+    drop_document(rig)
+    rig.drop("bad.tif", tiff(64, 72))
+    rig.drop("bad.yaml", "promt: a lake\n")
+    noise = [Image.effect_noise((64, 64), 90) for _ in range(2)]
+    path = rig.drop("half.tif", b"")
+    noise[0].save(path, "TIFF", compression="tiff_adobe_deflate", save_all=True,
+                  append_images=noise[1:])  # fmt: skip
+    with Image.open(path) as image:
+        image.seek(1)
+        at = image.tag_v2[273][0]  # type: ignore[attr-defined]
+    whole = bytearray(path.read_bytes())
+    whole[at + 100 : at + 140] = bytes(40)
+    path.write_bytes(whole)
+    rig.drop("half.yaml")
+    rig.claim()
+    rig.serve()
+    assert [job.state for job in rig.jobs()] == [JobState.FAILED] * 3
+    assert "It has 3 pages; at most 2 are served here." in rig.reason("sub/scan.tif")
+    assert "Did you mean `prompt`" in rig.reason("bad.tif")
+    assert "half.tif is damaged or cut off" in rig.reason("half.tif")
+    assert rig.tree(rig.folder) == rig.tree(rig.config.done) == []
+
+
+def test_a_list_of_documents_and_pictures_is_served_whole(each: Rig) -> None:
+    each.drop("a.tif", tiff(64, 72))
+    each.picture("b.png")
+    each.drop("all.yaml", "prompt: a lake\nimages: [a.tif, b.png]\n")
+    assert [job.spec.rel for job in each.claim()] == ["a_p1.png", "a_p2.png", "b.png"]
+    each.serve()
+    assert each.tree(each.config.done) == ["a.tif", "all.yaml", "b.png"]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "in-recovery-too"])
+@pytest.mark.parametrize("lost", [False, True], ids=["crash", "ledger-lost"])
+def test_a_crash_anywhere_in_the_claim_loses_nothing_and_doubles_nothing(
+    make_rig: RigMaker, monkeypatch: pytest.MonkeyPatch, again: bool, lost: bool
+) -> None:
+    monkeypatch.setattr(claim, "AT_ONCE", 1)
+    at, crashed = 0, True
+    while crashed:
+        at += 3 if again or lost else 2
+        rig = make_rig(root=f"crash {at}", pages="each")
+        drop_document(rig)
+        rig.look()
+        with crash_at(at) as countdown:
+            try:
+                rig.look(2.5)
+                crashed = False
+            except Crash:
+                pass
+        where = f"{at}: before {countdown.last}"
+        if lost:
+            rig.lose_ledger()
+        else:
+            rig.crash()
+        if again:
+            with crash_at(2 + at % 5):
+                try:
+                    rig.look()
+                except Crash:
+                    rig.crash()
+        rig.look(0.1, 2.5, 11)
+        rels = sorted(job.spec.rel for job in rig.jobs())  # taken up again in any order
+        assert rels == [f"sub/{name}" for name in PAGES], where
+        assert {job.state for job in rig.jobs()} == {JobState.QUEUED}, where
+        assert {job.spec.asked.prompt for job in rig.jobs()} == {"a lake"}, where
+        assert rig.tree(rig.folder) == [], where
+        shared = sorted(path.name for path in rig.spool.glob("*-sidecar/*"))
+        assert shared == ["scan.tif", "scan.yaml"], where
+        assert not list(rig.spool.glob("pages-*")), where
+        rig.close()
+    assert at > 20, "the claim has more steps than that: were they counted?"
+
+
+def test_a_crash_while_the_document_is_archived_is_finished(make_rig: RigMaker) -> None:
+    at, crashed = 0, True
+    while crashed:
+        at += 5
+        rig = make_rig(root=f"crash {at}", pages="each")
+        drop_document(rig)
+        for job in rig.claim():
+            rig.ledger.give_order("cancel", job.id)
+        crashed = False
+        with crash_at(at):
+            try:
+                rig.serve()
+            except Crash:
+                crashed = True
+        rig.crash()
+        rig.look()
+        rig.serve()
+        found = [name for name in rig.tree(rig.config.failed) if not name.endswith(".reason.txt")]
+        pages = [f"sub/{name}{end}" for name in PAGES for end in ("", ".yaml")]
+        assert found == sorted(["sub/scan.tif", "sub/scan.yaml", *pages]), at
+        rig.close()
+
+
+def test_names_of_pages_sort_and_fit() -> None:
+    assert page_names("scan.pdf", 10)[0] == "scan_p01.png"
+    assert max(len(name.encode()) for name in page_names("ü" * 120 + ".pdf", 400)) < 215
