@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PIL import Image
 from rig import Rig
 
 from img2imgd.job import JobState
@@ -92,3 +93,14 @@ def test_in_the_inbox_itself_the_folder_is_the_inbox(make_rig: RigMaker) -> None
     rig.picture("cat.png")
     rig.claim()
     assert asked(rig)["cat.png"][0] == "a inbox"
+
+
+def test_pages_of_a_named_document_ask_for_what_it_says(make_rig: RigMaker) -> None:
+    rig = make_rig(prompt_from_name=True, pages="each")
+    pages = [Image.new("L", (64, 64), grey) for grey in (80, 200)]
+    pages[0].save(rig.folder / "a barn__s0.3__seed4.tif", save_all=True, append_images=pages[1:])
+    rig.claim()
+    assert {row.spec.rel for row in rig.jobs()} == {
+        "a barn__s0.3__seed4_p1.png", "a barn__s0.3__seed4_p2.png",
+    }  # fmt: skip
+    assert set(asked(rig).values()) == {("a barn", 0.3, 4)}
