@@ -82,7 +82,7 @@ def test_the_crop_keeps_the_aspect_and_lies_inside(
         placement = place(width, height, rule)
     except TooNarrowError:
         scale = 1.0 if size == "keep" else size / max(width, height)
-        assert min(width, height) * scale < 1.5 * multiple
+        assert min(width, height) * scale < 2 * multiple  # 30×46 at 148: 128×128 would keep 65 %
         return
     left, top, right, bottom = placement.box
     assert all(side > 0 and side % multiple == 0 for side in placement.size)
