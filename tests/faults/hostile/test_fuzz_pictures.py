@@ -27,6 +27,8 @@ LIMITS = ReaderLimits(max_file_mb=2, max_pixels=1_000_000, cpu_seconds=5)
 RULES = [
     SizeRule(64), SizeRule("keep", multiple=8), SizeRule((96, 64), "contain", 8),
     SizeRule((64, 96), "stretch"), SizeRule(80, multiple=8, whole=True),
+    SizeRule(64, prepare="sketch"), SizeRule("keep", multiple=8, prepare="auto"),
+    SizeRule((96, 64), "contain", 8, prepare="sketch"),
 ]  # fmt: skip
 FOR_PROGRAMMERS = re.compile(
     r"Traceback|[A-Z][a-z]+Error|object at 0x|b'|crashed|nonsense|cannot be"
