@@ -12,6 +12,7 @@ from rig import Crash, Rig
 
 import documents
 from img2imgd.config.sections import LimitsConfig
+from img2imgd.errors import EnvironmentFault
 from img2imgd.inbox import claim
 from img2imgd.inbox.documents import page_names
 from img2imgd.job import JobState
@@ -44,6 +45,9 @@ def test_each_page_is_a_job_and_the_document_goes_with_its_sidecar(each: Rig) ->
     jobs = each.claim()
     assert [job.spec.rel for job in jobs] == [f"sub/{name}" for name in PAGES]
     for job, side in zip(jobs, (64, 72, 80), strict=True):
+        (entry,) = [file for file in job.spec.files if file.role == "picture"]
+        page_file = each.spool / job.id / "in" / entry.name
+        assert page_file.stat().st_mtime_ns == entry.mtime_ns  # so the page knows it as the input
         with Image.open(each.spool / job.id / "in" / job.spec.subject.name) as page:
             assert (page.format, page.mode, page.size) == ("PNG", "1", (side, side))
     assert not list(each.spool.glob("pages-*"))
@@ -98,6 +102,46 @@ def test_a_page_that_fails_lies_in_failed_and_is_put_back_alone(each: Rig) -> No
     each.look()
     assert each.tree(each.folder) == ["scan_p2.png", "scan_p2.png.yaml"]
     assert each.tree(each.config.failed) == []
+
+
+def test_a_fault_of_the_ledger_amid_a_claim_leaves_nothing_behind(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_document(each)
+    each.look()
+    each.now += 2.5
+
+    def full(*_: object) -> None:
+        raise EnvironmentFault("The ledger cannot be written: no space.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(each.ledger), "set_state", full)
+        with pytest.raises(EnvironmentFault):
+            each.look()
+    assert {job.state for job in each.jobs()} == {JobState.CLAIMING}
+    each.look(11)
+    assert [job.spec.rel for job in each.jobs()] == [f"sub/{name}" for name in PAGES]
+    each.serve()
+    assert each.tree(each.config.done) == ["sub/scan.tif", "sub/scan.yaml"]
+    assert len(each.outputs()) == 3
+
+
+def test_nothing_is_taken_apart_while_there_is_no_room(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_document(each)
+    taken: list[int] = []
+    extract = each.reader.extract_page
+    monkeypatch.setattr(
+        each.reader, "extract_page", lambda *asked: (taken.append(1), extract(*asked))
+    )
+    (each.config.outbox / ".img2imgd").rename(each.config.outbox / "away")
+    each.claim()
+    assert (taken, each.jobs()) == ([], [])
+    assert "waits for the outbox" in each.waits()["sub/scan.tif"]
+    (each.config.outbox / "away").rename(each.config.outbox / ".img2imgd")
+    each.look(11)
+    assert len(taken) == len(each.jobs()) == 3
 
 
 def test_cancelled_pages_take_the_document_to_failed(each: Rig) -> None:

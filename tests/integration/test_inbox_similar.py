@@ -65,6 +65,32 @@ def test_what_is_seen_is_told_apart_by_lightness_and_by_colour(rig: Rig) -> None
     assert save(rig, red) == 2
 
 
+def test_what_differs_by_a_hair_from_grey_is_alike(rig: Rig) -> None:
+    jobs = [
+        save(rig, Image.new("RGB", (64, 64), colour))
+        for colour in ((128, 128, 128), (128, 129, 128), (127, 128, 128), (128, 128, 127))
+    ]
+    assert jobs == [1, 1, 1, 1]
+
+
+def test_after_a_job_that_came_to_nothing_the_next_save_makes_one(rig: Rig) -> None:
+    house = drawing((50, 400, 250, 100))
+    save(rig, house)
+    rig.ledger.give_order("cancel", rig.jobs()[0].id)
+    rig.serve()
+    assert save(rig, house, "saved again") == 2
+    assert save(rig, house, "and again") == 2
+
+
+def test_the_folders_prompt_counts_as_well(rig: Rig) -> None:
+    house = drawing((50, 400, 250, 100))
+    rig.drop("_defaults.yaml", "prompt: a mill\n")
+    assert save(rig, house) == 1
+    rig.drop("_defaults.yaml", "prompt: a barn\n")
+    rig.look(0.1, 1.1)
+    assert save(rig, house, "saved again") == 2
+
+
 def test_another_size_or_another_sidecar_is_another_picture(rig: Rig) -> None:
     house = drawing((50, 400, 250, 100))
     assert save(rig, house) == 1

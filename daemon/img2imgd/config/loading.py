@@ -119,7 +119,10 @@ def _inbox(keys: InboxKeys, path: Path) -> InboxConfig:
     """The inbox with its profile's value for each key that was left out."""
     written = {key: value for key, value in structs.asdict(keys).items() if value is not None}
     written |= {"path": path, "defaults": keys.defaults.over(RequestKeys())}
-    return InboxConfig(**{**PROFILES[keys.profile], **written})
+    merged = {**PROFILES[keys.profile], **written}
+    if merged.get("mode", "move") == "move":
+        merged.pop("live", None)  # of a profile that keeps pictures
+    return InboxConfig(**merged)
 
 
 def _table_problems(keys: ConfigKeys, config: Config, document: Document | None) -> list[Problem]:

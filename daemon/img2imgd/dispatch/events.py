@@ -117,6 +117,7 @@ class Events:
             else:  # it is prepared again, which is nothing to the others
                 self._faults.report_job(job.id, event.message, now)
             job.in_engine.discard(event.index)
+            job.steps_taken.pop(event.index, None)
             if not job.cancelled:
                 job.to_paint.insert(0, event.index)
         elif isinstance(event, AssemblyStaged):

@@ -78,6 +78,11 @@ class RunningJob:
         job.row, job.painting, job.assembled = row, painting, False
         job.prepare_staging()
         job.to_paint = job.missing()
+        job.steps_taken = {
+            index: job.frames[index].effective_steps
+            for index in job.equal_frames
+            if index not in job.to_paint
+        }
         if job.to_paint and job.has_folder:  # what was made without these frames is made again
             job.staging.keep_only(job.outputs.name, job.outputs.frames)
         return job

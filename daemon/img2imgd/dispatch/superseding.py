@@ -45,7 +45,11 @@ class Superseding:
 
     def _is_stale(self, job: RunningJob) -> bool:
         spec = job.row.spec
-        if spec.inbox not in self.inboxes or job.share_painted >= _WORTH_FINISHING:
+        if (
+            spec.mode != "keep"
+            or spec.inbox not in self.inboxes
+            or job.share_painted >= _WORTH_FINISHING
+        ):
             return False
         file = spec.inbox, spec.rel, spec.home
         if not self._ledger.queued_for(*file):

@@ -25,6 +25,7 @@ from img2imgd.inbox.room import lacking
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.similar import Similar
 from img2imgd.inbox.taking import Input, why_it_stays
+from img2imgd.job import JobState
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
@@ -126,7 +127,7 @@ class Acts:
         pictures = [self.file(folder, name) for name in claim.pictures]
         if self._inbox.mode == "keep":
             beside = sidecar.file if sidecar else None
-            pictures = [file for file in pictures if self._is_new(file, beside)]
+            pictures = [file for file in pictures if self._is_new(file, beside, defaults)]
             if not pictures:
                 return []
         counts = [(file, self._page_count(file)) for file in pictures]
@@ -180,14 +181,14 @@ class Acts:
         beside += [self._input("also", self.file(file.folder, name)) for name in also]
         drop = self._asked.settle(Drop(file.rel, (), None), sidecar, defaults)
         error = drop.error or self._documents.too_many(pages)
+        if not error and (why := lacking(self._config, self._inbox.path, [drop] * pages)):
+            self.lacking = f"{file.name} {why}"
+            return [Wait(file.name, why, self._inbox.rescan)]
         try:
             if not error:
                 with self._documents.apart(document.path, pages) as made:
                     drops = [self._page(file, document, one, sidecar, defaults, last=last)
                              for one in made]  # fmt: skip
-                    if why := lacking(self._config, self._inbox.path, drops):
-                        self.lacking = f"{file.name} {why}"
-                        return [Wait(file.name, why, self._inbox.rescan)]
                     claimed = self._claims.claim(drops, document, beside)
                     return [] if claimed else [Wait(file.name, _CHANGED)]
         except PictureError as fault:
@@ -294,15 +295,20 @@ class Acts:
         new = [file.name for file in files if self._kept.looks_new(file, sidecar)]
         return replace(claim, pictures=tuple(new))
 
-    def _is_new(self, file: Found, sidecar: Found | None) -> bool:
+    def _is_new(self, file: Found, sidecar: Found | None, defaults: FolderDefaults) -> bool:
         """Keep mode: whether this content of a picture is to be painted."""
         if not self._kept.is_new(file, sidecar):
             return False
-        if not self._similar.is_alike(file, sidecar):
+        if not self._similar.is_alike(file, sidecar, defaults) or self._came_to_nothing(file):
             return True
         log.info("%s looks as it did: no job for this save", file.rel)
         self._kept.count_as_served(file, sidecar)
         return False
+
+    def _came_to_nothing(self, file: Found) -> bool:
+        """True when the newest job of a picture failed, or was cancelled."""
+        newest = self._ledger.newest_for(str(self._inbox.path), file.rel, stem_only=False, since=0)
+        return newest is not None and newest.state in (JobState.FAILED, JobState.CANCELLED)
 
     def _own_copy(self, file: Found, sidecar: Found, keys: RequestKeys) -> Input:
         """Each job of a shared sidecar keeps its keys, as the sidecar of this picture alone."""

@@ -8,6 +8,7 @@ serves several pictures does.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _SUFFIXES = (".pdf", ".tif", ".tiff")
 _FOLDER = "pages-"  # begins the name of a folder of the spool
 _LARGE_PAGE = 2e6  # bytes
+_MOST_KNOWN = 1000  # documents whose pages are counted, which wait for something
 _LONGEST_STEM = 200  # bytes; "_p001.png.yaml.reason.txt" and "~2" come behind it
 
 
@@ -97,7 +99,9 @@ class Documents:
                 count = 1  # it is refused as any picture is, and told why
             except EnvironmentFault as fault:
                 raise NotYet(f"waits until it can be read: {fault.message}") from fault
-            self._known = {key: (signature, count)}
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = (signature, count)
             return count
         return known[1]
 
@@ -125,14 +129,21 @@ class Documents:
         durable.make_folders(folder)
         try:
             targets = [folder / name for name in page_names(path.name, pages)]
-            for page, target in enumerate(targets):
-                self._progress()
-                self._reader.extract_page(path, page, target)
+            self._extract(self._reader, path, targets)
             yield targets
-        except EnvironmentFault as fault:
-            raise NotYet(f"waits until its pages can be read: {fault.message}") from fault
         finally:
             durable.remove_tree(folder)
+
+    def _extract(self, reader: PageReader, path: Path, targets: Sequence[Path]) -> None:
+        """Write the pages, with the time of their document, which the claim records of them."""
+        time = path.stat().st_mtime_ns
+        try:
+            for page, target in enumerate(targets):
+                self._progress()
+                reader.extract_page(path, page, target)
+                os.utime(target, ns=(time, time))
+        except EnvironmentFault as fault:
+            raise NotYet(f"waits until its pages can be read: {fault.message}") from fault
 
 
 def page_names(document: str, pages: int) -> list[str]:

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from img2imgd.errors import EnvironmentFault, PictureError
+from img2imgd.inbox.drops import FolderDefaults
 from img2imgd.inbox.lists import NotYet
 from img2imgd.inbox.scan import Found
 from img2imgd.reader.protocol import Glance
+from img2imgd.request import RequestKeys
 from img2imgd.settle import Signature
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a picture looked like, and the file that its sidecar was."""
+    """What a picture looked like, and what was asked for it."""
 
     glance: Glance
     picture: Signature
     sidecar: Signature | None
+    defaults: tuple[RequestKeys, ...]
 
 
 class Similar:
@@ -42,8 +45,8 @@ class Similar:
         self._claimed = {rel: seen for rel, seen in self._claimed.items() if rel in present}
         self._looked_at.clear()
 
-    def is_alike(self, file: Found, sidecar: Found | None) -> bool:
-        """True for a picture that differs too little from what was claimed, its sidecar not at all.
+    def is_alike(self, file: Found, sidecar: Found | None, defaults: FolderDefaults) -> bool:
+        """True for a picture that differs too little from what was claimed, to be painted alike.
 
         Raises:
             NotYet: its disk does not allow to read it now.
@@ -57,10 +60,13 @@ class Similar:
             return False  # it is claimed, and its owner told what is wrong
         except EnvironmentFault as fault:
             raise NotYet(f"waits until it can be read: {fault.message}") from fault
-        seen = _Seen(glance, file.signature, sidecar.signature if sidecar else None)
+        beside = sidecar.signature if sidecar else None
+        seen = _Seen(glance, file.signature, beside, defaults.layers)
         self._looked_at[file.rel] = seen
         before = self._claimed.get(file.rel)
-        if before is None or before.sidecar != seen.sidecar:
+        if before is None:
+            return False
+        if (before.sidecar, before.defaults) != (seen.sidecar, seen.defaults):
             return False
         return glance.difference(before.glance) < self._least
 

@@ -52,10 +52,8 @@ def to_lab(image: Image.Image) -> Image.Image:
     )
     if converted is None:
         raise ValueError("its colours could not be converted")
-    # Pillow keeps a and b as signed bytes.
-    lightness, a, b = converted.split()
-    around = [(value + 128) % 256 for value in range(256)]
-    return Image.merge("RGB", (lightness, a.point(around), b.point(around)))
+    # As a picture of its own the mode LAB would give a and b as signed bytes.
+    return Image.merge("RGB", converted.split())
 
 
 def _to_eight_bit(image: Image.Image) -> _Pixels:

@@ -30,7 +30,7 @@ _KEYS: Mapping[str, str] = {
 _PROMPTS = frozenset({"style", "negative_prompt"})
 
 # What file managers append to the name of a copy, and we to that of a document for its pages.
-_COPY = re.compile(r"(?:~\d+|_p\d+| ?\(\d+\)| - copy(?: \(\d+\))?| copy(?: \d+)?)+$", re.IGNORECASE)
+_COPY = re.compile(r"(?:~\d+|_p\d+| ?\(\d+\)| - copy| copy(?: \d+)?)+$", re.IGNORECASE)
 # What cameras, scanners and programs call a picture of which nobody has said anything.
 _UNNAMED = re.compile(
     r"(?:img|dsc[a-z]?|dscn|pxl|mvimg|p|pict?|scan(?:ned)?|scn|doc(?:ument)?|page|image|photo|foto|"

@@ -107,6 +107,18 @@ def test_explicit_keys_win_over_the_profile(tmp_path: Path) -> None:
     ).inboxes[0]
     assert (inbox.mode, inbox.settle, inbox.rescan) == ("move", 0.0, 3.0)
     assert (inbox.recursive, inbox.read_metadata) == (False, True)
+    assert not inbox.live  # drops that are moved away are each painted
+    assert inbox.latest
+
+
+@pytest.mark.parametrize("key", ["live: true", "skip_similar: 2"])
+def test_what_is_for_pictures_that_stay_is_refused_where_they_are_moved(
+    tmp_path: Path, key: str
+) -> None:
+    with pytest.raises(DocumentError, match="Write `mode: keep` too"):
+        load(tmp_path, f"inboxes: [{{path: in, {key}}}]")
+    load(tmp_path, f"inboxes: [{{path: in, mode: keep, {key}}}]")
+    load(tmp_path, f"inboxes: [{{path: in, profile: tablet, {key}}}]")
 
 
 def test_request_defaults_are_layered_over_the_built_in_ones(tmp_path: Path) -> None:

@@ -50,6 +50,17 @@ def test_frames_that_are_staged_are_not_to_be_painted(tmp_path: Path) -> None:
     assert job_of(tmp_path, sweep={"strength": (0.2, 0.4, 0.45, 0.6)}).to_paint == [0, 3]
 
 
+def test_what_is_staged_already_counts_as_painted(tmp_path: Path) -> None:
+    sweep = {"sweep": {"strength": (0.2, 0.4, 0.45, 0.6)}}
+    job = job_of(tmp_path, **sweep)
+    assert job.share_painted == 0
+    stage(job, 1, 2)
+    job = job_of(tmp_path, **sweep)
+    assert job.share_painted == 4 / (2 + 4 + 6)
+    job.steps_taken[0] = 1
+    assert job.share_painted == 5 / 12
+
+
 @pytest.mark.parametrize("scheduler", [None, "dpm++_2m_karras"])
 def test_a_task_names_the_scheduler_of_its_request(tmp_path: Path, scheduler: str | None) -> None:
     assert job_of(tmp_path, scheduler=scheduler).task(0).scheduler == scheduler

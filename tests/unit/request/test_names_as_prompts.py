@@ -94,6 +94,11 @@ def test_any_name_is_a_prompt_or_refused(stem: str) -> None:
         assert keys.prompt.strip() == keys.prompt != ""
 
 
+def test_a_name_of_many_copies_takes_no_time() -> None:
+    assert asked("a" + " - copy (1)" * 22 + "x")["prompt"].endswith("copy 1 x")
+    assert asked("a" + " - copy (1)" * 22) == {"prompt": "a"}
+
+
 def test_bytes_that_are_no_text_are_replaced() -> None:
     assert words_of("caf\udce9") == "caf?"
 
