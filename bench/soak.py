@@ -94,7 +94,9 @@ class Soak:
         self.reader = ReaderProcess()
         self.pool = WorkerPool("fake")
         self.dispatch = Dispatch(self.config, self.ledger, self.pool, self.reader)
-        self.inbox = Inbox(self.config, self.config.inboxes[0], self.ledger, lambda _: None)
+        self.inbox = Inbox(
+            self.config, self.config.inboxes[0], self.ledger, lambda _: None, self.reader.glance
+        )
         self.now = time.time()
         self.upkeep = Upkeep(self.config, open_ledger(path), uptime=lambda: self.now)
         self.began = time.monotonic()
