@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from fed_root import FedRoot
 from household import Household, household
 from senders import FEEDERS
 
+PROGRAMS = ("smbd", "smbclient", "sshd", "sftp", "rsync", "scanimage", "syncthing", "curl")
+_PATH = f"{os.environ['PATH']}:/usr/sbin"
 # Of tests that look at one thing.
 _SCANNED = "profile: scanner, pair_wait: 1, defaults: {prompt: a lake, steps: 2}"
 OTHER_INBOXES = {
@@ -50,6 +53,8 @@ def people() -> Iterator[Household]:
 @pytest.fixture(scope="session")
 def fed() -> Iterator[FedRoot]:
     """A running daemon with an inbox for each feeder, by the rules of ``profile: share``."""
+    absent = [name for name in PROGRAMS if not shutil.which(name, path=_PATH)]
+    assert not absent, f"install {', '.join(absent)}: .ci/run names the Debian packages"
     with household() as people:
         root = FedRoot(people.home / "srv", people.home / "config.yaml", people=people)
         root.configure({feeder.inbox: "" for feeder in FEEDERS} | OTHER_INBOXES)
