@@ -66,8 +66,8 @@ def test_what_comes_through_samba_belongs_to_the_group(people: Household, inheri
     root.configure({"inbox": ""})
     more = "   inherit permissions = yes\n" if inherits else ""
     samba = Samba.start(people, root.path, more=more)
-    samba.do("cd inbox", "mkdir farm", "cd farm", "put - cow.png", stdin=picture(1))
-    for name, mode in (("farm", 0o2770), ("farm/cow.png", 0o660)):
+    samba.do("cd inbox", "mkdir mill", "cd mill", "put - cow.png", stdin=picture(1))
+    for name, mode in (("mill", 0o2770), ("mill/cow.png", 0o660)):
         status, wanted = (root.path / "inbox" / name).stat(), root.path.stat()
         assert stat.S_IMODE(status.st_mode) & _BUT_FOR_X == mode & _BUT_FOR_X, name
         assert (status.st_uid, status.st_gid) == (wanted.st_uid, wanted.st_gid)

@@ -40,10 +40,10 @@ def test_what_one_drops_another_reads_and_removes(
     root.umask = of_daemon
     root.start()
     files = {"ox.png": picture(1), "ox.yaml": SIDECAR + b"n: 2\n", "elk.png": b"no picture"}
-    source = root.source("farm", files | {"elk.yaml": SIDECAR})
-    people.run("anna", "mkdir", root.path / "inbox" / "farm", umask=of_people)
+    source = root.source("mill", files | {"elk.yaml": SIDECAR})
+    people.run("anna", "mkdir", root.path / "inbox" / "mill", umask=of_people)
     people.run(
-        "anna", "sh", "-c", f"cp * {root.path}/inbox/farm/", cwd=source, umask=of_people
+        "anna", "sh", "-c", f"cp * {root.path}/inbox/mill/", cwd=source, umask=of_people
     )  # fmt: skip
     root.wait_for("inbox", 2)
     folders = root.outbox, root.done, root.failed
@@ -54,7 +54,7 @@ def test_what_one_drops_another_reads_and_removes(
     assert people.run("carl", "ls", root.outbox, check=False).returncode != 0, "he is no artist"
     people.run("ben", "cat", *shared)
     people.run("ben", "rm", *shared)
-    people.run("ben", "rm", "-r", *(folder / "farm" for folder in folders))
+    people.run("ben", "rm", "-r", *(folder / "mill" for folder in folders))
     assert root.daemons[0].stop() == 0
 
 

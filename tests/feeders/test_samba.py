@@ -111,25 +111,25 @@ def test_results_and_reasons_are_read_deleted_and_put_back_through_the_share(
     files = {"sheep.png": picture(8), "sheep.yaml": sweep, "fog.png": picture(9), "goat.png": b"no"}
     files["fog.yaml"] = b"prompt: fog\nstrengh: 2\n"
     files["goat.yaml"] = SIDECAR
-    source = fed.source("farm", files)
-    fed.samba.do("cd habits", "mkdir farm", "cd farm", *(f"put {name}" for name in files),
+    source = fed.source("mill", files)
+    fed.samba.do("cd habits", "mkdir mill", "cd mill", *(f"put {name}" for name in files),
                  cwd=source)  # fmt: skip
-    _served(fed, "farm/sheep.png")
+    _served(fed, "mill/sheep.png")
     reasons = {"fog.png": "strengh", "goat.png": "picture"}
     for name, word in reasons.items():
-        reason = fed.failed / "farm" / f"{name}.reason.txt"
+        reason = fed.failed / "mill" / f"{name}.reason.txt"
         wait_until(reason.exists, f"{name} has failed")
-        told = fed.samba.do("cd failed/farm", f"get {name}.reason.txt -")
+        told = fed.samba.do("cd failed/mill", f"get {name}.reason.txt -")
         assert word in told
-        assert (fed.failed / "farm" / name).exists()
-    (results,) = (fed.outbox / "farm").iterdir()
+        assert (fed.failed / "mill" / name).exists()
+    (results,) = (fed.outbox / "mill").iterdir()
     assert len(visible_files(results)) == 4  # and a sheet
-    fed.samba.do("cd outbox/farm", f'deltree "{results.name}"')
+    fed.samba.do("cd outbox/mill", f'deltree "{results.name}"')
     assert not results.exists()
-    fed.samba.do("cd failed/farm", "del goat.*", "del fog.png.reason.txt")
-    assert {path.name for path in (fed.failed / "farm").iterdir()} == {"fog.png", "fog.yaml"}
+    fed.samba.do("cd failed/mill", "del goat.*", "del fog.png.reason.txt")
+    assert {path.name for path in (fed.failed / "mill").iterdir()} == {"fog.png", "fog.yaml"}
 
-    right = fed.source("farm", {"fog.yaml": SIDECAR})
-    fed.samba.do("del failed/farm/fog.yaml", "cd habits/farm", "put fog.yaml", cwd=right)
-    fed.samba.do("rename failed/farm/fog.png habits/farm/fog.png")
-    wait_until(lambda: (fed.done / "farm" / "fog.png").exists(), "what was put right is served")
+    right = fed.source("mill", {"fog.yaml": SIDECAR})
+    fed.samba.do("del failed/mill/fog.yaml", "cd habits/mill", "put fog.yaml", cwd=right)
+    fed.samba.do("rename failed/mill/fog.png habits/mill/fog.png")
+    wait_until(lambda: (fed.done / "mill" / "fog.png").exists(), "what was put right is served")

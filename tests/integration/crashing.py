@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
-from rig import Crash
+from rig import Crash, Rig
 
 from img2imgd import durable
 from img2imgd.ledger import Ledger
@@ -70,3 +70,14 @@ def counted(countdown: Countdown, *, calls: bool = False) -> Generator[Countdown
             for name in names:
                 patch.setattr(owner, name, wrapped(name, getattr(owner, name)))
         yield countdown
+
+
+def crashes_at(rig: Rig, at: int) -> bool:
+    """Serve, and crash before the ``at``-th durable call of this process; True if it came."""
+    try:
+        with counted(Countdown(at), calls=True):
+            rig.serve()
+    except Crash:
+        rig.crash()
+        return True
+    return False

@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from crashing import Countdown, counted
+from crashing import crashes_at
 from in_turns import RigMaker, painted, row, shorten
-from rig import Crash, Rig
 
 from img2imgd.job import FrameState, JobState
 from img2imgd.pool.supervision import WorkerPool
@@ -48,7 +47,7 @@ def test_a_crash_anywhere_while_a_sweep_is_cancelled_keeps_its_frames_and_paints
             rig.crash()
         job = row(rig, "sub/cat").id
         rig.ledger.give_order("cancel", job)
-        crashed = _crashes(rig, at)
+        crashed = crashes_at(rig, at)
         assert rig.inputs() == ["cat.png", "cat.yaml"], at
         rig.serve()
         rig.until(lambda rig=rig: not rig.ledger.orders("cancel"))
@@ -66,14 +65,3 @@ def test_a_crash_anywhere_while_a_sweep_is_cancelled_keeps_its_frames_and_paints
         if not crashed:
             break
     assert at > 10
-
-
-def _crashes(rig: Rig, at: int) -> bool:
-    """Serve, and crash before the ``at``-th durable call of this process; True if it came."""
-    try:
-        with counted(Countdown(at), calls=True):
-            rig.serve()
-    except Crash:
-        rig.crash()
-        return True
-    return False

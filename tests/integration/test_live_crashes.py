@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from crashing import Countdown, counted
+from crashing import crashes_at
 from in_turns import shorten
-from rig import Crash, Rig
+from rig import Rig
 
 from img2imgd.job import JobState
 from img2imgd.pool.supervision import WorkerPool
@@ -42,7 +42,7 @@ def test_a_crash_anywhere_leaves_the_newest_save_painted_and_its_result_the_late
                 rig.until(
                     lambda rig=rig: any(j.steps_taken for j in rig.dispatch._running.values())
                 )
-        crashed = _crashes(rig, at)
+        crashed = crashes_at(rig, at)
         rig.serve()
         first, newest = rig.jobs()
         assert newest.state is JobState.DONE, at
@@ -56,14 +56,3 @@ def test_a_crash_anywhere_leaves_the_newest_save_painted_and_its_result_the_late
         if not crashed:
             break
     assert at > 10
-
-
-def _crashes(rig: Rig, at: int) -> bool:
-    """Serve, and crash before the ``at``-th durable call of this process; True if it came."""
-    try:
-        with counted(Countdown(at), calls=True):
-            rig.serve()
-    except Crash:
-        rig.crash()
-        return True
-    return False

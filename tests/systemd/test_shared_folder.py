@@ -40,8 +40,8 @@ def shared(service: Service) -> Iterator[Service]:
 def test_artists_share_what_the_service_makes(shared: Service) -> None:
     machine = shared.machine
     assert "watching /srv/img2imgd/inbox" in shared.log
-    machine.run("runuser", "-u", "anna", "--", "mkdir", "/srv/img2imgd/inbox/farm")
-    shared.drop("cow.png", SIDECAR, inbox="/srv/img2imgd/inbox/farm", umask="077")
+    machine.run("runuser", "-u", "anna", "--", "mkdir", "/srv/img2imgd/inbox/mill")
+    shared.drop("cow.png", SIDECAR, inbox="/srv/img2imgd/inbox/mill", umask="077")
     listing = (
         "find",
         "/srv/img2imgd",
@@ -57,13 +57,13 @@ def test_artists_share_what_the_service_makes(shared: Service) -> None:
     def seen() -> list[str]:
         return machine.run("runuser", "-u", "ben", "--", *listing).stdout.split()
 
-    wait_until(lambda: "/srv/img2imgd/done/farm/cow.png" in seen(), "it is served")
-    results = [path for path in seen() if path.startswith("/srv/img2imgd/outbox/farm/")]
+    wait_until(lambda: "/srv/img2imgd/done/mill/cow.png" in seen(), "it is served")
+    results = [path for path in seen() if path.startswith("/srv/img2imgd/outbox/mill/")]
     assert len(results) == 3  # two frames and their sheet
     strangers = machine.run("runuser", "-u", "carl", "--", "ls", "/srv/img2imgd", check=False)
     assert strangers.returncode != 0
     machine.run("runuser", "-u", "ben", "--", "sha256sum", *results)
-    made = "/srv/img2imgd/outbox/farm", "/srv/img2imgd/done/farm"
+    made = "/srv/img2imgd/outbox/mill", "/srv/img2imgd/done/mill"
     machine.run("runuser", "-u", "ben", "--", "rm", "-r", *made)
 
 
