@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from img2imgd.job import JobState
 from img2imgd.ledger import (
     ENDED_FILE,
     ArchivePlan,
+    BundleFile,
+    BundleRow,
     EndedJob,
     JobRow,
     JobSpec,
@@ -195,14 +197,36 @@ class Archive:
         row = next((b for b in self._ledger.open_bundles() if b.id == bundle), None)
         if row is None:
             return
-        failed = all(job.state in (JobState.FAILED, JobState.CANCELLED) for job in rows)
-        folder = self._folder(row.rel, failed=failed)
         spool = Path(row.inbox) / STAGING / bundle
-        self._move(last.spec, spool / row.name, folder, row.name)
-        for path in sorted(spool.iterdir()) if spool.is_dir() else ():
-            self._move(last.spec, path, folder, path.name)
+        for file in self._places(row, rows, spool, last.spec):
+            folder, name = file.path.parent, file.path.name
+            moved = self._move(last.spec, spool / file.name, folder, name)
+            if moved != name:
+                self._ledger.place_bundle(bundle, [replace(file, path=folder / moved)])
         durable.remove_tree(spool)
         self._ledger.end_bundle(bundle)
+
+    def _places(
+        self, bundle: BundleRow, jobs: Sequence[JobRow], spool: Path, spec: JobSpec
+    ) -> list[BundleFile]:
+        """Where the files of a bundle go: as was committed before a crash, or else is now."""
+        placed = self._ledger.bundle_files(bundle.id)
+        if placed:
+            self._check_disk(placed[0].path.parent)
+            if can_be_made(placed[0].path.parent):
+                return placed
+        failed = all(job.state in (JobState.FAILED, JobState.CANCELLED) for job in jobs)
+        folder = self._folder(bundle.rel, failed=failed)
+        there = sorted(path.name for path in spool.iterdir()) if spool.is_dir() else []
+        names = sorted(there, key=lambda name: name != bundle.name)
+        files = [
+            BundleFile(name, folder / archived, *stamp_of((spool / name).lstat()))
+            for name, archived in zip(
+                names, _free_together(names, self._taken(spec, folder)), strict=True
+            )
+        ]
+        self._ledger.place_bundle(bundle.id, files)
+        return files
 
     def _taken(self, spec: JobSpec, folder: Path) -> Callable[[str], bool]:
         """Whether a name is taken in a folder, but by a reason of the same drop.

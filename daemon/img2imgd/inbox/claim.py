@@ -223,7 +223,8 @@ class Claims:
                     inode=item.signature.inode,
                     size=item.size,
                     mtime_ns=item.signature.mtime_ns,
-                    across=item.how == "move" and lies_apart(item.path, self.spool),
+                    across=(item.how == "move" or item.made is not None)
+                    and lies_apart(item.path, self.spool),
                 )
             )
         frames = plan_frames(drop.request) if drop.request else ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ _SUFFIXES = (".pdf", ".tif", ".tiff")
 _FOLDER = "pages-"  # begins the name of a folder of the spool
 _LARGE_PAGE = 2e6  # bytes
 _MOST_KNOWN = 1000  # documents whose pages are counted, which wait for something
+_LEAST_TIME = 300.0  # seconds that a document may take to be taken apart,
+_TIME_PER_PAGE = 5.0  # or so many for each page, if that is more; a page may take a minute
 _LONGEST_STEM = 200  # bytes; "_p001.png.yaml.reason.txt" and "~2" come behind it
 
 
@@ -119,7 +122,7 @@ class Documents:
         """The pages as pictures, for as long as the context lasts; each may be taken away.
 
         Raises:
-            PictureError: a page cannot be read.
+            PictureError: a page cannot be read, or all take too long together.
             NotYet: the disk has no room for them, or does not allow to read or write them now.
         """
         assert self._reader is not None  # noqa: S101 - else there is one page
@@ -136,12 +139,20 @@ class Documents:
 
     def _extract(self, reader: PageReader, path: Path, targets: Sequence[Path]) -> None:
         """Write the pages, with the time of their document, which the claim records of them."""
-        time = path.stat().st_mtime_ns
+        made_at = path.stat().st_mtime_ns
+        allowed = max(_LEAST_TIME, _TIME_PER_PAGE * len(targets))
+        end = time.monotonic() + allowed
         try:
             for page, target in enumerate(targets):
                 self._progress()
+                if time.monotonic() > end:
+                    raise PictureError(
+                        f"After {allowed / 60:.0f} minutes {page:,} of its {len(targets):,} pages "
+                        "had been taken apart; it is not waited for longer.",
+                        "Split it, or save its pages as pictures.",
+                    )
                 reader.extract_page(path, page, target)
-                os.utime(target, ns=(time, time))
+                os.utime(target, ns=(made_at, made_at))
         except EnvironmentFault as fault:
             raise NotYet(f"waits until its pages can be read: {fault.message}") from fault
 

@@ -214,7 +214,11 @@ class Inbox:
         if self._drain:
             if self._first is None:
                 self._first = frozenset(file.rel for file in found)
-            found = [file for file in found if file.rel in self._first]
+            found = [
+                file
+                for file in found
+                if file.rel in self._first or self._acts.brought_back(file.rel)
+            ]
         present = {file.rel for file in found}
         self._settling.keep_only(present)
         if self._habits is not None:

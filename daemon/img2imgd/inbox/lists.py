@@ -21,15 +21,19 @@ NOT_ALLOWED = Problem(
 
 
 class NotYet(Exception):
-    """A list that is still being written, or may still come; whatever names it waits.
+    """Something that is still being written, or may still come; whatever needs it waits.
 
-    ``for_a_person`` is True when somebody must put or fill it there: time alone will not help.
+    ``for_a_person`` is True when somebody must put or fill it there: time alone will not help;
+    ``seconds`` is when it is worth looking again.
     """
 
-    def __init__(self, why: str, *, for_a_person: bool = False) -> None:
+    def __init__(
+        self, why: str, *, for_a_person: bool = False, seconds: float | None = None
+    ) -> None:
         super().__init__(why)
         self.why = why
         self.for_a_person = for_a_person
+        self.seconds = seconds
 
 
 def _always(rel: str, signature: Signature) -> bool:

@@ -23,7 +23,6 @@ from img2imgd.inbox.taking import home_of
 from img2imgd.job import JobState
 from img2imgd.ledger import (
     RETRIABLE,
-    BundleRow,
     JobRow,
     Ledger,
     OrderRow,
@@ -38,7 +37,6 @@ from img2imgd.outputs.stamps import stamp_of
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 100  # orders of one step: the scan waits meanwhile
-_MOST_NUMBERED = 9  # names that are looked at for a shared sidecar: NAME, NAME~2, …
 
 
 @dataclass(frozen=True)
@@ -167,9 +165,15 @@ class Retries:
             or any(file.role == "sidecar" for file in row.spec.files)
         ):
             return []
-        bundle = self._ledger.bundle(row.spec.bundle)
-        path = _archived_sidecar(self._failed, bundle) if bundle else None
-        return [_File(path, self._inbox.path / bundle.rel)] if bundle and path else []
+        bundle = self._ledger.ended_bundle(row.spec.bundle)
+        if bundle is None:
+            return []
+        home = self._inbox.path / bundle.rel
+        return [
+            _File(file.path, home)
+            for file in self._ledger.bundle_files(bundle.id)
+            if file.name == bundle.name and _is_file(file.path)
+        ]
 
     def _is_here(self, row: JobRow) -> bool:
         """True when a job's picture can be put back, or was by an earlier, cut-off step.
@@ -298,16 +302,9 @@ def _lies_at(path: Path, row: JobRow) -> bool:
     return plan is not None and path in {Path(plan.folder) / name for name in plan.names.values()}
 
 
-def _archived_sidecar(failed: Path, bundle: BundleRow) -> Path | None:
-    """Where the original of a shared sidecar went: its inode tells, or else, mended, its name."""
-    folder = (failed / bundle.rel).parent
-    paths = [folder / numbered([bundle.name], n)[0] for n in range(1, _MOST_NUMBERED + 1)]
-    found = [(path, status) for path in paths if (status := durable.look_at(path)) is not None]
-    files = [(path, status) for path, status in found if stat.S_ISREG(status.st_mode)]
-    return next(
-        (path for path, status in files if status.st_ino == bundle.inode),
-        files[0][0] if files else None,
-    )
+def _is_file(path: Path) -> bool:
+    status = durable.look_at(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
 
 
 def _numbered(home: Path, homes: Sequence[Path], number: int) -> Path:

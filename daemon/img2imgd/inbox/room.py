@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from img2imgd import filesystems
-from img2imgd.config import Config
+from img2imgd.config import Config, InboxConfig
+from img2imgd.errors import shown
 from img2imgd.inbox.claim import Drop
+from img2imgd.inbox.lists import NotYet
 from img2imgd.outputs.staging import STAGING
 from img2imgd.request import Request
 
@@ -17,22 +18,34 @@ _BYTES_PER_LOSSY_PIXEL = 1.0
 _SHEET_AND_ANIMATION = 1.5  # with them, of the frames' own size
 
 
-def lacking(config: Config, inbox: Path, drops: Sequence[Drop]) -> str:
-    """What the drops must wait for, in words; empty when there is room."""
+class NoRoom(NotYet):
+    """Drops that the disks have no room for now; ``what`` names the first for the log."""
+
+    def __init__(self, drop: Drop, why: str, rescan: float) -> None:
+        super().__init__(why, seconds=rescan)
+        self.what = f"{shown(drop.rel)} {why}"
+
+
+def need_room(config: Config, inbox: InboxConfig, drops: Sequence[Drop]) -> None:
+    """See that there is room for what the drops become.
+
+    Raises:
+        NoRoom: there is not, or the outbox is not there.
+    """
     if not (config.outbox / STAGING).is_dir():
-        return f"waits for the outbox: {config.outbox} is not there"
+        raise NoRoom(drops[0], f"waits for the outbox: {config.outbox} is not there", inbox.rescan)
     keep = config.limits.min_free_gb * 1e9
     results = sum(_result_bytes(config, drop.request) for drop in drops if drop.request)
     copies = sum(item.size for drop in drops for item in drop.inputs if item.how == "copy")
-    for folder, needed in ((config.outbox, results), (inbox, copies)):
+    for folder, needed in ((config.outbox, results), (inbox.path, copies)):
         free = filesystems.free_bytes(folder)
         if needed and free < keep + needed:
-            return (
+            why = (
                 f"waits for room: about {needed / 1e6:,.0f} MB are needed in {folder}, beside the "
                 f"{config.limits.min_free_gb:g} GB that limits.min_free_gb keeps free; "
                 f"{free / 1e6:,.0f} MB are free"
             )
-    return ""
+            raise NoRoom(drops[0], why, inbox.rescan)
 
 
 def _result_bytes(config: Config, request: Request) -> float:

@@ -1,6 +1,7 @@
 """The ledger: every job, frame, attempt and outcome in one SQLite file; where the parts meet."""
 
 from img2imgd.ledger.activity import Activity, Doing, JobActivity
+from img2imgd.ledger.bundles import BundleFile, BundleRow
 from img2imgd.ledger.damage import set_aside_damaged
 from img2imgd.ledger.history import Ending, HistoryPage, Place, Progress
 from img2imgd.ledger.jobs import SHORT_JOB, Mark
@@ -18,7 +19,6 @@ from img2imgd.ledger.rows import (
     ENDED_FILE,
     JOB_FILE,
     ArchivePlan,
-    BundleRow,
     EndedJob,
     FileEntry,
     FrameRow,
@@ -38,6 +38,7 @@ __all__ = [
     "SHORT_JOB",
     "Activity",
     "ArchivePlan",
+    "BundleFile",
     "BundleRow",
     "Doing",
     "EndedJob",

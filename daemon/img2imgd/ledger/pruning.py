@@ -13,7 +13,7 @@ from pathlib import Path
 from img2imgd.job import JobState
 from img2imgd.ledger import schema
 from img2imgd.ledger.jobs import job_row
-from img2imgd.ledger.rows import ArchivePlan, BundleRow, JobRow, bundle_row, stem_of
+from img2imgd.ledger.rows import ArchivePlan, JobRow, stem_of
 from img2imgd.ledger.served import Served
 
 CHUNK = 200  # rows or pages in one transaction
@@ -69,12 +69,18 @@ class Pruning(Served):
             last = (rows[-1]["aging_from"], rows[-1]["id"])
 
     def put_again(self, row: JobRow, path: Path) -> bool:
-        """True if a later job, of whatever inbox, has put its own input or reason at ``path``."""
+        """True if a later job, of whatever inbox, has put its own input or reason at ``path``.
+
+        Or what it shares with others: ids sort by time.
+        """
         placed = (
             "SELECT 1 FROM placed JOIN jobs ON jobs.id=placed.job WHERE path=?"
             " AND (aging_from, jobs.rowid)>(SELECT aging_from, rowid FROM jobs WHERE id=?) LIMIT 1"
         )
         if self.read(placed, (os.fsencode(path), row.id)):
+            return True
+        bundled = "SELECT 1 FROM bundled WHERE path=? AND bundle>? LIMIT 1"
+        if self.read(bundled, (os.fsencode(path), row.spec.bundle or row.id)):
             return True
         # Of jobs that came since the last round the plans are looked through: they are few.
         # A name is a value of the plan here, never a key: those follow no colon.
@@ -99,18 +105,6 @@ class Pruning(Served):
         drop = (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id)
         return bool(self.read(asked, (*drop, f'"source": {json.dumps(str(path))}', since)))
 
-    def bundle_ended_by(self, row: JobRow) -> BundleRow | None:
-        """The shared sidecar of a job that was the last of its jobs to end; None for the others."""
-        jobs = self.read(
-            "SELECT id FROM jobs WHERE bundle=?"
-            " ORDER BY aging_from IS NULL DESC, aging_from DESC, id DESC",
-            (row.spec.bundle,),
-        )
-        if not jobs or jobs[0]["id"] != row.id:
-            return None
-        found = self.read("SELECT * FROM bundles WHERE id=? AND ended=1", (row.spec.bundle,))
-        return bundle_row(found[0]) if found else None
-
     def is_placing(self) -> bool:
         """True while files of some job are on their way to outbox, done or failed."""
         publishing = "SELECT 1 FROM jobs WHERE state=? LIMIT 1"
@@ -126,14 +120,6 @@ class Pruning(Served):
                 some = [(job,) for job in jobs[at : at + CHUNK]]
                 self.sql.executemany("DELETE FROM jobs WHERE id=?", some)
                 self.sql.executemany("DELETE FROM orders WHERE job=?", some)
-
-    def forget_bundles(self) -> None:
-        """Delete shared sidecars that were archived and whose jobs are forgotten."""
-        with self.transaction():
-            self.sql.execute(
-                "DELETE FROM bundles WHERE ended=1"
-                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.bundle=bundles.id)"
-            )
 
     def served_paths(self, spool: str, inbox: str) -> Iterator[str]:
         """The paths of an inbox whose last served content is known and whose jobs are forgotten."""

@@ -105,6 +105,7 @@ class Rebasing(Pruning):
                     "UPDATE OR REPLACE reserved SET outbox=? WHERE outbox=?", (new, old)
                 )
             self._rebase_placed(moves.others)
+            self._rebase_bundled(moves.others)
             for old in (*moves.inboxes, *moves.others):
                 stale = (mount_fact(old), f"unavailable {old}")
                 self.sql.execute("DELETE FROM facts WHERE key IN (?,?)", stale)
@@ -143,4 +144,14 @@ class Rebasing(Pruning):
         self.sql.executemany(
             "INSERT OR IGNORE INTO placed(path, job) VALUES(?,?)",
             [(os.fsencode(moved_path(path, folders)), job) for path, job in places],
+        )
+
+    def _rebase_bundled(self, folders: Mapping[str, str]) -> None:
+        rows = self.read("SELECT rowid, path FROM bundled")
+        self.sql.executemany(
+            "UPDATE bundled SET path=? WHERE rowid=?",
+            [
+                (os.fsencode(moved_path(os.fsdecode(row["path"]), folders)), row["rowid"])
+                for row in rows
+            ],
         )

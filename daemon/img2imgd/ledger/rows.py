@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -238,24 +237,6 @@ class WaitingRow:
     rel: str
     why: str
     until: float | None
-
-
-@dataclass(frozen=True)
-class BundleRow:
-    """A sidecar that serves several jobs; it lies in the spool under ``id`` until the last ends."""
-
-    id: str
-    inbox: str
-    rel: str
-    name: str
-    inode: int
-
-
-def bundle_row(row: sqlite3.Row) -> BundleRow:
-    """A row of the table of bundles."""
-    return BundleRow(
-        row["id"], row["inbox"], os.fsdecode(row["rel"]), os.fsdecode(row["name"]), row["inode"]
-    )
 
 
 def stem_of(rel: str) -> bytes:

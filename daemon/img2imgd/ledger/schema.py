@@ -48,7 +48,7 @@ CREATE TABLE reserved(                  -- output names that are taken, folded (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reserved_by_job ON reserved(job);
 
-CREATE TABLE bundles(                   -- a sidecar that serves several jobs
+CREATE TABLE bundles(                   -- a file that several jobs share
   id    TEXT PRIMARY KEY,
   inbox TEXT NOT NULL,
   rel   BLOB NOT NULL,
@@ -79,7 +79,8 @@ CREATE TABLE facts(                     -- the daemon's own state: pid, what it 
 """
 
 # Added after the first ledgers were written, and needed at once: made whenever one is opened.
-ORDERS = """
+LATER_TABLES = (
+    """
 CREATE TABLE IF NOT EXISTS orders(     -- what commands and the page ask of the daemon
   number INTEGER PRIMARY KEY,
   verb   TEXT NOT NULL,
@@ -87,7 +88,19 @@ CREATE TABLE IF NOT EXISTS orders(     -- what commands and the page ask of the 
   at     REAL NOT NULL,
   UNIQUE(verb, job)
 ) STRICT
-"""
+""",
+    """
+CREATE TABLE IF NOT EXISTS bundled(    -- where the files of a bundle go; written before they move
+  bundle   TEXT NOT NULL REFERENCES bundles(id) ON DELETE CASCADE,
+  name     BLOB NOT NULL,
+  path     BLOB NOT NULL,
+  size     INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  PRIMARY KEY(bundle, name)
+) STRICT
+""",
+    "CREATE INDEX IF NOT EXISTS bundled_by_path ON bundled(path)",
+)
 
 UNTIL = "ALTER TABLE waiting ADD COLUMN until REAL"
 

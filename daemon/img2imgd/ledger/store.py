@@ -1,4 +1,4 @@
-"""Opening the ledger; its frames, reserved names, bundles and the daemon's own facts."""
+"""Opening the ledger; its frames, reserved names and the daemon's own facts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from img2imgd.errors import EnvironmentFault
 from img2imgd.job import FrameState
 from img2imgd.ledger import schema
 from img2imgd.ledger.activity import Activities
+from img2imgd.ledger.bundles import Bundles
 from img2imgd.ledger.looking import Looking
 from img2imgd.ledger.orders import Orders
 from img2imgd.ledger.rebasing import Rebasing
 from img2imgd.ledger.rows import (
-    BundleRow,
     FrameRow,
-    JobRow,
     WaitingRow,
     as_text,
-    bundle_row,
 )
 from img2imgd.owners import denied
 
@@ -57,7 +55,8 @@ def open_ledger(path: Path) -> Ledger:
                 f"BEGIN IMMEDIATE; {schema.TABLES} {schema.INDEXES}"
                 f" PRAGMA user_version={schema.VERSION}; COMMIT;"
             )
-        connection.execute(schema.ORDERS)
+        for table in schema.LATER_TABLES:
+            connection.execute(table)
         if version <= schema.VERSION:
             _upgrade(connection)
     except sqlite3.Error as error:
@@ -115,7 +114,7 @@ def read_ledger(path: Path) -> Ledger | None:
     return Ledger(connection)
 
 
-class Ledger(Rebasing, Looking, Orders, Activities):
+class Ledger(Rebasing, Bundles, Looking, Orders, Activities):
     """Everything one daemon knows. Methods that write commit before they return."""
 
     def frames(self, job: str) -> list[FrameRow]:
@@ -147,7 +146,7 @@ class Ledger(Rebasing, Looking, Orders, Activities):
                 [(step, job, index) for (job, index), step in steps.items()],
             )
 
-    # Names, bundles
+    # Names
 
     def reserve(self, outbox: str, folded: str, job: str) -> bool:
         """Take an output name for a job, or for what ``job`` names; False when another has it."""
@@ -166,44 +165,6 @@ class Ledger(Rebasing, Looking, Orders, Activities):
     def is_reserved(self, outbox: str, folded: str) -> bool:
         """True when a job has taken an output name."""
         return self.owner_of(outbox, folded) is not None
-
-    def add_bundle(self, bundle: BundleRow) -> None:
-        """Record a sidecar that serves several jobs."""
-        with self.transaction():
-            self.sql.execute(
-                "INSERT OR REPLACE INTO bundles(id, inbox, rel, name, inode) VALUES(?,?,?,?,?)",
-                (
-                    bundle.id,
-                    bundle.inbox,
-                    os.fsencode(bundle.rel),
-                    os.fsencode(bundle.name),
-                    bundle.inode,
-                ),
-            )
-
-    def end_bundle(self, bundle: str) -> None:
-        """The bundle's sidecar has left the spool."""
-        with self.transaction():
-            self.sql.execute("UPDATE bundles SET ended=1 WHERE id=?", (bundle,))
-
-    def open_bundles(self) -> list[BundleRow]:
-        """Bundles whose sidecar is still in the spool."""
-        rows = self.read("SELECT * FROM bundles WHERE ended=0 ORDER BY id")
-        return [bundle_row(row) for row in rows]
-
-    def bundle(self, bundle: str) -> BundleRow | None:
-        """A shared sidecar that was archived; None while it is in the spool, or where unknown."""
-        rows = self.read("SELECT * FROM bundles WHERE id=? AND ended=1", (bundle,))
-        return bundle_row(rows[0]) if rows else None
-
-    def jobs_of_bundle(self, bundle: str) -> list[JobRow]:
-        """All jobs that a bundle's sidecar serves."""
-        return self._jobs("bundle=?", (bundle,))
-
-    def is_last_of_bundle(self, bundle: str, job: str) -> bool:
-        """True when all other jobs that the bundle's sidecar serves are archived."""
-        others = "SELECT 1 FROM jobs WHERE bundle=? AND archived=0 AND id<>? LIMIT 1"
-        return not self.read(others, (bundle, job))
 
     # The daemon's own state
 

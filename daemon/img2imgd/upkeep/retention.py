@@ -23,13 +23,12 @@ from pathlib import Path
 from img2imgd import filesystems
 from img2imgd.config import Config
 from img2imgd.ledger import JobRow, Ledger
-from img2imgd.outputs.names import is_assembly, numbered
+from img2imgd.outputs.names import is_assembly
 from img2imgd.outputs.staging import STAGING
 from img2imgd.outputs.stamps import Stamp, is_as
 from img2imgd.upkeep.removing import Removal
 
 _SLACK = 300.0  # seconds that the clock of a file server may be ahead of ours
-_MOST_NUMBERED = 9  # names that are looked at for a shared sidecar: NAME, NAME~2, …
 
 
 class Retention:
@@ -154,7 +153,7 @@ class _OldJob:
                 path = Path(plan.folder) / plan.reason
                 self._remove_file(path, [plan.reason_as] if plan.reason_as else [])
         if self.row.spec.bundle:
-            self._remove_shared_sidecar()
+            self._remove_shared()
 
     def remove_outputs(self) -> None:
         """Remove the published file or folder; what a person has added or changed stays."""
@@ -179,22 +178,12 @@ class _OldJob:
 
         self.removal.file(path, ours)
 
-    def _remove_shared_sidecar(self) -> None:
-        """Remove the sidecar that went where the last of its jobs went, with that one."""
+    def _remove_shared(self) -> None:
+        """Remove what the job shared with others, after the last of them."""
         bundle = self.ledger.bundle_ended_by(self.row)
-        if bundle is None:
-            return
-        folder = self.removal.root / bundle.rel.rpartition("/")[0]
-        # A job's own copy may hold its keys alone, and so have another size.
-        times = [e.mtime_ns for e in self.row.spec.files if e.inode == bundle.inode]
-
-        def ours(_: str, found: os.stat_result) -> bool:
-            stamps = [(found.st_size, mtime_ns) for mtime_ns in times]
-            same = found.st_ino == bundle.inode and self._is_left(found, stamps)
-            return same and self._is_due(found)
-
-        for number in range(1, _MOST_NUMBERED + 1):
-            self.removal.file(folder / numbered([bundle.name], number)[0], ours)
+        for file in self.ledger.bundle_files(bundle.id) if bundle else ():
+            if file.path.is_relative_to(self.removal.root):
+                self._remove_file(file.path, [(file.size, file.mtime_ns)])
 
     def _is_left(
         self, found: os.stat_result, stamps: Sequence[Stamp], *, rewritten: bool = False
