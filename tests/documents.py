@@ -119,6 +119,14 @@ def _packbits(row: bytes) -> bytes:
     return bytes(packed)
 
 
+def tiff(*sizes: int) -> bytes:
+    """A scan in black and white, a page for each of these sides."""
+    first, *others = [Image.new("1", (side, side), 1) for side in sizes]
+    file = io.BytesIO()
+    first.save(file, "TIFF", compression="group4", save_all=True, append_images=others)
+    return file.getvalue()
+
+
 def pdf(*pages: bytes, box: str = "0 0 144 72", more: str = "") -> bytes:
     """A document of pages with these drawing operators (ISO 32000-1, Annex A)."""
     kids = " ".join(f"{3 + 2 * i} 0 R" for i in range(len(pages)))

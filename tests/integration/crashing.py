@@ -17,8 +17,7 @@ FILE_STEPS = ("rename_new", "move_new", "fsync_path", "write_file", "copy_new", 
 LEDGER_STEPS = (
     "add_job", "add_bundle", "set_state", "set_archive", "set_archived", "set_published",
     "set_served", "note_seen", "note_place", "reserve", "drop_job", "place_bundle", "end_bundle",
-    "set_frame",
-    "replace_plan", "restate", "end_order", "end_orders",
+    "set_frame", "replace_plan", "restate", "end_order", "end_orders",
 )  # fmt: skip
 
 CALLS = ("replace", "rename", "link", "symlink", "mkdir", "unlink", "rmdir")  # of the module os

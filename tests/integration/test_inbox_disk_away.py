@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rig import Crash, Rig
 from sticks import StickMaker
 
+import documents
 from img2imgd import durable
 from img2imgd.job import JobState
 from img2imgd.ledger import JobSpec
@@ -60,6 +62,30 @@ def test_a_claim_of_files_from_a_disk_that_is_away_waits_for_it(
     assert rig.waits() == {}
     assert len(rig.outputs()) == pictures + 1
     assert rig.inputs() == sorted([*dropped, "dog.png", "dog.yaml"])
+    assert rig.tree(rig.folder) == []
+
+
+@pytest.mark.parametrize("name", ["scan.tif", "scan.yaml"])
+def test_a_document_from_a_disk_that_is_away_waits_for_it(
+    make_rig: Callable[..., Rig], stick: StickMaker, name: str
+) -> None:
+    rig = make_rig(pages="each")
+    disk = stick(rig.folder / "usb")
+    rig.drop("usb/scan.tif", documents.tiff(64, 72))
+    rig.drop("usb/scan.yaml")
+    _crash_between_copy_and_removal(rig, name)
+    disk.unplug()
+    rig.start()
+    rig.claim()
+    assert rig.waits()["usb/scan.tif"].endswith("cannot be repaired: its disk is not mounted")
+    assert rig.jobs(JobState.QUEUED) == []
+    disk.plug()
+    rig.claim()
+    rig.look(2.5, 11)
+    rig.serve()
+    assert [job.spec.rel for job in rig.jobs()] == ["usb/scan_p1.png", "usb/scan_p2.png"]
+    assert len(rig.outputs()) == 2
+    assert rig.tree(rig.config.done) == ["usb/scan.tif", "usb/scan.yaml"]
     assert rig.tree(rig.folder) == []
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from rig import Rig
 
+import documents
 from img2imgd.job import JobState
 from img2imgd.request import RequestKeys
 
@@ -162,3 +163,78 @@ def test_only_the_exact_path_counts(make_rig: RigMaker) -> None:
     drop_late(rig, "sub/dog.yaml")
     assert len(rig.jobs()) == 1
     assert sorted(rig.waits()) == ["cat.yaml", "sub/dog.yaml"]
+
+
+@pytest.fixture
+def documents_served(make_rig: RigMaker) -> Rig:
+    """A document of two pages that was served by the inbox's own prompt."""
+    rig = make_rig(defaults=WITH_PROMPT, pages="each")
+    rig.drop("sub/scan.tif", documents.tiff(64, 72))
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.done) == ["sub/scan.tif"]
+    return rig
+
+
+@pytest.mark.parametrize("name", ["sub/scan.yaml", "sub/scan.tif.yaml"])
+def test_a_document_is_put_back_and_each_page_served_once_more(
+    documents_served: Rig, name: str
+) -> None:
+    rig = documents_served
+    drop_late(rig, name)
+    assert "put back" in rig.waits()[name]
+    assert rig.tree(rig.folder) == sorted(["sub/scan.tif", name])
+    rig.look(0.1, 2.5)
+    rig.serve()
+    assert [job.spec.asked.prompt for job in rig.jobs()] == ["a default"] * 2 + ["late"] * 2
+    assert rig.tree(rig.config.done) == sorted(["sub/scan.tif", name])
+    assert len(rig.outputs()) == 4
+    assert rig.tree(rig.folder) == []
+
+
+def test_the_sidecar_of_a_page_or_of_another_kind_of_file_does_not_bring_the_document_back(
+    documents_served: Rig,
+) -> None:
+    rig = documents_served
+    drop_late(rig, "sub/scan.png.yaml")
+    drop_late(rig, "scan.yaml")
+    assert rig.tree(rig.config.done) == ["sub/scan.tif"]
+    assert len(rig.jobs()) == 2
+
+
+def test_a_document_that_somebody_changed_in_done_stays_there(documents_served: Rig) -> None:
+    rig = documents_served
+    (rig.config.done / "sub/scan.tif").write_bytes(b"another")
+    drop_late(rig, "sub/scan.yaml")
+    assert rig.tree(rig.config.done) == ["sub/scan.tif"]
+
+
+def test_a_late_sidecar_waits_while_pages_are_served_and_once_serves_it_too(
+    make_rig: RigMaker,
+) -> None:
+    rig = make_rig(defaults=WITH_PROMPT, pages="each")
+    rig.drop("scan.tif", documents.tiff(64, 72))
+    rig.claim()
+    drop_late(rig, "scan.yaml")
+    assert rig.waits() == {"scan.yaml": "waits until its picture has been served"}
+    rig.serve()
+    rig.inbox = rig.new_inbox(drain=True)
+    rig.look(2.5, 0.1, 2.5)
+    assert rig.inbox.drained
+    rig.serve()
+    assert [job.spec.asked.prompt for job in rig.jobs()] == ["a default"] * 2 + ["late"] * 2
+    assert rig.tree(rig.config.done) == ["scan.tif", "scan.yaml"]
+
+
+def test_a_document_that_was_refused_is_taken_apart_for_a_late_sidecar(make_rig: RigMaker) -> None:
+    rig = make_rig(orphan_after=5, pages="each")
+    rig.drop("scan.tif", documents.tiff(64, 72))
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["scan.tif", "scan.tif.reason.txt"]
+    drop_late(rig, "scan.yaml")
+    rig.look(0.1, 2.5)
+    rig.serve()
+    assert rig.tree(rig.config.failed) == rig.tree(rig.folder) == []
+    assert rig.tree(rig.config.done) == ["scan.tif", "scan.yaml"]
+    assert [job.spec.rel for job in rig.jobs(JobState.DONE)] == ["scan_p1.png", "scan_p2.png"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from crashing import crash_at
@@ -14,20 +15,14 @@ import documents
 from img2imgd.config.sections import LimitsConfig
 from img2imgd.errors import EnvironmentFault
 from img2imgd.inbox import claim
+from img2imgd.inbox import documents as documents_of_inbox
 from img2imgd.inbox.documents import page_names
+from img2imgd.inbox.pages import PageClaims
 from img2imgd.job import JobState
 from img2imgd.request import RequestKeys
 
 RigMaker = Callable[..., Rig]
 PAGES = ["scan_p1.png", "scan_p2.png", "scan_p3.png"]
-
-
-def tiff(*sizes: int) -> bytes:
-    """A scan in black and white, a page for each of these sides."""
-    first, *others = [Image.new("1", (side, side), 1) for side in sizes]
-    file = io.BytesIO()
-    first.save(file, "TIFF", compression="group4", save_all=True, append_images=others)
-    return file.getvalue()
 
 
 @pytest.fixture
@@ -36,7 +31,7 @@ def each(make_rig: RigMaker) -> Rig:
 
 
 def drop_document(rig: Rig) -> None:
-    rig.drop("sub/scan.tif", tiff(64, 72, 80))
+    rig.drop("sub/scan.tif", documents.tiff(64, 72, 80))
     rig.drop("sub/scan.yaml")
 
 
@@ -78,7 +73,7 @@ def test_without_the_key_the_first_page_is_used(make_rig: RigMaker) -> None:
 
 
 def test_one_page_and_an_animation_are_pictures_as_ever(each: Rig) -> None:
-    each.drop("scan.tif", tiff(64))
+    each.drop("scan.tif", documents.tiff(64))
     each.drop("scan.yaml")
     file = io.BytesIO()
     frames = [Image.new("L", (64, 64), grey) for grey in (0, 99)]
@@ -89,7 +84,7 @@ def test_one_page_and_an_animation_are_pictures_as_ever(each: Rig) -> None:
 
 
 def test_a_page_that_fails_lies_in_failed_and_is_put_back_alone(each: Rig) -> None:
-    each.drop("scan.tif", tiff(64, 72))
+    each.drop("scan.tif", documents.tiff(64, 72))
     each.drop("scan.yaml", "prompt: a lake\nsize: 64\n")
     jobs = each.claim()
     spool = each.spool / jobs[1].id / "in" / "scan_p2.png"
@@ -163,7 +158,7 @@ def test_too_many_pages_a_broken_sidecar_and_a_broken_page_refuse_the_whole(
 ) -> None:
     rig = make_rig(pages="each", limits=LimitsConfig(min_free_gb=0, max_frames=2))
     drop_document(rig)
-    rig.drop("bad.tif", tiff(64, 72))
+    rig.drop("bad.tif", documents.tiff(64, 72))
     rig.drop("bad.yaml", "promt: a lake\n")
     noise = [Image.effect_noise((64, 64), 90) for _ in range(2)]
     path = rig.drop("half.tif", b"")
@@ -185,8 +180,60 @@ def test_too_many_pages_a_broken_sidecar_and_a_broken_page_refuse_the_whole(
     assert rig.tree(rig.folder) == rig.tree(rig.config.done) == []
 
 
+def test_pages_that_take_too_long_together_refuse_the_document(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents_of_inbox, "_LEAST_TIME", 0.0)
+    monkeypatch.setattr(documents_of_inbox, "_TIME_PER_PAGE", 0.0)
+    drop_document(each)
+    (job,) = each.claim()
+    each.serve()
+    assert (job.spec.rel, job.state) == ("sub/scan.tif", JobState.FAILED)
+    assert "of its 3 pages had been taken apart" in each.reason("sub/scan.tif")
+    assert "Split it" in each.reason("sub/scan.tif")
+    assert each.tree(each.folder) == []
+    assert not list(each.spool.glob("pages-*"))
+
+
+def test_of_a_list_cut_off_by_a_crash_no_document_that_was_claimed_is_called_missing(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each.drop("a.tif", documents.tiff(64, 72))
+    each.drop("b.tif", documents.tiff(80, 88))
+    each.drop("all.yaml", "prompt: a lake\nimages: [a.tif, B.TIF, c.tif]\n")
+    original = PageClaims.claim
+
+    def second_crashes(*arguments: Any, **keywords: Any) -> bool:
+        if arguments[1].name == "b.tif":
+            raise Crash
+        return original(*arguments, **keywords)
+
+    each.look(2.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(PageClaims, "claim", second_crashes)
+        with pytest.raises(Crash):
+            each.look(601)
+    each.crash()
+    each.look(0.1, 2.5, 601)
+    each.serve()
+    assert [job.spec.rel for job in each.jobs()] == [
+        "a_p1.png", "a_p2.png", "b_p1.png", "b_p2.png",
+    ]  # fmt: skip
+    assert each.tree(each.config.done) == ["a.tif", "all.yaml", "b.tif"]
+    assert "did not come: c.tif." in each.reason("all.yaml")
+
+
+def test_a_document_and_its_sidecar_get_the_same_number_where_a_name_is_taken(each: Rig) -> None:
+    (each.config.done / "sub").mkdir(parents=True)
+    (each.config.done / "sub/scan.yaml").write_text("of a person\n")
+    drop_document(each)
+    each.claim()
+    each.serve()
+    assert each.tree(each.config.done) == ["sub/scan.yaml", "sub/scan~2.tif", "sub/scan~2.yaml"]
+
+
 def test_a_list_of_documents_and_pictures_is_served_whole(each: Rig) -> None:
-    each.drop("a.tif", tiff(64, 72))
+    each.drop("a.tif", documents.tiff(64, 72))
     each.picture("b.png")
     each.drop("all.yaml", "prompt: a lake\nimages: [a.tif, b.png]\n")
     assert [job.spec.rel for job in each.claim()] == ["a_p1.png", "a_p2.png", "b.png"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rig import Rig
 
+import documents
 from img2imgd.config.sections import RetentionConfig
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow
@@ -197,6 +198,48 @@ def test_a_shared_sidecar_goes_with_its_last_job(rig: Rig) -> None:
     upkeep(rig, 91)
     assert rig.jobs() == []
     assert rig.ledger.sql.execute("SELECT count(*) FROM bundles").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("served", [1, 2])
+def test_a_document_goes_with_its_sidecar_after_its_last_page(
+    make_rig: RigMaker, served: int
+) -> None:
+    rig = make_rig(retention=MONTH, pages="each")
+    pages = documents.tiff(64, 72)
+    for _ in range(served):
+        rig.drop("scan.tif", pages)
+        rig.drop("scan.yaml", "prompt: a lake\nseed: 7\n")
+        rig.drop("scan.yml", "prompt: this one loses, and goes along\n")
+        rig.claim()
+        rig.serve()
+        rig.look()
+    assert len(rig.tree(rig.config.done)) == 3 * served
+    upkeep(rig, 31)
+    assert everything(rig) == []
+
+
+def test_a_document_that_was_put_back_has_the_age_of_its_later_job(make_rig: RigMaker) -> None:
+    rig = make_rig(retention=MONTH, pages="each")
+    for text in ("prompt: a lake\n", "prompt: a sea\n"):
+        rig.drop("scan.tif", documents.tiff(64, 72))
+        rig.drop("scan.yaml", text)
+        rig.claim()
+        rig.serve()
+        (rig.config.done / "scan.yaml").unlink()
+        if text == "prompt: a lake\n":
+            (rig.config.done / "scan.tif").unlink()
+            time.sleep(1.1)  # ids sort by the second
+    rig.ledger.note_archived(time.time())
+    first, *_ = rig.jobs()
+    with rig.ledger.transaction():
+        rig.ledger.sql.execute(
+            "UPDATE jobs SET aging_from=aging_from-? WHERE bundle=?",
+            (80 * DAY, first.spec.bundle),
+        )
+    upkeep(rig, 20)
+    assert rig.tree(rig.config.done) == ["scan.tif"]
+    upkeep(rig, 31)
+    assert rig.tree(rig.config.done) == []
 
 
 def test_jobs_that_have_not_ended_or_are_not_archived_keep_everything(rig: Rig) -> None:
