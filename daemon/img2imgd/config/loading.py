@@ -149,6 +149,8 @@ def _table_problems(keys: ConfigKeys, config: Config, document: Document | None)
         wrong = [name for name in ("live", "skip_similar") if getattr(inbox, name)]
         if mode == "move":
             problems += [_needs_keep(("inboxes", at, name), document) for name in wrong]
+        elif inbox.pages == "each":
+            problems.append(_needs_move(("inboxes", at, "pages"), document))
     if keys.inboxes == ():
         line = document.line(("inboxes",))
         problems.append(Problem("there must be at least one.", line=line, key="inboxes",
@@ -161,6 +163,14 @@ def _needs_keep(key: KeyPath, document: Document) -> Problem:
         "this is for pictures that are saved again and again, and here they are moved away.",
         line=document.line(key), key=".".join(map(str, key)),
         advice="Write `mode: keep` too, or leave it out.",
+    )  # fmt: skip
+
+
+def _needs_move(key: KeyPath, document: Document) -> Problem:
+    return Problem(
+        "each page becomes a job only where documents are moved away, and here they are kept.",
+        line=document.line(key), key=".".join(map(str, key)),
+        advice="Write `mode: move` too, or leave it out for the first page.",
     )  # fmt: skip
 
 

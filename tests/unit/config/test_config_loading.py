@@ -121,6 +121,13 @@ def test_what_is_for_pictures_that_stay_is_refused_where_they_are_moved(
     load(tmp_path, f"inboxes: [{{path: in, profile: tablet, {key}}}]")
 
 
+def test_pages_are_no_jobs_where_documents_stay(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"inboxes\.0\.pages.*Write `mode: move` too"):
+        load(tmp_path, "inboxes: [{path: in, mode: keep, pages: each}]")
+    load(tmp_path, "inboxes: [{path: in, mode: keep, profile: scanner}]")
+    load(tmp_path, "inboxes: [{path: in, pages: each}]")
+
+
 def test_request_defaults_are_layered_over_the_built_in_ones(tmp_path: Path) -> None:
     config = load(
         tmp_path, "defaults: {steps: 20}\ninboxes: [{path: in, defaults: {prompt: a cat}}]"
