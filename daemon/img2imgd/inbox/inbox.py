@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from img2imgd import filesystems, plainfiles
+from img2imgd import filesystems
 from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault, LedgerDamaged
 from img2imgd.inbox.acts import Acts
@@ -17,13 +17,13 @@ from img2imgd.inbox.claim import Claims
 from img2imgd.inbox.defaults import Defaults
 from img2imgd.inbox.documents import Documents, PageReader
 from img2imgd.inbox.drops import Drops, FolderDefaults
-from img2imgd.inbox.habits import Habits
 from img2imgd.inbox.lists import InboxLists
 from img2imgd.inbox.notes import ListNotes
 from img2imgd.inbox.recover import adopt_spool, repair_claims
 from img2imgd.inbox.retrying import Retries
 from img2imgd.inbox.scan import Found, Scanner
 from img2imgd.inbox.setbacks import Setbacks
+from img2imgd.inbox.stillness import Stillness
 from img2imgd.ledger import Ledger
 from img2imgd.ledger.marker import mark, served_by, spool_id
 from img2imgd.log import Lasting
@@ -31,7 +31,7 @@ from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, dec
 from img2imgd.pairing.kinds import Kind
 from img2imgd.reader.protocol import Glance
 from img2imgd.request import RequestKeys
-from img2imgd.settle import Settling, Signature
+from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
 
@@ -70,17 +70,15 @@ class Inbox:
         self._stopping = stopping
         self._progress = progress
         self._first: frozenset[str] | None = None
-        self._settling = Settling(inbox.settle)
-        self._local = False  # until it is known where the folder lies
-        self._habits: Habits | None = None  # of the programs that save here
-        self._lists = InboxLists(inbox.path, self._is_whole, self._is_late)
+        self._still = Stillness(inbox)
+        self._lists = InboxLists(inbox.path, self._still.is_whole, self._is_late)
         self._drops = Drops(config, inbox, self._lists)
         self._claims = Claims(config, inbox, ledger, progress)
         self._list_notes = ListNotes(config.failed)
         self._documents = Documents(config, inbox, self._claims.spool, pages, progress)
         self._acts = Acts(
             config, inbox, ledger, self._drops, self._claims, self._list_notes,
-            infotext, glance, self._restart, self._documents,
+            infotext, glance, self._still.restart, self._documents,
         )  # fmt: skip
         self._retries = Retries(inbox, config.failed, ledger, self._acts.serve_again, progress)
         self._scanner = Scanner(inbox.path, recursive=inbox.recursive, progress=progress)
@@ -88,7 +86,7 @@ class Inbox:
         self._lasting = Lasting(log)
         self._setbacks = Setbacks(inbox.rescan)
         self._now = 0.0
-        self._defaults = Defaults(inbox, config.failed, self._drops, self._is_whole)
+        self._defaults = Defaults(inbox, config.failed, self._drops, self._still.is_whole)
         self._waiting: dict[str, str] | None = None
         self._until: dict[str, float] = {}  # seconds since 1970, of what waits for a time
         self._recovered = False
@@ -124,8 +122,7 @@ class Inbox:
                 self._ledger.count_as_served(spool)
             mark(folder, self._ledger_id)
         self._acts.begin(spool)
-        self._local = filesystems.kind_of(self._inbox.path).local
-        self._habits = self._new_habits()
+        self._still.begin(local=filesystems.kind_of(self._inbox.path).local)
         self._last = []  # the next scan is of another folder, even if it finds nothing new
         self._begun = True
 
@@ -138,17 +135,9 @@ class Inbox:
         self._recovered = self._begun = False
 
     def _take_over(self, before: Inbox) -> None:
-        self._settling = before._settling.taken_over(self._inbox.settle)
-        self._local = before._local
-        self._habits = self._new_habits()
+        self._still.take_over(before._still)
         self._begun, self._recovered = before._begun, before._recovered
         self._acts.take_over(before._acts)
-
-    def _new_habits(self) -> Habits | None:
-        """Only where no other host can write: of its writers nobody could tell at the claim."""
-        inbox = self._inbox
-        fitting = inbox.mode == "keep" and inbox.live and self._local
-        return Habits(inbox.settle) if fitting else None
 
     def step(self, now: float) -> float:
         """Scan once and act on what may be acted on; returns seconds until the next look.
@@ -159,6 +148,7 @@ class Inbox:
             EnvironmentFault: the inbox is unavailable; nothing was decided.
         """
         self._now = now
+        self._still.begin_step(now)
         if not self._inbox.path.is_dir():
             raise EnvironmentFault(f"The inbox {self._inbox.path} is not there.")
         if not self._recovered:
@@ -179,9 +169,11 @@ class Inbox:
         until: dict[str, float] = {}
         self._acts.lacking = ""
         for folder, files in _by_folder(found).items():
-            entries = [self._entry(file, now) for file in files]
+            entries = [self._entry(file) for file in files]
             unsettled = [
-                self._until_settled(folder, e) for e in entries if e.settled is None and not e.empty
+                self._still.until_settled(_below(folder, entry.name), entry.unchanged)
+                for entry in entries
+                if entry.settled is None and not entry.empty
             ]
             next_look = min([next_look, *unsettled])
             timed = timed or bool(unsettled)
@@ -220,9 +212,7 @@ class Inbox:
                 if file.rel in self._first or self._acts.brought_back(file.rel)
             ]
         present = {file.rel for file in found}
-        self._settling.keep_only(present)
-        if self._habits is not None:
-            self._habits.keep_only(present, self._now)
+        self._still.keep_only(present)
         self._drops.forget_missing(present)
         self._acts.begin_scan(found, self._scanner.unreadable)
         self._lists.begin_scan(found)
@@ -290,13 +280,11 @@ class Inbox:
         self._recovered = recovered
         return waits
 
-    def _entry(self, file: Found, now: float) -> Entry:
+    def _entry(self, file: Found) -> Entry:
         self._progress()
-        unchanged = self._settling.observe(file.rel, file.signature, now)
+        unchanged = self._still.unchanged(file)
         empty = file.signature.size == 0 and file.kind in (Kind.PICTURE, Kind.SIDECAR)
-        if self._habits is not None and file.kind is Kind.PICTURE:
-            self._habits.observe(file.rel, file.signature, now)
-        settled = unchanged - self._settle_of(file.rel)
+        settled = unchanged - self._still.settle(file.rel)
         held = file.rel in self._unrepaired or file.rel in self._retries.held
         at_rest = settled >= 0 and not empty and not held
         images = None
@@ -310,34 +298,9 @@ class Inbox:
                 images = keys.images if isinstance(keys, RequestKeys) else None
         return Entry(file.name, file.kind, unchanged, settled if at_rest else None, images, empty)
 
-    def _is_whole(self, rel: str, signature: Signature) -> bool:
-        """True when a list, or defaults, have come to rest and nobody writes them."""
-        if self._settling.observe(rel, signature, self._now) < self._inbox.settle:
-            return False
-        if plainfiles.has_writer(self._inbox.path / rel):
-            self._restart(rel)
-            return False
-        return True
-
     def _is_late(self, rel: str, signature: Signature) -> bool:
         """True when what a file names has had as long to come as a picture's sidecar has."""
-        settled = self._settling.observe(rel, signature, self._now) - self._inbox.settle
-        return settled >= self._rules().pair_wait
-
-    def _restart(self, rel: str) -> None:
-        self._settling.restart(rel, self._now)
-        if self._habits is not None:
-            self._habits.reopen(rel, self._now)
-
-    def _settle_of(self, rel: str) -> float:
-        return self._inbox.settle if self._habits is None else self._habits.seconds(rel)
-
-    def _until_settled(self, folder: str, entry: Entry) -> float:
-        """Seconds until an unsettled file may be settled, a little more so that it is."""
-        settle = self._settle_of(_below(folder, entry.name))
-        if entry.unchanged >= settle:  # something else holds it
-            return self._inbox.rescan
-        return settle - entry.unchanged + _SOON / 5
+        return self._still.has_settled_for(self._rules().pair_wait, rel, signature)
 
     def _rules(self) -> Rules:
         inbox = self._inbox
