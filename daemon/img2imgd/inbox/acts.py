@@ -29,7 +29,7 @@ from img2imgd.job import JobState
 from img2imgd.ledger import Ledger
 from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.decide import Claim, Late, Reject, Wait
-from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
+from img2imgd.pairing.kinds import PICTURE_SUFFIXES, SIDECAR_SUFFIXES, split_suffix
 from img2imgd.reader.files import too_large
 from img2imgd.reader.protocol import Glance
 from img2imgd.request import RequestKeys, sidecar_text
@@ -273,6 +273,10 @@ class Acts:
         if isinstance(keys, DocumentError):  # perhaps its list of pictures is what is wrong
             what += f" Nor can it be used as one: {keys}"
         advice = "Put this file and its picture into the inbox together."
+        if split_suffix(stem)[1] in SIDECAR_SUFFIXES:  # Windows hides the .txt that Notepad adds
+            advice = (
+                f"Rename it to {shown(stem)}, and put it and its picture into the inbox together."
+            )
         return self._reject(Reject(file.name, what, advice), folder)
 
     def _reject(self, reject: Reject, folder: str) -> list[Wait]:

@@ -80,6 +80,12 @@ def test_reason_files_are_nobodys_sidecar() -> None:
     )
 
 
+def test_a_suffix_that_windows_hides_is_pointed_out() -> None:
+    assert Wait(
+        "cat.png", "has no prompt yet: rename Cat.yaml.txt to cat.yaml", 600, ends_in=600
+    ) in made("cat.png", "Cat.yaml.txt")
+
+
 def test_a_group_waits_until_every_part_is_whole() -> None:
     decisions = made("cat.png", entry("cat.jpg", None), "cat.yaml")
     assert claims(decisions) == []
