@@ -188,7 +188,8 @@ class _Folder:
             elif entry.settled < self.rules.pair_wait:
                 rest = self.rules.pair_wait - entry.settled
                 left = self.rules.orphan_after - entry.settled
-                yield Wait(name, "waits for its picture", rest, ends_in=max(rest, left))
+                ends_in = None if self.rules.keep else max(rest, left)  # kept ones stay for good
+                yield Wait(name, "waits for its picture", rest, ends_in=ends_in)
             else:
                 left = self.rules.orphan_after - entry.settled
                 yield Late(name, orphan=left <= 0, rest=max(left, 0.0))

@@ -272,6 +272,10 @@ def test_keep_mode_takes_copies_of_pairs_and_rejects_nothing() -> None:
     assert made("cat.png", "cat.yaml", rules=KEEP) == [Claim(("cat.png",), "cat.yaml")]
 
 
+def test_in_keep_mode_a_lone_sidecar_waits_without_an_end() -> None:
+    assert made(entry("cat.yaml", 9), rules=KEEP) == [Wait("cat.yaml", "waits for its picture", 1)]
+
+
 def test_keep_mode_does_not_wait_for_a_sidecar_where_defaults_hold_a_prompt() -> None:
     assert made("cat.png", rules=KEEP, prompt=True) == [Claim(("cat.png",))]
 
