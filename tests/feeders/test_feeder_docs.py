@@ -100,7 +100,8 @@ def test_the_scanners_config_is_one(tmp_path: Path) -> None:
     for folder in ("inbox", "scans"):
         (tmp_path / folder).mkdir()
     text = block("scanner.md", "The inbox", "yaml")
-    conf.write_text(moved(text, {"/srv/img2imgd": tmp_path}))
+    state = tmp_path / "state"
+    conf.write_text(moved(text, {"/srv/img2imgd": tmp_path, "/var/lib/img2imgd/state": state}))
     plain, scans = load_config(conf, None, env={}).inboxes
     assert (plain.profile, plain.settle) == ("share", 2)
     assert (scans.profile, scans.settle, scans.pair_wait) == ("scanner", 5, 1)

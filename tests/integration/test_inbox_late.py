@@ -119,6 +119,15 @@ def test_it_is_an_orphan_when_somebody_took_the_picture_away(make_rig: RigMaker)
     assert rig.tree(rig.config.failed) == ["cat.yaml", "cat.yaml.reason.txt"]
 
 
+def test_an_orphan_with_a_suffix_that_windows_hides_is_told_its_name(make_rig: RigMaker) -> None:
+    rig = make_rig(orphan_after=20)
+    drop_late(rig, "cat.yaml.txt")
+    rig.look(20)
+    rig.serve()
+    reason = (rig.config.failed / "cat.yaml.txt.reason.txt").read_text()
+    assert "Rename it to cat.yaml, and put it" in reason
+
+
 @pytest.mark.parametrize("place", ["done", "failed"])
 def test_another_file_under_the_pictures_name_is_left_alone(make_rig: RigMaker, place: str) -> None:
     rig = make_rig(orphan_after=5, **{"defaults": WITH_PROMPT} if place == "done" else {})

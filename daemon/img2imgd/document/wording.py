@@ -85,6 +85,8 @@ def _mending(kind: Any, value: object) -> str:
     if kind in (int, float):
         if re.fullmatch(r"[-+]?\d+,\d+", value):
             return f"Write a point instead of the comma: {value.replace(',', '.')}."
+        if kind is float and (percent := re.fullmatch(r"(\d{1,3}) ?%", value)):
+            return f"Write {int(percent[1]) / 100:g}."
         if re.fullmatch(r"[-+]?[\d.]+", value):
             return "Remove the quotes."
     return ""

@@ -23,7 +23,7 @@ from img2imgd.inbox.taking import Input, is_whole
 from img2imgd.ledger import BundleFile, BundleRow, JobRow, Ledger
 from img2imgd.outputs.stamps import is_as
 from img2imgd.pairing.decide import Reject
-from img2imgd.pairing.kinds import PICTURE_SUFFIXES, split_suffix
+from img2imgd.pairing.kinds import PICTURE_SUFFIXES, SIDECAR_SUFFIXES, split_suffix
 from img2imgd.settle import Signature
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,12 @@ class LateSidecars:
         keys = self._asked.sidecar(file).keys
         if isinstance(keys, DocumentError):  # perhaps its list of pictures is what is wrong
             what += f" Nor can it be used as one: {keys}"
-        return Reject(file.name, what, "Put this file and its picture into the inbox together.")
+        advice = "Put this file and its picture into the inbox together."
+        if split_suffix(stem)[1] in SIDECAR_SUFFIXES:  # Windows hides the .txt that Notepad adds
+            advice = (
+                f"Rename it to {shown(stem)}, and put it and its picture into the inbox together."
+            )
+        return Reject(file.name, what, advice)
 
     @property
     def _since(self) -> float:

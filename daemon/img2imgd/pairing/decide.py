@@ -188,7 +188,8 @@ class _Folder:
             elif entry.settled < self.rules.pair_wait:
                 rest = self.rules.pair_wait - entry.settled
                 left = self.rules.orphan_after - entry.settled
-                yield Wait(name, "waits for its picture", rest, ends_in=max(rest, left))
+                ends_in = None if self.rules.keep else max(rest, left)  # kept ones stay for good
+                yield Wait(name, "waits for its picture", rest, ends_in=ends_in)
             else:
                 left = self.rules.orphan_after - entry.settled
                 yield Late(name, orphan=left <= 0, rest=max(left, 0.0))
@@ -306,7 +307,7 @@ class _Folder:
         stem = split_suffix(picture.name)[0]
         if self.rules.keep or picture.settled < self.rules.orphan_after:
             rest = None if self.rules.keep else self.rules.orphan_after - picture.settled
-            why = f"has no prompt yet: add {stem}.yaml beside it"
+            why = f"has no prompt yet: {self._how_to_add_one(stem)}"
             return Wait(picture.name, why, rest, for_a_person=self.rules.keep, ends_in=rest)
         return Reject(
             picture.name,
@@ -315,6 +316,11 @@ class _Folder:
             "example,\n\n    prompt: a cottage by a lake at sunset\n\nor give the folder a "
             "_defaults.yaml with a prompt.",
         )
+
+    def _how_to_add_one(self, stem: str) -> str:
+        """Windows hides the last suffix: what Notepad saved as cat.yaml is cat.yaml.txt."""
+        hidden = self.folded.get(fold(f"{stem}.yaml.txt"))
+        return f"rename {hidden} to {stem}.yaml" if hidden else f"add {stem}.yaml beside it"
 
     def _unsettled(self, entry: Entry) -> Decision:
         if entry.empty and entry.unchanged >= self.rules.empty_after and not self.rules.keep:

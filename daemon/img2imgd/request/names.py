@@ -34,7 +34,8 @@ _COPY = re.compile(r"(?:~\d+|_p\d+| ?\(\d+\)| - copy| copy(?: \d+)?)+$", re.IGNO
 # What cameras, scanners and programs call a picture of which nobody has said anything.
 _UNNAMED = re.compile(
     r"(?:img|dsc[a-z]?|dscn|pxl|mvimg|p|pict?|scan(?:ned)?|scn|doc(?:ument)?|page|image|photo|foto|"
-    r"picture|file|screenshot|screen shot|untitled|unbenannt|sans titre|new|whatsapp image|"
+    r"picture|file|screenshot(?: from)?|screen shot|bildschirmfoto(?: vom)?|"
+    r"untitled|unbenannt|sans titre|new|whatsapp image|"
     r"(?=[a-f]*\d)[0-9a-f]{6,}(?:-[0-9a-f]+)*)?(?:[\W\d_]|\bat\b|\b[ap]m\b|\bwa\d)*",
     re.IGNORECASE,
 )

@@ -148,6 +148,7 @@ def test_wrong_values_are_told_with_what_was_expected_and_found(text: str, messa
         ("name: true", 'Put it in quotes to use it as text: "true".'),
         ("name: [a]", "Put the text in quotes if the brackets belong to it."),
         ("width: 0,75", "Write a point instead of the comma: 0.75."),
+        ("width: 60%", "Write 0.6."),
         ("width: '1.5'", "Remove the quotes."),
         ("wet: yes", "Write true."),
         ("wet: Off", "Write false."),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from img2imgd import plainfiles
 from img2imgd.config import Config
 from img2imgd.errors import EnvironmentFault
 from img2imgd.inbox import Inbox
@@ -97,13 +98,13 @@ def test_a_served_picture_is_not_opened_again_when_another_one_comes(
     (keeping.folder / "d.png").write_bytes(b"d")
     keeping.look(2, 1.1, 2, 2)  # the others are looked at once more
     opened: list[str] = []
-    real = module.plainfiles.has_writer
+    real = plainfiles.has_writer
 
     def has_writer(path: Path) -> bool:
         opened.append(path.name)
         return real(path)
 
-    monkeypatch.setattr(module.plainfiles, "has_writer", has_writer)
+    monkeypatch.setattr(plainfiles, "has_writer", has_writer)
     (keeping.folder / "e.png").write_bytes(b"e")
     keeping.look(2, 1.1)
     assert "e.png" in opened

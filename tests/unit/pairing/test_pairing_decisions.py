@@ -80,6 +80,12 @@ def test_reason_files_are_nobodys_sidecar() -> None:
     )
 
 
+def test_a_suffix_that_windows_hides_is_pointed_out() -> None:
+    assert Wait(
+        "cat.png", "has no prompt yet: rename Cat.yaml.txt to cat.yaml", 600, ends_in=600
+    ) in made("cat.png", "Cat.yaml.txt")
+
+
 def test_a_group_waits_until_every_part_is_whole() -> None:
     decisions = made("cat.png", entry("cat.jpg", None), "cat.yaml")
     assert claims(decisions) == []
@@ -264,6 +270,10 @@ def test_keep_mode_takes_copies_of_pairs_and_rejects_nothing() -> None:
     (lone,) = (d for d in decisions if isinstance(d, Wait) and d.name == "cat.png")
     assert lone.for_a_person
     assert made("cat.png", "cat.yaml", rules=KEEP) == [Claim(("cat.png",), "cat.yaml")]
+
+
+def test_in_keep_mode_a_lone_sidecar_waits_without_an_end() -> None:
+    assert made(entry("cat.yaml", 9), rules=KEEP) == [Wait("cat.yaml", "waits for its picture", 1)]
 
 
 def test_keep_mode_does_not_wait_for_a_sidecar_where_defaults_hold_a_prompt() -> None:

@@ -57,7 +57,8 @@ def test_a_name_is_a_prompt_and_settings_behind_two_underscores(
     "stem",
     ["IMG_2034", "IMG_2034 (2)", "DSC00012", "SCAN0001", "scan__0003", "P1010234", "0001", "p",
      "20260101_120000", "PXL_20260101_123456789", "IMG-20260101-WA0003", "Scan 2026-11-27 14.03",
-     "Screenshot 2026-11-01 at 12.00.01", "WhatsApp Image 2026-11-01 at 12.00.01", "page 3",
+     "Screenshot 2026-11-01 at 12.00.01", "Screenshot from 2026-11-01 12-00-01",
+     "Bildschirmfoto vom 2026-11-01 12-00-01", "WhatsApp Image 2026-11-01 at 12.00.01", "page 3",
      "8f14e45f-ceea-467f-a83c", "__", ""],
 )  # fmt: skip
 def test_what_a_device_calls_a_picture_is_no_prompt(stem: str) -> None:

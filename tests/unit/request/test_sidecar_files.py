@@ -24,6 +24,21 @@ def test_text_is_a_prompt() -> None:
     )
 
 
+def test_keys_in_a_txt_are_not_taken_for_its_prompt() -> None:
+    for name in ("cat.txt", "cat.yaml.txt"):
+        with pytest.raises(DocumentError) as refused:
+            read_sidecar(name, b"strength: 0.6\r\nprompt: a cat\r\n")
+        assert str(refused.value) == (
+            f"{name}: line 2, prompt: in a .txt file all of the text is the prompt, keys too. "
+            "Rename it to cat.yaml, or leave nothing in it but the prompt itself."
+        )
+
+
+def test_formatted_text_is_no_prompt() -> None:
+    with pytest.raises(DocumentError, match=r"RTF.*Save it as plain text"):
+        read_sidecar("cat.txt", b"{\\rtf1\\ansi a cat\\par}")
+
+
 def test_infotext_tells_what_it_passed_over() -> None:
     sidecar = parse_sidecar("cat.TXT", b"a cat\nSteps: 20, Sampler: Restart, Seed: 3")
     assert sidecar.keys == RequestKeys(prompt="a cat", steps=20, seed=3)
