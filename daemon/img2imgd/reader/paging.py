@@ -9,7 +9,7 @@ from PIL import Image, ImageFile, TiffImagePlugin
 
 from img2imgd.errors import PictureError
 from img2imgd.reader.aspect import squared
-from img2imgd.reader.colours import NotNumbers, to_rgb
+from img2imgd.reader.colours import NotNumbers, forget_other_pages, to_rgb
 from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import opened
 from img2imgd.reader.preparing import write_png
@@ -46,6 +46,7 @@ def extract_page(
     with opened(path, file, limits) as image:
         pages = _pages(image)
         image.seek(pages[page])
+        forget_other_pages(image)
         if image.width * image.height > limits.max_pixels:
             raise Image.DecompressionBombError
         size = squared(image)

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.aspect import squared
 from img2imgd.reader.carriers import find_infotext, find_recipe
-from img2imgd.reader.colours import NotNumbers, to_rgb
+from img2imgd.reader.colours import NotNumbers, forget_other_pages, to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
 from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import check_whole, opened
@@ -76,6 +76,7 @@ def prepare(
         seen = _size_seen(image)
         placement = _placement(path, seen if drawing is None else drawing.size, rule, limits)
         notes = _container_notes(image, file)
+        forget_other_pages(image)
         upright = _load_upright(image, placement, notes)
         rgb, colour_notes = _rgb(path, image, upright, seen)
         shows = seen

@@ -11,6 +11,8 @@ from PIL import Image, TiffImagePlugin
 from quartered import BLUE, GREEN, LIMITS, RED, YELLOW, corners, near, prepared, quarters
 
 from img2imgd.errors import PictureError
+from img2imgd.reader.files import open_picture
+from img2imgd.reader.paging import extract_page
 from img2imgd.reader.protocol import ReaderLimits, SizeRule
 from img2imgd.reader.viewing import view
 
@@ -154,3 +156,31 @@ def test_the_first_of_several_pages_of_unlike_kinds_is_used(tmp_path: Path) -> N
     image, report = prepared(path, SizeRule(64, multiple=8))
     assert near(corners(image), COLOURS, 0)
     assert report.notes[0].startswith("The first of its 3 pages was used")
+
+
+def of_pages(path: Path, *profiles: bytes) -> Path:
+    """A TIFF with a page for each colour profile, or for none where that is empty."""
+    with TiffImagePlugin.AppendingTiffWriter(path, True) as written:
+        for profile in profiles:
+            quarters().save(written, "TIFF", icc_profile=profile)
+            written.newFrame()
+    return path
+
+
+def extracted(path: Path, page_number: int) -> Image.Image:
+    """A page of a document as a picture of its own."""
+    target = path.with_name(f"page {page_number}.png")
+    with open_picture(path, LIMITS) as file, target.open("wb") as out:
+        extract_page(path, file, out, page_number, LIMITS)
+    with Image.open(target) as image:
+        image.load()
+        return image
+
+
+def test_no_page_gets_the_colours_of_another(tmp_path: Path) -> None:
+    for_paints = bytes(16) + b"CMYK" + bytes(120)  # noticed where a page of RGB is read by it
+    path = of_pages(tmp_path / "scan.tif", b"", for_paints, b"")
+    _, report = prepared(path)
+    assert [note for note in report.notes if "profile" in note] == []
+    found = ["icc_profile" in extracted(path, number).info for number in range(3)]
+    assert found == [False, True, False]
