@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from crashing import crash_at
@@ -14,6 +15,7 @@ import documents
 from img2imgd.config.sections import LimitsConfig
 from img2imgd.errors import EnvironmentFault
 from img2imgd.inbox import claim
+from img2imgd.inbox import documents as documents_module
 from img2imgd.inbox.documents import page_names
 from img2imgd.job import JobState
 from img2imgd.request import RequestKeys
@@ -142,6 +144,40 @@ def test_nothing_is_taken_apart_while_there_is_no_room(
     (each.config.outbox / "away").rename(each.config.outbox / ".img2imgd")
     each.look(11)
     assert len(taken) == len(each.jobs()) == 3
+
+
+def test_pages_that_need_more_room_than_was_thought_leave_what_is_to_stay_free(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents_module, "_LARGE_PAGE", 100)
+    noise = [Image.effect_noise((64, 64), 90) for _ in range(8)]  # 4 kB each, whatever one does
+    file = io.BytesIO()
+    noise[0].save(file, "TIFF", save_all=True, append_images=noise[1:])
+    each.drop("scan.tif", file.getvalue())
+    each.drop("scan.yaml")
+    room, least = 10_000, [10_000]
+
+    def free_bytes(folder: Path) -> float:
+        if folder != each.spool:
+            return 1e12
+        written = [path.stat().st_size for path in each.spool.glob("pages-*/*")]
+        least[0] = min(least[0], room - sum(written))
+        return room - sum(written)
+
+    monkeypatch.setattr(documents_module.filesystems, "free_bytes", free_bytes)
+    taken: list[int] = []
+    extract = each.reader.extract_page
+    monkeypatch.setattr(
+        each.reader, "extract_page", lambda *asked: (taken.append(1), extract(*asked))
+    )
+    each.claim()
+    each.look(30, 30)
+    assert (len(taken), each.jobs()) == (2, []), "not tried again as long as nothing has changed"
+    assert least[0] >= 0
+    assert "waits for room: its 8 pages" in each.waits()["scan.tif"]
+    room = 60_000
+    each.look(30)
+    assert len(each.jobs()) == 8
 
 
 def test_cancelled_pages_take_the_document_to_failed(each: Rig) -> None:

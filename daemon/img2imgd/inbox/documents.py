@@ -68,6 +68,7 @@ class Documents:
         self._keep_free = config.limits.min_free_gb * 1e9
         self._most = config.limits.max_frames
         self._known: dict[str, tuple[Signature, int]] = {}
+        self._needs: dict[tuple[str, int, int], float] = {}  # bytes, of documents found too large
 
     def clear(self) -> None:
         """Remove what a crash left; before anything is claimed."""
@@ -123,8 +124,9 @@ class Documents:
             NotYet: the disk has no room for them, or does not allow to read or write them now.
         """
         assert self._reader is not None  # noqa: S101 - else there is one page
-        if filesystems.free_bytes(self._spool) < self._keep_free + pages * _LARGE_PAGE:
-            raise NotYet(f"waits for room: its {pages} pages need some in {self._inbox}")
+        needed = max(pages * _LARGE_PAGE, self._needs.get(_state_of(path), 0.0))
+        if not self._has_room(needed):
+            raise self._no_room(pages)
         folder = self._spool / f"{_FOLDER}{secrets.token_hex(4)}"
         durable.make_folders(folder)
         try:
@@ -136,14 +138,34 @@ class Documents:
 
     def _extract(self, reader: PageReader, path: Path, targets: Sequence[Path]) -> None:
         """Write the pages, with the time of their document, which the claim records of them."""
-        time = path.stat().st_mtime_ns
+        state = _, _, time = _state_of(path)
+        largest, used = _LARGE_PAGE, 0.0
         try:
             for page, target in enumerate(targets):
                 self._progress()
+                if not self._has_room(largest):  # nor is it tried again before there is more
+                    if len(self._needs) >= _MOST_KNOWN:
+                        self._needs.clear()
+                    self._needs[state] = used + largest
+                    raise self._no_room(len(targets))
                 reader.extract_page(path, page, target)
                 os.utime(target, ns=(time, time))
+                size = target.stat().st_size
+                largest, used = max(largest, size), used + size
         except EnvironmentFault as fault:
             raise NotYet(f"waits until its pages can be read: {fault.message}") from fault
+
+    def _has_room(self, needed: float) -> bool:
+        return filesystems.free_bytes(self._spool) >= self._keep_free + needed
+
+    def _no_room(self, pages: int) -> NotYet:
+        return NotYet(f"waits for room: its {pages} pages need some in {self._inbox}")
+
+
+def _state_of(path: Path) -> tuple[str, int, int]:
+    """Which file it is, for as long as nobody changes it."""
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 def page_names(document: str, pages: int) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from img2imgd.errors import PictureError
 from img2imgd.reader.aspect import squared
@@ -18,6 +18,7 @@ from img2imgd.reader.protocol import Paged, ReaderLimits, shown
 _NEW_SUBFILE_TYPE = 254
 _NO_PAGE = 1 | 4  # a reduced version of another page, a mask (TIFF 6.0, section 8)
 _AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # what a PNG can hold
+_LARGEST_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK  # bytes; a PNG with a larger one is refused
 
 
 def count_pages(path: Path, file: BinaryIO, limits: ReaderLimits) -> Paged:
@@ -36,8 +37,9 @@ def extract_page(
 ) -> Paged:
     """Write a page, counted from 0, into ``target`` as PNG, with the pixels that it has.
 
-    Black and white stays 1 bit a pixel; what no PNG holds becomes sRGB. PDF pages have the size
-    that they have for the reader. The result is on disk at the end.
+    Black and white stays 1 bit a pixel; what no PNG holds becomes sRGB, and so does what has a
+    larger colour profile than is read of a PNG. PDF pages have the size that they have for the
+    reader. The result is on disk at the end.
 
     Raises:
         PictureError: the page cannot be read; the message says why.
@@ -53,7 +55,7 @@ def extract_page(
         profile = image.info.get("icc_profile")
         image.load()
         plain: Image.Image = image
-        if image.mode not in _AS_THEY_ARE:
+        if image.mode not in _AS_THEY_ARE or (profile and len(profile) > _LARGEST_PROFILE):
             try:
                 plain, _ = to_rgb(image)
             except NotNumbers:

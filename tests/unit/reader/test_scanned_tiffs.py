@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from directly import inspect
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 from quartered import BLUE, GREEN, LIMITS, RED, YELLOW, corners, near, prepared, quarters
 
 from img2imgd.errors import PictureError
@@ -184,3 +184,13 @@ def test_no_page_gets_the_colours_of_another(tmp_path: Path) -> None:
     assert [note for note in report.notes if "profile" in note] == []
     found = ["icc_profile" in extracted(path, number).info for number in range(3)]
     assert found == [False, True, False]
+
+
+def test_a_page_with_a_profile_that_is_too_large_for_a_png_can_be_read(tmp_path: Path) -> None:
+    made = ImageCms.createProfile("sRGB")  # pyright: ignore[reportUnknownMemberType]
+    small = ImageCms.ImageCmsProfile(made).tobytes()
+    length = len(small) + 1_100_000  # of scanners and printers with large tables
+    path = of_pages(tmp_path / "scan.tif", length.to_bytes(4, "big") + small[4:] + bytes(1_100_000))
+    assert "icc_profile" not in extracted(path, 0).info
+    image, _ = prepared(tmp_path / "page 0.png")
+    assert near(corners(image), COLOURS, 2)
