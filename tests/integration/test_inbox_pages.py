@@ -13,7 +13,7 @@ from rig import Crash, Rig
 
 import documents
 from img2imgd.config.sections import LimitsConfig
-from img2imgd.errors import EnvironmentFault
+from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.inbox import claim
 from img2imgd.inbox import documents as documents_module
 from img2imgd.inbox.documents import page_names
@@ -219,6 +219,27 @@ def test_too_many_pages_a_broken_sidecar_and_a_broken_page_refuse_the_whole(
     assert "Did you mean `prompt`" in rig.reason("bad.tif")
     assert "half.tif is damaged or cut off" in rig.reason("half.tif")
     assert rig.tree(rig.folder) == rig.tree(rig.config.done) == []
+
+
+def test_a_document_whose_pages_were_not_counted_is_not_served_as_its_first_page(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_document(each)
+
+    def killed(_: object) -> int:
+        raise PictureError("Reading scan.tif crashed the reader (killed).", "Save it again.")
+
+    with monkeypatch.context() as patch:  # by a kernel that is out of memory, say
+        patch.setattr(each.reader, "count_pages", killed)
+        (job,) = each.claim()
+    assert job.state is JobState.FAILED
+    each.serve()
+    assert "crashed the reader" in each.reason("sub/scan.tif")
+    assert each.tree(each.config.failed) == ["sub/scan.tif", "sub/scan.tif.reason.txt",
+                                             "sub/scan.yaml"]  # fmt: skip
+    each.ledger.give_order("retry", job.id)
+    each.look(2.5, 11)
+    assert [job.spec.rel for job in each.jobs(JobState.QUEUED)] == [f"sub/{name}" for name in PAGES]
 
 
 def test_a_list_of_documents_and_pictures_is_served_whole(each: Rig) -> None:

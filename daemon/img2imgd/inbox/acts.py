@@ -238,7 +238,7 @@ class Acts:
             else ""
         )
         drop = Drop(file.rel, tuple(inputs), None, digest=digest)
-        if error := self._too_large(file):
+        if error := self._too_large(file) or self._documents.fault(file):
             return replace(drop, error=str(error))
         return self._asked.settle(drop, sidecar, defaults, file)
 

@@ -67,7 +67,7 @@ class Documents:
         self._progress = progress
         self._keep_free = config.limits.min_free_gb * 1e9
         self._most = config.limits.max_frames
-        self._known: dict[str, tuple[Signature, int]] = {}
+        self._known: dict[str, tuple[Signature, int, str]] = {}
         self._needs: dict[tuple[str, int, int], float] = {}  # bytes, of documents found too large
 
     def clear(self) -> None:
@@ -82,29 +82,33 @@ class Documents:
         Raises:
             NotYet: its disk does not allow to read it now.
         """
-        if split_suffix(file.name)[1] not in _SUFFIXES:
-            return 1
-        return self.pages_of(self._inbox / file.rel, file.signature)
+        return self._count(file)[1]
 
-    def pages_of(self, path: Path, signature: Signature) -> int:
-        """As :meth:`pages`, of a file anywhere."""
-        if self._reader is None:
-            return 1
-        key = str(path)
-        known = self._known.get(key)
-        if known is None or known[0] != signature:
+    def fault(self, file: Found) -> str:
+        """Why the pages of a file could not be counted; it is refused with that.
+
+        As a picture it might be read all the same, and all of its pages but the first be missing.
+        """
+        return self._count(file)[2]
+
+    def _count(self, file: Found) -> tuple[Signature, int, str]:
+        """What is known of a file's pages: how it looked then, their number, what went wrong."""
+        if self._reader is None or split_suffix(file.name)[1] not in _SUFFIXES:
+            return file.signature, 1, ""
+        known = self._known.get(file.rel)
+        if known is None or known[0] != file.signature:
             self._progress()
             try:
-                count = self._reader.count_pages(path)
-            except PictureError:
-                count = 1  # it is refused as any picture is, and told why
+                pages = self._reader.count_pages(self._inbox / file.rel)
+                known = (file.signature, pages, "")
+            except PictureError as fault:
+                known = (file.signature, 1, str(fault))
             except EnvironmentFault as fault:
                 raise NotYet(f"waits until it can be read: {fault.message}") from fault
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[key] = (signature, count)
-            return count
-        return known[1]
+            self._known[file.rel] = known
+        return known
 
     def too_many(self, pages: int) -> str:
         """Why a document of so many pages is not served, if it is not."""
