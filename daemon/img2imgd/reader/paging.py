@@ -10,10 +10,12 @@ from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 from img2imgd.errors import PictureError
 from img2imgd.reader.aspect import squared
 from img2imgd.reader.colours import NotNumbers, forget_other_pages, to_rgb
-from img2imgd.reader.kinds import EXPORT
+from img2imgd.reader.kinds import COPY_AGAIN, EXPORT
 from img2imgd.reader.opening import opened
 from img2imgd.reader.preparing import write_png
 from img2imgd.reader.protocol import Paged, ReaderLimits, shown
+from img2imgd.reader.unusable import Unusable
+from img2imgd.reader.wholeness import list_of_pages_is_cut
 
 _NEW_SUBFILE_TYPE = 254
 _NO_PAGE = 1 | 4  # a reduced version of another page, a mask (TIFF 6.0, section 8)
@@ -29,7 +31,10 @@ def count_pages(path: Path, file: BinaryIO, limits: ReaderLimits) -> Paged:
         EnvironmentFault: the storage under it fails.
     """
     with opened(path, file, limits) as image:
-        return Paged(len(_pages(image)))
+        pages = _pages(image)
+        if image.format == "TIFF" and list_of_pages_is_cut(file):
+            raise Unusable("is cut off: not all of its pages are there", COPY_AGAIN)
+        return Paged(len(pages))
 
 
 def extract_page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from quartered import BLUE, GREEN, LIMITS, RED, YELLOW, corners, near, prepared,
 
 from img2imgd.errors import PictureError
 from img2imgd.reader.files import open_picture
-from img2imgd.reader.paging import extract_page
+from img2imgd.reader.paging import count_pages, extract_page
 from img2imgd.reader.protocol import ReaderLimits, SizeRule
 from img2imgd.reader.viewing import view
 
@@ -194,3 +195,20 @@ def test_a_page_with_a_profile_that_is_too_large_for_a_png_can_be_read(tmp_path:
     assert "icc_profile" not in extracted(path, 0).info
     image, _ = prepared(tmp_path / "page 0.png")
     assert near(corners(image), COLOURS, 2)
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_of_a_document_that_is_cut_off_no_page_is_left_out_silently(
+    tmp_path: Path, big: bool
+) -> None:
+    path = tmp_path / "scan.tif"
+    first, *others = [page(width) for width in (64, 72, 80, 88)]
+    first.save(path, save_all=True, append_images=others, compression="group4", big_tiff=big)
+    whole = path.read_bytes()
+    told: set[int] = set()
+    for length in range(len(whole), len(whole) - 1000, -5):
+        try:
+            told.add(count_pages(path, io.BytesIO(whole[:length]), LIMITS).pages)
+        except PictureError:
+            continue
+    assert told == {4}
