@@ -316,6 +316,14 @@ def test_a_crash_while_the_document_is_archived_is_finished(make_rig: RigMaker) 
         rig.close()
 
 
+def test_of_a_long_name_pages_ask_for_what_stands_behind_the_cut_too(make_rig: RigMaker) -> None:
+    rig = make_rig(pages="each", prompt_from_name=True)
+    rig.drop(f"{'a red barn ' * 18}__seed123456.tif", tiff(64, 72))
+    jobs = rig.claim()
+    assert [job.state for job in jobs] == [JobState.QUEUED] * 2
+    assert {job.spec.asked.seed for job in jobs} == {123456}
+
+
 def test_names_of_pages_sort_and_fit() -> None:
     assert page_names("scan.pdf", 10)[0] == "scan_p01.png"
     assert max(len(name.encode()) for name in page_names("ü" * 120 + ".pdf", 400)) < 215

@@ -215,7 +215,7 @@ class Acts:
             inputs.append(own)
         rel = f"{file.folder}/{made.name}" if file.folder else made.name
         drop = Drop(rel, tuple(inputs), None)
-        return self._asked.settle(drop, sidecar, defaults)
+        return self._asked.settle(drop, sidecar, defaults, named=file.name)
 
     def _drop(
         self,
