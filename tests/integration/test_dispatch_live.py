@@ -10,6 +10,7 @@ from in_turns import shorten
 from PIL import Image
 from rig import Rig
 
+from img2imgd import durable
 from img2imgd.dispatch import superseding
 from img2imgd.dispatch.running import RunningJob
 from img2imgd.job import JobState
@@ -206,6 +207,19 @@ def test_a_file_of_somebody_else_is_not_replaced_nor_that_of_another_picture(lat
     assert {rel for rel in latest.outputs() if "latest" in rel} == names
 
 
+def test_a_folder_put_in_its_place_is_passed_by(latest: Rig) -> None:
+    save(latest, 60)
+    latest.serve()
+    path = latest.config.outbox / "cat.latest.png"
+    path.unlink()
+    path.mkdir()
+    job = save(latest, 250)
+    latest.serve()
+    published = latest.config.outbox / job_of(latest, job).published
+    assert path.with_name("cat.latest~2.png").read_bytes() == published.read_bytes()
+    assert path.is_dir()
+
+
 def test_an_older_job_that_ends_later_does_not_replace_a_newer_result(latest: Rig) -> None:
     old = save(latest, 60)
     latest.serve()
@@ -221,18 +235,15 @@ def test_an_older_job_that_ends_later_does_not_replace_a_newer_result(latest: Ri
 def test_that_it_cannot_be_written_is_no_fault_of_the_job(
     latest: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (latest.config.outbox / "cat.latest.png").mkdir()
-    (latest.config.outbox / "cat.latest.png" / "x").touch()
-    latest.ledger.reserve(str(latest.config.outbox), "cat.latest.png", "somebody")
-    job = save(latest, 60)
+    save(latest, 60)
     latest.serve()
-    assert job_of(latest, job).state is JobState.DONE
-    assert (latest.config.outbox / "cat.latest~2.png").is_file()
-    (latest.config.outbox / "cat.latest~2.png").unlink()
-    (latest.config.outbox / "cat.latest~2.png").mkdir()
+    path = latest.config.outbox / "cat.latest.png"
+    before = path.read_bytes()
+    durable._half(path).mkdir()
     job = save(latest, 200)
     latest.serve()
     assert job_of(latest, job).state is JobState.DONE
+    assert path.read_bytes() == before
     assert "no newest result of cat.png" in caplog.text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from rig import Crash, Rig
 
 import documents
 from img2imgd.config.sections import LimitsConfig
-from img2imgd.errors import EnvironmentFault
+from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.inbox import claim
 from img2imgd.inbox import documents as documents_of_inbox
 from img2imgd.inbox.documents import page_names
@@ -139,6 +140,40 @@ def test_nothing_is_taken_apart_while_there_is_no_room(
     assert len(taken) == len(each.jobs()) == 3
 
 
+def test_pages_that_need_more_room_than_was_thought_leave_what_is_to_stay_free(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents_of_inbox, "_LARGE_PAGE", 100)
+    noise = [Image.effect_noise((64, 64), 90) for _ in range(8)]  # 4 kB each, whatever one does
+    file = io.BytesIO()
+    noise[0].save(file, "TIFF", save_all=True, append_images=noise[1:])
+    each.drop("scan.tif", file.getvalue())
+    each.drop("scan.yaml")
+    room, least = 10_000, [10_000]
+
+    def free_bytes(folder: Path) -> float:
+        if folder != each.spool:
+            return 1e12
+        written = [path.stat().st_size for path in each.spool.glob("pages-*/*")]
+        least[0] = min(least[0], room - sum(written))
+        return room - sum(written)
+
+    monkeypatch.setattr(documents_of_inbox.filesystems, "free_bytes", free_bytes)
+    taken: list[int] = []
+    extract = each.reader.extract_page
+    monkeypatch.setattr(
+        each.reader, "extract_page", lambda *asked: (taken.append(1), extract(*asked))
+    )
+    each.claim()
+    each.look(30, 30)
+    assert (len(taken), each.jobs()) == (2, []), "not tried again as long as nothing has changed"
+    assert least[0] >= 0
+    assert "waits for room: its 8 pages" in each.waits()["scan.tif"]
+    room = 60_000
+    each.look(30)
+    assert len(each.jobs()) == 8
+
+
 def test_cancelled_pages_take_the_document_to_failed(each: Rig) -> None:
     drop_document(each)
     for job in each.claim():
@@ -232,6 +267,27 @@ def test_a_document_and_its_sidecar_get_the_same_number_where_a_name_is_taken(ea
     assert each.tree(each.config.done) == ["sub/scan.yaml", "sub/scan~2.tif", "sub/scan~2.yaml"]
 
 
+def test_a_document_whose_pages_were_not_counted_is_not_served_as_its_first_page(
+    each: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_document(each)
+
+    def killed(_: object) -> int:
+        raise PictureError("Reading scan.tif crashed the reader (killed).", "Save it again.")
+
+    with monkeypatch.context() as patch:  # by a kernel that is out of memory, say
+        patch.setattr(each.reader, "count_pages", killed)
+        (job,) = each.claim()
+    assert job.state is JobState.FAILED
+    each.serve()
+    assert "crashed the reader" in each.reason("sub/scan.tif")
+    assert each.tree(each.config.failed) == ["sub/scan.tif", "sub/scan.tif.reason.txt",
+                                             "sub/scan.yaml"]  # fmt: skip
+    each.ledger.give_order("retry", job.id)
+    each.look(2.5, 11)
+    assert [job.spec.rel for job in each.jobs(JobState.QUEUED)] == [f"sub/{name}" for name in PAGES]
+
+
 def test_a_list_of_documents_and_pictures_is_served_whole(each: Rig) -> None:
     each.drop("a.tif", documents.tiff(64, 72))
     each.picture("b.png")
@@ -304,6 +360,14 @@ def test_a_crash_while_the_document_is_archived_is_finished(make_rig: RigMaker) 
         pages = [f"sub/{name}{end}" for name in PAGES for end in ("", ".yaml")]
         assert found == sorted(["sub/scan.tif", "sub/scan.yaml", *pages]), at
         rig.close()
+
+
+def test_of_a_long_name_pages_ask_for_what_stands_behind_the_cut_too(make_rig: RigMaker) -> None:
+    rig = make_rig(pages="each", prompt_from_name=True)
+    rig.drop(f"{'a red barn ' * 18}__seed123456.tif", documents.tiff(64, 72))
+    jobs = rig.claim()
+    assert [job.state for job in jobs] == [JobState.QUEUED] * 2
+    assert {job.spec.asked.seed for job in jobs} == {123456}
 
 
 def test_names_of_pages_sort_and_fit() -> None:

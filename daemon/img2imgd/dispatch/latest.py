@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -70,10 +71,16 @@ class Latest:
             known = self._ledger.owner_of(outbox, fold(path))
             if known is None and not durable.is_there(self._outbox / path):
                 return not self._ledger.reserve(outbox, fold(path), f"{_LATEST}-{owner}")
-            return known != f"{_LATEST}-{owner}"
+            # A folder that somebody put there cannot be replaced as a file can.
+            return known != f"{_LATEST}-{owner}" or _is_folder(self._outbox / path)
 
         name = f"{safe_stem(cut_bytes(stem, _LONGEST_STEM))}{_LATEST}{suffix}"
         return self._outbox / folder / first_free(name, is_taken)
+
+
+def _is_folder(path: Path) -> bool:
+    status = durable.look_at(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def _shown(published: Path, frames: Sequence[str]) -> Path:

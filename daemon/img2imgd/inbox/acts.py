@@ -193,7 +193,7 @@ class Acts:
         inputs.extend(self._inputs.of("also", other) for other in also)
         digest = self._saves.digest(file, sidecar.file if sidecar else None)
         drop = Drop(file.rel, tuple(inputs), None, digest=digest)
-        if error := self._inputs.too_large(file):
+        if error := self._pages.fault(file):
             return replace(drop, error=str(error))
         return self._asked.settle(drop, sidecar, defaults, file)
 

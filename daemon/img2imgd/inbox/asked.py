@@ -71,10 +71,13 @@ class Asked:
         sidecar: Sidecar | None,
         defaults: FolderDefaults,
         picture: Found | None = None,
+        *,
+        named: str = "",
     ) -> Drop:
         """The drop with its request, or with the reason why it has none.
 
-        The own parameters of a ``picture`` count where it has no sidecar.
+        The own parameters of a ``picture`` count where it has no sidecar. ``named`` is what asks
+        where names do, if that is not its own one: that of a page may be a document's cut short.
 
         Raises:
             NotYet: it, or a list that is named, cannot be read now.
@@ -84,7 +87,7 @@ class Asked:
         name = drop.rel.rpartition("/")[2]
         layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
         embedded = self._embedded_keys(picture) if picture and sidecar is None else None
-        for keys in (embedded, self._named_keys(name)):
+        for keys in (embedded, self._named_keys(named or name)):
             if isinstance(keys, RequestKeys):
                 layers.append(keys)
             elif keys is not None and sidecar is None:

@@ -70,7 +70,8 @@ class Documents:
         self._progress = progress
         self._keep_free = config.limits.min_free_gb * 1e9
         self._most = config.limits.max_frames
-        self._known: dict[str, tuple[Signature, int]] = {}
+        self._known: dict[str, tuple[Signature, int, str]] = {}
+        self._needs: dict[tuple[str, int, int], float] = {}  # bytes, of documents found too large
 
     def clear(self) -> None:
         """Remove what a crash left; before anything is claimed."""
@@ -84,29 +85,38 @@ class Documents:
         Raises:
             NotYet: its disk does not allow to read it now.
         """
-        if split_suffix(file.name)[1] not in _SUFFIXES:
-            return 1
         return self.pages_of(self._inbox / file.rel, file.signature)
 
     def pages_of(self, path: Path, signature: Signature) -> int:
         """As :meth:`pages`, of a file anywhere."""
-        if self._reader is None:
-            return 1
+        return self._count(path, signature)[0]
+
+    def fault(self, file: Found) -> str:
+        """Why the pages of a file could not be counted; it is refused with that.
+
+        As a picture it might be read all the same, and all of its pages but the first be missing.
+        """
+        return self._count(self._inbox / file.rel, file.signature)[1]
+
+    def _count(self, path: Path, signature: Signature) -> tuple[int, str]:
+        """The number of a file's pages, and what went wrong when they were counted."""
+        if self._reader is None or split_suffix(path.name)[1] not in _SUFFIXES:
+            return 1, ""
         key = str(path)
         known = self._known.get(key)
-        if known is None or known[0] != signature:
-            self._progress()
-            try:
-                count = self._reader.count_pages(path)
-            except PictureError:
-                count = 1  # it is refused as any picture is, and told why
-            except EnvironmentFault as fault:
-                raise NotYet(f"waits until it can be read: {fault.message}") from fault
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = (signature, count)
-            return count
-        return known[1]
+        if known is not None and known[0] == signature:
+            return known[1:]
+        self._progress()
+        try:
+            counted = (self._reader.count_pages(path), "")
+        except PictureError as fault:
+            counted = (1, str(fault))
+        except EnvironmentFault as fault:
+            raise NotYet(f"waits until it can be read: {fault.message}") from fault
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = (signature, *counted)
+        return counted
 
     def too_many(self, pages: int) -> str:
         """Why a document of so many pages is not served, if it is not."""
@@ -126,8 +136,9 @@ class Documents:
             NotYet: the disk has no room for them, or does not allow to read or write them now.
         """
         assert self._reader is not None  # noqa: S101 - else there is one page
-        if filesystems.free_bytes(self._spool) < self._keep_free + pages * _LARGE_PAGE:
-            raise NotYet(f"waits for room: its {pages} pages need some in {self._inbox}")
+        needed = max(pages * _LARGE_PAGE, self._needs.get(_state_of(path), 0.0))
+        if not self._has_room(needed):
+            raise self._no_room(pages)
         folder = self._spool / f"{_FOLDER}{secrets.token_hex(4)}"
         durable.make_folders(folder)
         try:
@@ -139,9 +150,10 @@ class Documents:
 
     def _extract(self, reader: PageReader, path: Path, targets: Sequence[Path]) -> None:
         """Write the pages, with the time of their document, which the claim records of them."""
-        made_at = path.stat().st_mtime_ns
+        state = _state_of(path)
         allowed = max(_LEAST_TIME, _TIME_PER_PAGE * len(targets))
         end = time.monotonic() + allowed
+        largest, used = _LARGE_PAGE, 0.0
         try:
             for page, target in enumerate(targets):
                 self._progress()
@@ -151,10 +163,29 @@ class Documents:
                         "had been taken apart; it is not waited for longer.",
                         "Split it, or save its pages as pictures.",
                     )
+                if not self._has_room(largest):  # nor is it tried again before there is more
+                    if len(self._needs) >= _MOST_KNOWN:
+                        self._needs.clear()
+                    self._needs[state] = used + largest
+                    raise self._no_room(len(targets))
                 reader.extract_page(path, page, target)
-                os.utime(target, ns=(made_at, made_at))
+                os.utime(target, ns=(state[2], state[2]))
+                size = target.stat().st_size
+                largest, used = max(largest, size), used + size
         except EnvironmentFault as fault:
             raise NotYet(f"waits until its pages can be read: {fault.message}") from fault
+
+    def _has_room(self, needed: float) -> bool:
+        return filesystems.free_bytes(self._spool) >= self._keep_free + needed
+
+    def _no_room(self, pages: int) -> NotYet:
+        return NotYet(f"waits for room: its {pages} pages need some in {self._inbox}")
+
+
+def _state_of(path: Path) -> tuple[str, int, int]:
+    """Which file it is, for as long as nobody changes it."""
+    status = path.stat()
+    return str(path), status.st_size, status.st_mtime_ns
 
 
 def page_names(document: str, pages: int) -> list[str]:

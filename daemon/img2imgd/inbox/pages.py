@@ -50,6 +50,10 @@ class PageClaims:
         """
         return 1 if self._inputs.too_large(file) else self._documents.pages(file)
 
+    def fault(self, file: Found) -> str:
+        """Why a file is not served at all, for its size or for pages that cannot be counted."""
+        return str(self._inputs.too_large(file) or self._documents.fault(file))
+
     def claim(
         self,
         file: Found,
@@ -112,4 +116,4 @@ class PageClaims:
             inputs.append(own)
         rel = f"{file.folder}/{made.name}" if file.folder else made.name
         drop = Drop(rel, tuple(inputs), None)
-        return self._asked.settle(drop, sidecar, defaults)
+        return self._asked.settle(drop, sidecar, defaults, named=file.name)

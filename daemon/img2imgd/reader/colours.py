@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I;16N")
 _SIXTEEN_BIT = 65535
+_PROFILE_TAG = TiffImagePlugin.ICCPROFILE
 # The colour space that a profile must be for, by Pillow's mode (ICC.1, 7.2.6).
 _PROFILE_SPACE = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK", "LAB": "Lab "}
 
@@ -43,6 +44,15 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
     paper = Image.new("RGB", rgb.size, "white")
     paper.paste(rgb, mask=pixels.opacity)
     return paper, [*pixels.notes, "Its transparent parts were laid on white."]
+
+
+def forget_other_pages(image: Image.Image) -> None:
+    """Of a TIFF, forget a colour profile that another page than this one has.
+
+    Pillow leaves it behind when it goes through the pages, be it only to count them.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _PROFILE_TAG not in image.tag_v2:
+        image.info.pop("icc_profile", None)
 
 
 def to_lab(image: Image.Image) -> Image.Image:

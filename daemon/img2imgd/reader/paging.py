@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin, TiffImagePlugin
 
 from img2imgd.errors import PictureError
 from img2imgd.reader.aspect import squared
-from img2imgd.reader.colours import NotNumbers, to_rgb
-from img2imgd.reader.kinds import EXPORT
+from img2imgd.reader.colours import NotNumbers, forget_other_pages, to_rgb
+from img2imgd.reader.kinds import COPY_AGAIN, EXPORT
 from img2imgd.reader.opening import opened
 from img2imgd.reader.preparing import write_png
 from img2imgd.reader.protocol import Paged, ReaderLimits, shown
+from img2imgd.reader.unusable import Unusable
+from img2imgd.reader.wholeness import list_of_pages_is_cut
 
 _NEW_SUBFILE_TYPE = 254
 _NO_PAGE = 1 | 4  # a reduced version of another page, a mask (TIFF 6.0, section 8)
 _AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # what a PNG can hold
+_LARGEST_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK  # bytes; a PNG with a larger one is refused
 
 
 def count_pages(path: Path, file: BinaryIO, limits: ReaderLimits) -> Paged:
@@ -28,7 +31,10 @@ def count_pages(path: Path, file: BinaryIO, limits: ReaderLimits) -> Paged:
         EnvironmentFault: the storage under it fails.
     """
     with opened(path, file, limits) as image:
-        return Paged(len(_pages(image)))
+        pages = _pages(image)
+        if image.format == "TIFF" and list_of_pages_is_cut(file):
+            raise Unusable("is cut off: not all of its pages are there", COPY_AGAIN)
+        return Paged(len(pages))
 
 
 def extract_page(
@@ -36,8 +42,9 @@ def extract_page(
 ) -> Paged:
     """Write a page, counted from 0, into ``target`` as PNG, with the pixels that it has.
 
-    Black and white stays 1 bit a pixel; what no PNG holds becomes sRGB. PDF pages have the size
-    that they have for the reader. The result is on disk at the end.
+    Black and white stays 1 bit a pixel; what no PNG holds becomes sRGB, and so does what has a
+    larger colour profile than is read of a PNG. PDF pages have the size that they have for the
+    reader. The result is on disk at the end.
 
     Raises:
         PictureError: the page cannot be read; the message says why.
@@ -46,13 +53,14 @@ def extract_page(
     with opened(path, file, limits) as image:
         pages = _pages(image)
         image.seek(pages[page])
+        forget_other_pages(image)
         if image.width * image.height > limits.max_pixels:
             raise Image.DecompressionBombError
         size = squared(image)
         profile = image.info.get("icc_profile")
         image.load()
         plain: Image.Image = image
-        if image.mode not in _AS_THEY_ARE:
+        if image.mode not in _AS_THEY_ARE or (profile and len(profile) > _LARGEST_PROFILE):
             try:
                 plain, _ = to_rgb(image)
             except NotNumbers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from math import ceil
+from math import ceil, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.reader.aspect import squared
 from img2imgd.reader.carriers import find_infotext, find_recipe
-from img2imgd.reader.colours import NotNumbers, to_rgb
+from img2imgd.reader.colours import NotNumbers, forget_other_pages, to_rgb
 from img2imgd.reader.geometry import Placement, TooNarrowError, place
 from img2imgd.reader.kinds import EXPORT
 from img2imgd.reader.opening import check_whole, opened
@@ -33,6 +33,7 @@ _FRAMES = "The first of its {} frames was used."
 _PAGES = "The first of its {} pages was used (all are where an inbox says `pages: each`)."
 _SEVERAL = {"TIFF": _PAGES, "PDF": _PAGES, "HEIF": "The main one of its {} pictures was used."}
 _ENLARGED = 2.0  # what is drawn at any size is drawn at twice the size wanted, and shrunk
+_MOST_ENLARGED = 35_000_000  # pixels of a page for the drawing on it: those of A4 at 600 dpi
 _UNPACKED = ("BMP", "TIFF", "PPM", "PSD")  # no decoder can tell missing zeros from black
 
 
@@ -76,7 +77,9 @@ def prepare(
         seen = _size_seen(image)
         placement = _placement(path, seen if drawing is None else drawing.size, rule, limits)
         notes = _container_notes(image, file)
-        upright = _load_upright(image, placement, notes)
+        forget_other_pages(image)
+        most = limits.max_pixels if drawing is None else _MOST_ENLARGED
+        upright = _load_upright(image, placement, notes, most)
         rgb, colour_notes = _rgb(path, image, upright, seen)
         shows = seen
         if drawing is not None:
@@ -211,17 +214,21 @@ def _placement(
 
 
 def _load_upright(
-    image: ImageFile.ImageFile, placement: Placement, notes: list[str]
+    image: ImageFile.ImageFile, placement: Placement, notes: list[str], most: int
 ) -> Image.Image:
     """The picture as it is seen.
 
-    A JPEG's pixels are perhaps a half to an eighth, those of a PDF's page as many as are needed.
+    A JPEG's pixels are perhaps a half to an eighth, those of a PDF's page as many as are needed,
+    within ``most``: all of the page is drawn so finely, be what is wanted a small part of it.
     """
     if (name := _format(image)) in ("JPEG", "PDF"):
         # The decoder may leave out detail that a much smaller result cannot show.
         left, top, right, bottom = placement.box
         scale = max(placement.inner[0] / (right - left), placement.inner[1] / (bottom - top))
-        share = min(1.0, scale * _SHRINK_FIRST) if name == "JPEG" else max(1.0, scale * _ENLARGED)
+        if name == "JPEG":
+            share = min(1.0, scale * _SHRINK_FIRST)
+        else:
+            share = max(1.0, min(scale * _ENLARGED, sqrt(most / (image.width * image.height))))
         image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
     return _upright(image, notes)
 

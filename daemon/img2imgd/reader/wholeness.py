@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 # 0xFF, then a marker code: no stuffed zero, fill byte or restart marker (ITU-T T.81, B.1.1).
 _JPEG_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
@@ -49,6 +49,30 @@ def has_zero_tail(file: BinaryIO) -> bool:
         return False
     file.seek(length - _ZERO_TAIL)
     return not any(file.read(_ZERO_TAIL))
+
+
+def list_of_pages_is_cut(file: BinaryIO) -> bool:
+    """True of a TIFF whose last directory does not reach its own end: what follows it is unknown.
+
+    Pillow takes such a page for the last one.
+    """
+    file.seek(0)
+    head = file.read(16)
+    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
+    big = head[2:4] in (b"+\0", b"\0+")
+    counted, entry, size = (8, 20, 8) if big else (2, 12, 4)
+    at = int.from_bytes(head[8:16] if big else head[4:8], order)
+    seen: set[int] = set()
+    while at and at not in seen:
+        seen.add(at)
+        file.seek(at)
+        entries = int.from_bytes(file.read(counted), order)
+        file.seek(at + counted + entries * entry)
+        follows = file.read(size)
+        if len(follows) < size:
+            return True
+        at = int.from_bytes(follows, order)
+    return False
 
 
 def _pdf_ends(file: BinaryIO) -> bool:

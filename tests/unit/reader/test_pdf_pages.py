@@ -12,6 +12,7 @@ from quartered import BLUE, GREEN, LIMITS, RED, YELLOW, corners, near, prepared,
 
 import documents
 from img2imgd.errors import PictureError
+from img2imgd.reader import preparing
 from img2imgd.reader.pdf import PdfPages
 from img2imgd.reader.protocol import ReaderLimits, SizeRule
 
@@ -157,3 +158,23 @@ def test_pages_of_too_many_pixels_to_paint_are_refused_as_pictures_are(tmp_path:
     long = documents.pdf(b"", box="0 0 14400 3")
     assert "too long and narrow" in refused(tmp_path / "long.pdf", long).message
     assert LIMITS.max_pixels != Image.MAX_IMAGE_PIXELS  # as it was before
+
+
+def test_for_a_small_drawing_the_whole_sheet_is_not_made_huge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = b"0.3 G 1 w 100 100 m 107 104 l 110 108 l 103 109 l h S 101 102 m 106 108 l S"
+    path = written(tmp_path / "note.pdf", documents.pdf(drawn, box="0 0 200 280"))
+    monkeypatch.setattr(preparing, "_MOST_ENLARGED", 2_000_000)  # of 4 million that are allowed
+    rendered: list[int] = []
+    scale_to = PdfPages._scale_to
+
+    def watched(page: PdfPages, scale: float) -> None:
+        scale_to(page, scale)
+        rendered.append(page.width * page.height)
+
+    monkeypatch.setattr(PdfPages, "_scale_to", watched)
+    image, report = prepared(path, SizeRule(256, prepare="sketch"))
+    assert max(report.original) < 80  # of 778 pixels
+    assert image.size == (256, 256)
+    assert 1_900_000 < max(rendered) < 2_100_000

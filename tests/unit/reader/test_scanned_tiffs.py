@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
 import pytest
 from directly import inspect
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 from quartered import BLUE, GREEN, LIMITS, RED, YELLOW, corners, near, prepared, quarters
 
 from img2imgd.errors import PictureError
+from img2imgd.reader.files import open_picture
+from img2imgd.reader.paging import count_pages, extract_page
 from img2imgd.reader.protocol import ReaderLimits, SizeRule
 from img2imgd.reader.viewing import view
 
@@ -154,3 +157,58 @@ def test_the_first_of_several_pages_of_unlike_kinds_is_used(tmp_path: Path) -> N
     image, report = prepared(path, SizeRule(64, multiple=8))
     assert near(corners(image), COLOURS, 0)
     assert report.notes[0].startswith("The first of its 3 pages was used")
+
+
+def of_pages(path: Path, *profiles: bytes) -> Path:
+    """A TIFF with a page for each colour profile, or for none where that is empty."""
+    with TiffImagePlugin.AppendingTiffWriter(path, True) as written:
+        for profile in profiles:
+            quarters().save(written, "TIFF", icc_profile=profile)
+            written.newFrame()
+    return path
+
+
+def extracted(path: Path, page_number: int) -> Image.Image:
+    """A page of a document as a picture of its own."""
+    target = path.with_name(f"page {page_number}.png")
+    with open_picture(path, LIMITS) as file, target.open("wb") as out:
+        extract_page(path, file, out, page_number, LIMITS)
+    with Image.open(target) as image:
+        image.load()
+        return image
+
+
+def test_no_page_gets_the_colours_of_another(tmp_path: Path) -> None:
+    for_paints = bytes(16) + b"CMYK" + bytes(120)  # noticed where a page of RGB is read by it
+    path = of_pages(tmp_path / "scan.tif", b"", for_paints, b"")
+    _, report = prepared(path)
+    assert [note for note in report.notes if "profile" in note] == []
+    found = ["icc_profile" in extracted(path, number).info for number in range(3)]
+    assert found == [False, True, False]
+
+
+def test_a_page_with_a_profile_that_is_too_large_for_a_png_can_be_read(tmp_path: Path) -> None:
+    made = ImageCms.createProfile("sRGB")  # pyright: ignore[reportUnknownMemberType]
+    small = ImageCms.ImageCmsProfile(made).tobytes()
+    length = len(small) + 1_100_000  # of scanners and printers with large tables
+    path = of_pages(tmp_path / "scan.tif", length.to_bytes(4, "big") + small[4:] + bytes(1_100_000))
+    assert "icc_profile" not in extracted(path, 0).info
+    image, _ = prepared(tmp_path / "page 0.png")
+    assert near(corners(image), COLOURS, 2)
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_of_a_document_that_is_cut_off_no_page_is_left_out_silently(
+    tmp_path: Path, big: bool
+) -> None:
+    path = tmp_path / "scan.tif"
+    first, *others = [page(width) for width in (64, 72, 80, 88)]
+    first.save(path, save_all=True, append_images=others, compression="group4", big_tiff=big)
+    whole = path.read_bytes()
+    told: set[int] = set()
+    for length in range(len(whole), len(whole) - 1000, -5):
+        try:
+            told.add(count_pages(path, io.BytesIO(whole[:length]), LIMITS).pages)
+        except PictureError:
+            continue
+    assert told == {4}

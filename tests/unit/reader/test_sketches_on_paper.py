@@ -191,6 +191,17 @@ def test_an_empty_sheet_stays_whole_and_says_so(tmp_path: Path) -> None:
     assert any("the sheet stays whole" in note for note in report.notes)
 
 
+def test_of_a_long_strip_nothing_is_cut_off(tmp_path: Path) -> None:
+    strip = Image.new("L", (20, 6000), 250)
+    for end in (100, 5880):
+        strip.paste(60, (0, end, 20, end + 20))
+    image, report = prepared(strip, tmp_path, SizeRule("keep", prepare="sketch"))
+    assert report.original[1] >= 5800
+    dark = np.asarray(image.convert("L")).min(axis=1) < 160
+    assert dark[: len(dark) // 4].any()
+    assert dark[-len(dark) // 4 :].any()
+
+
 def test_the_note_says_what_was_done(tmp_path: Path) -> None:
     seen = scanned(Sheet(cat(), size=SIZE, ruling="lined"), 2.0)
     _, report = prepared(seen.picture, tmp_path, SizeRule(512, prepare="sketch"))

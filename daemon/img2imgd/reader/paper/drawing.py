@@ -17,6 +17,7 @@ from img2imgd.reader.paper.trimming import find_strokes
 from img2imgd.reader.protocol import SizeRule
 
 LOOKED_AT = 1200  # pixels of the longer side
+_LEAST = 8  # pixels of the shorter side
 _FINER = 2.0  # times as many pixels as are wanted are worked on
 _INSET = 0.004  # of the sheet's sides: its border may be off by so much
 _LEAST_TURN = 0.2  # degrees: less is not seen, and turning softens lines
@@ -67,9 +68,8 @@ def look_at(image: Image.Image, seen: tuple[int, int]) -> Look:
     corners = None if found is None else _inset(found.corners) / np.asarray(image.size)
     size = (float(seen[0]), float(seen[1])) if corners is None else _size_of(corners, seen)
     scale = min(1.0, LOOKED_AT / max(size), image.width / seen[0])
-    small = _sheet_of(
-        image, corners, (max(8, round(size[0] * scale)), max(8, round(size[1] * scale)))
-    )
+    shrunk = (max(_LEAST, round(size[0] * scale)), max(_LEAST, round(size[1] * scale)))
+    small = _sheet_of(image, corners, shrunk)
     lighting = find_lighting(small)
     levelled = np.asarray(level(small, lighting))
     dark = 1 - levelled.min(axis=2) / np.float32(255)
@@ -80,20 +80,21 @@ def find_drawing(look: Look, seen: tuple[int, int], rule: SizeRule) -> Drawing:
     """What of the sheet is kept, with room for the size asked for, and what was done in words."""
     # A sheet whose borders are seen lies straight once it is cut out along them.
     turned = (find_skew(look.dark) or 0.0) if look.corners is None else 0.0
-    if abs(turned) < _LEAST_TURN:
-        turned = 0.0
+    if abs(turned) < _LEAST_TURN or min(look.small.size) == _LEAST:
+        turned = 0.0  # of a strip that small shows wider than it is, angles are not told
     upright = _upright(look.dark, turned)
     strokes = find_strokes(upright)
-    scale = look.size[0] / look.small.width
+    across, down = look.size[0] / look.small.width, look.size[1] / look.small.height
     height, width = upright.shape
     left, top, right, bottom = strokes.box or _whole_of(look.dark, upright)
-    border = 0.0 if strokes.box is None else _MARGIN * max(right - left, bottom - top)
-    wide, high = right - left + 2 * border, bottom - top + 2 * border
+    wide, high = (right - left) * across, (bottom - top) * down
+    border = 0.0 if strokes.box is None else _MARGIN * max(wide, high)
+    wide, high = wide + 2 * border, high + 2 * border
     wide, high = max(wide, high / _MOST_ASPECT), max(high, wide / _MOST_ASPECT)
-    size = with_room(wide * scale, high * scale, rule)
+    size = with_room(wide, high, rule)
     box = (
-        ((left + right - width) / 2 * scale - size[0] / 2) / look.size[0],
-        ((top + bottom - height) / 2 * scale - size[1] / 2) / look.size[0],
+        ((left + right - width) / 2 * across - size[0] / 2) / look.size[0],
+        ((top + bottom - height) / 2 * down - size[1] / 2) / look.size[0],
         size[0] / look.size[0],
         size[1] / look.size[0],
     )
