@@ -104,5 +104,5 @@ def test_the_scanners_config_is_one(tmp_path: Path) -> None:
     conf.write_text(moved(text, {"/srv/img2imgd": tmp_path, "/var/lib/img2imgd/state": state}))
     plain, scans = load_config(conf, None, env={}).inboxes
     assert (plain.profile, plain.settle) == ("share", 2)
-    assert (scans.profile, scans.settle, scans.pair_wait) == ("scanner", 5, 1)
+    assert (scans.profile, scans.settle, scans.prompted_wait) == ("scanner", 5, 5)
     assert scans.defaults.prompt is not None

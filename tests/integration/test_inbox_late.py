@@ -61,7 +61,7 @@ def test_it_takes_the_picture_itself_out_of_failed_and_its_reason_goes(make_rig:
     assert rig.tree(rig.config.failed) == []
     rig.serve()
     assert rig.tree(rig.config.done) == ["cat.png", "cat.yaml"]
-    assert [job.state for job in rig.jobs()] == [JobState.FAILED, JobState.DONE]
+    assert [job.state for job in rig.jobs()] == [JobState.REPLACED, JobState.DONE]
     assert rig.inputs() == ["cat.png", "cat.yaml"]
 
 

@@ -370,7 +370,21 @@ def test_a_kept_picture_that_has_changed_since_is_not_served_twice(keeping: Rig)
     keeping.serve()
     retry(keeping, job)
     keeping.look(5, 5, 5)
-    assert states(keeping) == [JobState.CANCELLED, JobState.DONE]
+    assert states(keeping) == [JobState.REPLACED, JobState.DONE]
+    assert len(keeping.outputs()) == 1
+
+
+def test_a_kept_picture_whose_newer_save_waits_is_not_served_twice(keeping: Rig) -> None:
+    keeping.picture("cat.png")
+    keeping.look(1.1, 11)
+    (job,) = keeping.jobs()
+    keeping.ledger.give_order("cancel", job.id)
+    keeping.serve()
+    keeping.picture("cat.png", grey=20)
+    keeping.look(1.1, 11)
+    retry(keeping, job)
+    keeping.look(5, 5, 5)
+    assert states(keeping) == [JobState.CANCELLED, JobState.QUEUED]
     old = keeping.ledger.job(job.id)
     assert old is not None
     assert "a newer save" in old.reason

@@ -120,6 +120,8 @@ def _inbox(keys: InboxKeys, path: Path) -> InboxConfig:
     written = {key: value for key, value in structs.asdict(keys).items() if value is not None}
     written |= {"path": path, "defaults": keys.defaults.over(RequestKeys())}
     merged = {**PROFILES[keys.profile], **written}
+    if keys.pair_wait is not None:
+        merged.pop("prompted_wait", None)
     if merged.get("mode", "move") == "move":
         merged.pop("live", None)  # of a profile that keeps pictures
     return InboxConfig(**merged)

@@ -27,8 +27,10 @@ ProfileName = Literal["share", "scanner", "tablet"]
 PROFILES: Mapping[ProfileName, Mapping[str, Any]] = MappingProxyType({
     "share": {},
     # Scanners reopen a file seconds after closing it, and a person walks to a desk to describe it.
+    # Where a prompt is there already, few write another for each sheet.
     "scanner": {
-        "settle": 5.0, "pair_wait": 30.0, "orphan_after": 3600.0, "pages": "each",
+        "settle": 5.0, "pair_wait": 30.0, "prompted_wait": 5.0, "orphan_after": 3600.0,
+        "pages": "each",
         "usual": RequestKeys(prepare="auto"),
     },
     # An art program saves the same file again and again; the newest strokes should show soon.
@@ -42,7 +44,8 @@ class InboxConfig:
     """One inbox: its folder and its rules, those of a network share; durations in seconds.
 
     ``skip_similar`` is a distance of colours in CIELAB; ``usual`` are the request keys of its
-    profile, which give way to all others.
+    profile, which give way to all others. ``prompted_wait`` is how long a picture waits for a
+    sidecar that has a prompt without one; None for ``pair_wait``.
     """
 
     path: Path
@@ -51,6 +54,7 @@ class InboxConfig:
     settle: float = 2.0
     rescan: float = 5.0
     pair_wait: float = 10.0
+    prompted_wait: float | None = None
     orphan_after: float = 600.0
     late_sidecar: float = 86_400.0
     recursive: bool = True

@@ -36,6 +36,7 @@ from img2imgd.outputs.reasons import (
     free_reason,
     job_of_reason,
     reason_name,
+    remove_reason,
     write_reason,
 )
 from img2imgd.outputs.staging import STAGING, Staging
@@ -47,6 +48,10 @@ log = logging.getLogger(__name__)
 _NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 _AGAIN = """\
 To try again, put the corrected files back into the inbox. Once they are corrected, this does it:
+
+    {retry}"""
+_AFTER_ALL = """\
+To have it painted after all, put its files back into the inbox, or:
 
     {retry}"""
 _AGAIN_KEPT = """\
@@ -116,11 +121,34 @@ class Archive:
         with self._ledger.transaction():
             self._ledger.replace_plan(row.id, made)
             self._ledger.set_archived(row.id)
+        if row.state is JobState.DONE:
+            self._end_failures_of(row)
+
+    def _end_failures_of(self, row: JobRow) -> None:
+        """What kept a drop from being served is over once it is: its reasons would mislead.
+
+        Inputs that lie in failed yet are another drop of that name.
+        """
+        for older in self._ledger.not_served_before(row):
+            plan = older.archive
+            if plan is None or missing_mount(Path(plan.folder), self._ledger.facts()):
+                continue
+            if any(map(durable.is_there, plan.paths)):
+                continue
+            if plan.reason:
+                remove_reason(Path(plan.folder) / plan.reason, older.id, plan.reason_as)
+            gone = replace(plan, names={}, reason="", reason_as=None, back=0)
+            why = f"Job {row.id} has served it since. Before that: {older.reason}"
+            with self._ledger.transaction():
+                self._ledger.replace_plan(older.id, gone)
+                self._ledger.restate(older.id, JobState.REPLACED, why)
+                self._ledger.end_orders(older.id)
 
     def _write_reason(self, row: JobRow, folder: Path, name: str) -> str:
         """Write why a job failed, under a name that is free; returns that name."""
         retry = command(self._config, "retry", row.id)
-        advice = (_AGAIN if row.spec.mode == "move" else _AGAIN_KEPT).format(retry=retry)
+        again = _AFTER_ALL if row.state is JobState.CANCELLED else _AGAIN
+        advice = (again if row.spec.mode == "move" else _AGAIN_KEPT).format(retry=retry)
         text = "\n\n".join(filter(None, [row.reason, advice]))
         reason = free_reason(name, self._taken(row.spec, folder))
         try:

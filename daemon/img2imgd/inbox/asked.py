@@ -19,6 +19,11 @@ from img2imgd.job import equal_strengths_note
 from img2imgd.pairing.kinds import split_suffix
 from img2imgd.request import Request, RequestKeys, asked_of_model, read_name
 
+_RENAME = (
+    "Give it another name and put it back into the inbox yourself; a retry finds it only under the "
+    "name that it has."
+)
+
 
 @dataclass(frozen=True)
 class Sidecar:
@@ -87,7 +92,10 @@ class Asked:
         name = drop.rel.rpartition("/")[2]
         layers = [sidecar.keys] if sidecar and isinstance(sidecar.keys, RequestKeys) else []
         embedded = self._embedded_keys(picture) if picture and sidecar is None else None
-        for keys in (embedded, self._named_keys(named or name)):
+        named_keys = self._named_keys(named or name)
+        if isinstance(named_keys, DocumentError) and sidecar is None:
+            return replace(drop, error=f"{named_keys}\n{_RENAME}")
+        for keys in (embedded, named_keys):
             if isinstance(keys, RequestKeys):
                 layers.append(keys)
             elif keys is not None and sidecar is None:

@@ -308,6 +308,9 @@ class Claims:
                 self._ledger.set_state(older.id, JobState.REPLACED)
             self._ledger.set_served(spec.home, spec.rel, spec.digest)
         self._ledger.set_state(spec.id, state, spec.error or None)
+        sources = {Path(entry.source) for entry in spec.files}
+        here = [self._rel(path) for path in sources if path.is_relative_to(self._inbox.path)]
+        self._ledger.end_waiting(spec.inbox, here)
         refused = f", refused: {spec.error.partition(chr(10))[0]}" if spec.error else ""
         log.info("job %s claimed %s%s", spec.id, spec.rel, refused)
 

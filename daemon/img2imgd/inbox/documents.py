@@ -108,15 +108,15 @@ class Documents:
             return known[1:]
         self._progress()
         try:
-            counted = (self._reader.count_pages(path), "")
+            pages, wrong = self._reader.count_pages(path), ""
         except PictureError as fault:
-            counted = (1, str(fault))
+            pages, wrong = 1, str(fault)
         except EnvironmentFault as fault:
             raise NotYet(f"waits until it can be read: {fault.message}") from fault
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        self._known[key] = (signature, *counted)
-        return counted
+        self._known[key] = (signature, pages, wrong)
+        return pages, wrong
 
     def too_many(self, pages: int) -> str:
         """Why a document of so many pages is not served, if it is not."""

@@ -309,6 +309,7 @@ class Inbox:
             orphan_after=0 if self._drain else inbox.orphan_after,
             empty_after=max(inbox.settle, 0 if self._drain else inbox.orphan_after),
             keep=inbox.mode == "keep",
+            prompted_wait=0 if self._drain else inbox.prompted_wait,
         )
 
     def _remember(self, waiting: dict[str, str], until: dict[str, float]) -> None:

@@ -21,6 +21,7 @@ from img2imgd.inbox.room import need_room
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import Input, is_whole
 from img2imgd.ledger import BundleFile, BundleRow, JobRow, Ledger
+from img2imgd.outputs.reasons import remove_reason
 from img2imgd.outputs.stamps import is_as
 from img2imgd.pairing.decide import Reject
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, SIDECAR_SUFFIXES, split_suffix
@@ -110,7 +111,8 @@ class LateSidecars:
     def remove_reason(self, row: JobRow) -> None:
         """Remove what was told of a job whose picture is served once more."""
         if row.archive is not None and row.archive.reason:
-            (Path(row.archive.folder) / row.archive.reason).unlink(missing_ok=True)
+            path = Path(row.archive.folder) / row.archive.reason
+            remove_reason(path, row.id, row.archive.reason_as)
 
     def orphan(self, file: Found) -> Reject:
         """What to tell of a sidecar that belongs to nothing."""

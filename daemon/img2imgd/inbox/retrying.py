@@ -31,8 +31,7 @@ from img2imgd.ledger import (
 )
 from img2imgd.log import Lasting
 from img2imgd.outputs.names import numbered
-from img2imgd.outputs.reasons import job_of_reason
-from img2imgd.outputs.stamps import stamp_of
+from img2imgd.outputs.reasons import remove_reason
 
 log = logging.getLogger(__name__)
 
@@ -239,18 +238,9 @@ class Retries:
     # Both
 
     def _remove_reason(self, row: JobRow) -> None:
-        """Remove the reason file, unless somebody has changed it, or it is another's by now."""
-        plan = row.archive
-        if plan is None or not plan.reason:
-            return
-        path = Path(plan.folder) / plan.reason
-        status = durable.look_at(path)
-        if status is None or not stat.S_ISREG(status.st_mode):
-            return
-        unchanged = plan.reason_as in (None, stamp_of(status))
-        if unchanged and job_of_reason(path) == row.id:
-            path.unlink(missing_ok=True)
-            durable.fsync_path(path.parent)
+        if row.archive is not None and row.archive.reason:
+            path = Path(row.archive.folder) / row.archive.reason
+            remove_reason(path, row.id, row.archive.reason_as)
 
     def _replace(self, row: JobRow, what: str) -> None:
         """End a job's part: it is history, and nothing in failed is its own any more."""
@@ -299,7 +289,7 @@ def _files_of(row: JobRow) -> list[_File]:
 def _lies_at(path: Path, row: JobRow) -> bool:
     """True if a job's own input was brought to a path."""
     plan = row.archive
-    return plan is not None and path in {Path(plan.folder) / name for name in plan.names.values()}
+    return plan is not None and path in plan.paths
 
 
 def _is_file(path: Path) -> bool:

@@ -258,6 +258,15 @@ class Jobs(Transactions):
             (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id),
         )
 
+    def not_served_before(self, row: JobRow) -> list[JobRow]:
+        """Earlier jobs of the same path that failed or were cancelled, all archived."""
+        rel = row.spec.rel
+        return self._jobs(
+            "inbox=? AND stem=? AND rel=? AND state IN ('failed','cancelled') AND archived=1"
+            " AND rowid<(SELECT rowid FROM jobs WHERE id=?)",
+            (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id),
+        )
+
     def queued_for(self, inbox: str, rel: str, home: str) -> list[JobRow]:
         """Jobs of a path that have never started, and whose files are in that spool."""
         return self._jobs(

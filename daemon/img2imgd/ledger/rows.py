@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from img2imgd.job import FrameState, JobState
@@ -148,6 +149,11 @@ class ArchivePlan:
     reason: str
     reason_as: tuple[int, int] | None = None
     back: int = 0
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the inputs are, or will be."""
+        return [Path(self.folder) / name for name in self.names.values()]
 
     def to_json(self) -> str:
         """JSON in ASCII."""

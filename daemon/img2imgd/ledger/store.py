@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from img2imgd.errors import EnvironmentFault
@@ -184,6 +184,14 @@ class Ledger(Rebasing, Bundles, Looking, Orders, Activities):
                     (inbox, os.fsencode(rel), as_text(text), ends.get(rel))
                     for rel, text in why.items()
                 ],
+            )
+
+    def end_waiting(self, inbox: str, rels: Iterable[str]) -> None:
+        """Files were claimed: they wait no longer, while others are still looked at."""
+        with self.transaction():
+            self.sql.executemany(
+                "DELETE FROM waiting WHERE inbox=? AND rel=?",
+                [(inbox, os.fsencode(rel)) for rel in rels],
             )
 
     def waiting(self) -> list[tuple[str, str, str]]:

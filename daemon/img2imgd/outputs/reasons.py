@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import textwrap
 from collections.abc import Callable
 from datetime import datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from img2imgd import durable, plainfiles
 from img2imgd.outputs.names import cut_bytes, numbered
+from img2imgd.outputs.stamps import Stamp, stamp_of
 
 REASON_SUFFIX = ".reason.txt"
 _LONGEST_HEAD = 8000  # bytes
@@ -37,6 +39,19 @@ def write_reason(
     head = f"{what} {outcome} ({when}{f', job {job}' if job else ''})."
     text = f"{wrap(head)}\n\n{wrap(reason)}\n"
     durable.write_file(target, text.encode("utf-8", "backslashreplace"))
+
+
+def remove_reason(path: Path, job: str, left: Stamp | None) -> None:
+    """Remove the reason file of a job, unless somebody has changed it, or it is another's by now.
+
+    ``left`` is the stamp it was left with, None where that is not known.
+    """
+    status = durable.look_at(path)
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return
+    if left in (None, stamp_of(status)) and job_of_reason(path) == job:
+        path.unlink(missing_ok=True)
+        durable.fsync_path(path.parent)
 
 
 def job_of_reason(path: Path) -> str:

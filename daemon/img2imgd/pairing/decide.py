@@ -43,13 +43,16 @@ class Entry:
 class Rules:
     """The pairing times of an inbox, in seconds, and whether originals stay in it.
 
-    A file that is still empty after ``empty_after`` is given up; until then it is a placeholder.
+    ``prompted_wait`` is how long a picture waits for a sidecar if it has a prompt without one, None
+    for ``pair_wait``. A file that is still empty after ``empty_after`` is given up; until then it
+    is a placeholder.
     """
 
     pair_wait: float
     orphan_after: float
     empty_after: float
     keep: bool = False
+    prompted_wait: float | None = None
 
 
 @dataclass(frozen=True)
@@ -300,9 +303,10 @@ class _Folder:
         if picture.settled is None:
             return self._unsettled(picture)
         if self.has_prompt(picture.name):
-            if picture.settled >= self.rules.pair_wait or self.rules.keep:
+            wait = self.rules.prompted_wait
+            rest = (self.rules.pair_wait if wait is None else wait) - picture.settled
+            if rest <= 0 or self.rules.keep:
                 return Claim((picture.name,))
-            rest = self.rules.pair_wait - picture.settled
             return Wait(picture.name, "waits a moment for a sidecar", rest, ends_in=rest)
         stem = split_suffix(picture.name)[0]
         if self.rules.keep or picture.settled < self.rules.orphan_after:

@@ -19,6 +19,7 @@ from img2imgd.reader.wholeness import list_of_pages_is_cut
 
 _NEW_SUBFILE_TYPE = 254
 _NO_PAGE = 1 | 4  # a reduced version of another page, a mask (TIFF 6.0, section 8)
+_MOST_PICTURES = 2000  # in a TIFF, with reduced ones and masks; each page is looked for among them
 _AS_THEY_ARE = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # what a PNG can hold
 _LARGEST_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK  # bytes; a PNG with a larger one is refused
 
@@ -81,6 +82,10 @@ def _pages(image: ImageFile.ImageFile) -> list[int]:
         return list(range(int(getattr(image, "n_frames", 1))))
     if not isinstance(image, TiffImagePlugin.TiffImageFile) or image.n_frames == 1:
         return [0]
+    if image.n_frames > _MOST_PICTURES:
+        raise Unusable(
+            f"holds {image.n_frames:,} pictures; at most {_MOST_PICTURES:,} are read", "Split it."
+        )
     pages: list[int] = []
     for frame in range(image.n_frames):
         image.seek(frame)

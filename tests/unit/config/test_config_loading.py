@@ -99,6 +99,17 @@ def test_a_profile_sets_what_is_left_out(
     assert (inbox.recursive, inbox.read_metadata, inbox.late_sidecar) == (True, False, 86_400)
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected"), [("", 5), (", pair_wait: 1", None), (", profile: share", None)]
+)
+def test_where_a_prompt_is_there_a_scan_waits_less_unless_the_config_says_how_long(
+    tmp_path: Path, keys: str, expected: float | None
+) -> None:
+    profile = "" if "profile" in keys else ", profile: scanner"
+    inbox = load(tmp_path, f"inboxes: [{{path: in{profile}{keys}}}]").inboxes[0]
+    assert inbox.prompted_wait == expected
+
+
 def test_explicit_keys_win_over_the_profile(tmp_path: Path) -> None:
     inbox = load(
         tmp_path,

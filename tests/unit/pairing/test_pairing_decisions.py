@@ -86,6 +86,14 @@ def test_a_suffix_that_windows_hides_is_pointed_out() -> None:
     ) in made("cat.png", "Cat.yaml.txt")
 
 
+def test_it_waits_less_where_the_inbox_says_so() -> None:
+    rules = replace(RULES, prompted_wait=3)
+    entries = [entry("cat.png", 1), entry("dog.png", 4)]
+    assert decide(entries, rules, lambda _: True) == [
+        Wait("cat.png", "waits a moment for a sidecar", 2, ends_in=2), Claim(("dog.png",)),
+    ]  # fmt: skip
+
+
 def test_a_group_waits_until_every_part_is_whole() -> None:
     decisions = made("cat.png", entry("cat.jpg", None), "cat.yaml")
     assert claims(decisions) == []

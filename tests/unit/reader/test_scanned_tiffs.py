@@ -212,3 +212,27 @@ def test_of_a_document_that_is_cut_off_no_page_is_left_out_silently(
         except PictureError:
             continue
     assert told == {4}
+
+
+def chain(pictures: int) -> bytes:
+    """A TIFF of so many pages of 16 × 16, which all have the same pixels."""
+    keys = {256: 16, 257: 16, 258: 8, 259: 1, 262: 1, 273: 0, 277: 1, 278: 16, 279: 256}
+    size = 2 + 12 * len(keys) + 4
+    pixels = 8 + size * pictures
+    data = struct.pack("<2sHI", b"II", 42, 8)
+    for at in range(pictures):
+        following = 8 + size * (at + 1) if at + 1 < pictures else 0
+        entries = [
+            struct.pack("<HHII", k, 4, 1, pixels if k == 273 else v) for k, v in keys.items()
+        ]
+        data += struct.pack("<H", len(keys)) + b"".join(entries) + struct.pack("<I", following)
+    return data + bytes(256)
+
+
+def test_a_document_among_whose_pictures_every_page_had_to_be_looked_for_too_long_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "scan.tif"
+    assert count_pages(path, io.BytesIO(chain(2000)), LIMITS).pages == 2000
+    with pytest.raises(PictureError, match="holds 2,001 pictures; at most 2,000 are read"):
+        count_pages(path, io.BytesIO(chain(2001)), LIMITS)
