@@ -22,7 +22,7 @@ from img2imgd.inbox.saves import Saves
 from img2imgd.inbox.scan import Found
 from img2imgd.inbox.taking import why_it_stays
 from img2imgd.ledger import Ledger
-from img2imgd.pairing.decide import Claim, Late, Reject, Wait
+from img2imgd.pairing.decisions import Claim, Late, Reject, Wait
 from img2imgd.reader.protocol import Glance
 from img2imgd.request import RequestKeys
 

@@ -10,7 +10,7 @@ from img2imgd.config import InboxConfig
 from img2imgd.inbox.drops import Drops, FolderDefaults
 from img2imgd.inbox.notes import DefaultsNotes
 from img2imgd.inbox.scan import Found
-from img2imgd.pairing.decide import Entry, Wait
+from img2imgd.pairing.decisions import Entry, Wait
 from img2imgd.pairing.kinds import DEFAULTS_NAME, Kind
 from img2imgd.settle import Signature
 

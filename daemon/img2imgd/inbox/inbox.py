@@ -27,7 +27,8 @@ from img2imgd.inbox.stillness import Stillness
 from img2imgd.ledger import Ledger
 from img2imgd.ledger.marker import mark, served_by, spool_id
 from img2imgd.log import Lasting
-from img2imgd.pairing.decide import Claim, Entry, Late, Reject, Rules, Wait, decide
+from img2imgd.pairing.decide import decide
+from img2imgd.pairing.decisions import Claim, Entry, Late, Reject, Rules, Wait
 from img2imgd.pairing.kinds import Kind
 from img2imgd.reader.protocol import Glance
 from img2imgd.request import RequestKeys

@@ -23,7 +23,7 @@ from img2imgd.inbox.taking import Input, is_whole
 from img2imgd.ledger import BundleFile, BundleRow, JobRow, Ledger
 from img2imgd.outputs.reasons import remove_reason
 from img2imgd.outputs.stamps import is_as
-from img2imgd.pairing.decide import Reject
+from img2imgd.pairing.decisions import Reject
 from img2imgd.pairing.kinds import PICTURE_SUFFIXES, SIDECAR_SUFFIXES, split_suffix
 from img2imgd.settle import Signature
 

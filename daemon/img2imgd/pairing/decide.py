@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from img2imgd.pairing.decisions import Claim, Decision, Entry, Late, Reject, Rules, Wait
 from img2imgd.pairing.kinds import (
     PICTURE_SUFFIXES,
     SIDECAR_SUFFIXES,
@@ -20,108 +21,6 @@ from img2imgd.pairing.kinds import (
 )
 from img2imgd.pairing.listing import listing
 from img2imgd.pairing.not_read import not_read
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of a folder as the last scan saw it. Times are seconds.
-
-    ``unchanged`` is how long it has been so; ``settled`` how long it has been settled, None while
-    it is not. ``images`` are the names and globs that a settled sidecar lists, None for the usual
-    sidecar without a list.
-    """
-
-    name: str
-    kind: Kind
-    unchanged: float
-    settled: float | None
-    images: tuple[str, ...] | None = None
-    empty: bool = False
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The pairing times of an inbox, in seconds, and whether originals stay in it.
-
-    ``prompted_wait`` is how long a picture waits for a sidecar if it has a prompt without one, None
-    for ``pair_wait``. A file that is still empty after ``empty_after`` is given up; until then it
-    is a placeholder.
-    """
-
-    pair_wait: float
-    orphan_after: float
-    empty_after: float
-    keep: bool = False
-    prompted_wait: float | None = None
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Take these pictures, a job each. ``also`` are sidecars that lost by precedence and go along.
-
-    ``missing`` are names that the sidecar lists and nobody dropped.
-    """
-
-    pictures: tuple[str, ...]
-    sidecar: str | None = None
-    also: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every file that it is about."""
-        return (*self.pictures, *filter(None, [self.sidecar]), *self.also)
-
-
-@dataclass(frozen=True)
-class Late:
-    """A sidecar whose picture is not here: it may belong to a picture served before.
-
-    ``orphan`` is True when it has waited long enough to be given up if no such picture is known;
-    until then, ``rest`` seconds are left.
-    """
-
-    sidecar: str
-    orphan: bool
-    rest: float = 0.0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every file that it is about."""
-        return (self.sidecar,)
-
-
-@dataclass(frozen=True)
-class Reject:
-    """Set this file aside with a reason. ``also`` are sidecars of its own that go along."""
-
-    name: str
-    reason: str
-    advice: str
-    also: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every file that it is about."""
-        return (self.name, *self.also)
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Leave this file for now; ``seconds`` until it is worth looking again.
-
-    ``for_a_person`` is True when time alone will not help: somebody must add or mend a file.
-    ``ends_in`` seconds the wait ends whatever comes: the file is taken, or set aside.
-    """
-
-    name: str
-    why: str
-    seconds: float | None = None
-    for_a_person: bool = False
-    ends_in: float | None = None
-
-
-Decision = Claim | Late | Reject | Wait
 
 
 def decide(
@@ -198,8 +97,17 @@ class _Folder:
                 yield Late(name, orphan=left <= 0, rest=max(left, 0.0))
 
     def others(self) -> Iterable[Decision]:
-        """Decide on files that are neither; in keep mode they are none of our business."""
+        """Decide on files that are neither; in keep mode they are none of our business.
+
+        But for pictures that an art program saved in its own format and did not export.
+        """
         if self.rules.keep:
+            stems = {fold(split_suffix(name)[0]) for name in self.folds}
+            for entry in self.entries.values():
+                known = not_read(entry.name) if entry.kind is Kind.OTHER else None
+                if known and known.is_picture and fold(split_suffix(entry.name)[0]) not in stems:
+                    why = f"is {known.name}, and is not read: {known.advice}"
+                    yield Wait(entry.name, why, for_a_person=True)
             return
         for entry in self.entries.values():
             if entry.kind is Kind.OTHER:

@@ -14,6 +14,7 @@ class NotRead:
 
     name: str
     advice: str
+    is_picture: bool = True
 
 
 _EXPORT = "Export it as PNG or JPEG and put that into the inbox."
@@ -44,11 +45,12 @@ _KINDS: Mapping[NotRead, str] = {
     NotRead("a picture of high dynamic range", _EXPORT): "exr hdr",
     NotRead("a picture in an unusual format", _EXPORT):
             "tga dds ico icns pcx jxr wdp cin dpx fits fit dcm",
-    NotRead("a film", _FILM): "mov mp4 m4v avi mkv webm mpg mpeg wmv 3gp mts m2ts",
-    NotRead("an archive", _UNPACK): "zip rar 7z gz tgz bz2 xz zst tar cbz cbr",
+    NotRead("a film", _FILM, False): "mov mp4 m4v avi mkv webm mpg mpeg wmv 3gp mts m2ts",
+    NotRead("an archive", _UNPACK, False): "zip rar 7z gz tgz bz2 xz zst tar cbz cbr",
     NotRead("a text document", "Export the page you mean as PDF, PNG or JPEG; a prompt is a .txt "
-            "file."): "doc docx odt rtf pages ppt pptx odp key",
-    NotRead("a sidecar of another program", "A sidecar of img2imgd's ends in .yaml, .yml or .txt."):
+            "file.", False): "doc docx odt rtf pages ppt pptx odp key",
+    NotRead("a sidecar of another program",
+            "A sidecar of img2imgd's ends in .yaml, .yml or .txt.", False):
             "json xmp toml",
 }  # fmt: skip
 _BY_SUFFIX = {

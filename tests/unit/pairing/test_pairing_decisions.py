@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img2imgd.pairing.decide import Claim, Decision, Entry, Late, Reject, Rules, Wait, decide
+from img2imgd.pairing.decide import decide
+from img2imgd.pairing.decisions import Claim, Decision, Entry, Late, Reject, Rules, Wait
 from img2imgd.pairing.kinds import kind_of
 
 RULES = Rules(pair_wait=10, orphan_after=600, empty_after=600)
@@ -278,6 +279,15 @@ def test_keep_mode_takes_copies_of_pairs_and_rejects_nothing() -> None:
     (lone,) = (d for d in decisions if isinstance(d, Wait) and d.name == "cat.png")
     assert lone.for_a_person
     assert made("cat.png", "cat.yaml", rules=KEEP) == [Claim(("cat.png",), "cat.yaml")]
+
+
+def test_in_keep_mode_files_of_art_programs_that_were_not_exported_are_told() -> None:
+    decisions = made(
+        "cat.xcf", "dog.xcf", "dog.png", "dog.yaml", "a.json", "b.mp4", "c.q", rules=KEEP
+    )
+    (wait,) = [d for d in decisions if isinstance(d, Wait)]
+    assert (wait.name, wait.for_a_person, wait.seconds) == ("cat.xcf", True, None)
+    assert wait.why.startswith("is a GIMP file, and is not read: Export it as PNG")
 
 
 def test_in_keep_mode_a_lone_sidecar_waits_without_an_end() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from img2imgd.pairing import listing as module
-from img2imgd.pairing.decide import Claim, Entry, Rules, decide
+from img2imgd.pairing.decide import decide
+from img2imgd.pairing.decisions import Claim, Entry, Rules
 from img2imgd.pairing.kinds import kind_of
 
 RULES = Rules(pair_wait=10, orphan_after=600, empty_after=600)
