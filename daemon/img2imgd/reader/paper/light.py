@@ -247,9 +247,15 @@ def _carried_over(colours: Colours, bare: Mask) -> Colours:
     if not bare.any() or bare.all():
         return colours
     nearest = ndimage.distance_transform_edt(~bare, return_distances=False, return_indices=True)
-    found: Colours = colours[nearest[0], nearest[1]]
+    padded = np.pad(colours[nearest[0], nearest[1]], ((1, 1), (1, 1), (0, 0)), mode="edge")
+    found: Colours = padded[1:-1, 1:-1]
+    hidden = ~bare[..., None]
     for _ in range(200):  # Laplace's equation, by Jacobi's method
-        padded = np.pad(found, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4
-        found[~bare] = around[~bare]
-    return found
+        around = padded[:-2, 1:-1] + padded[2:, 1:-1]
+        around += padded[1:-1, :-2]
+        around += padded[1:-1, 2:]
+        around *= 0.25
+        np.copyto(found, around, where=hidden)
+        padded[0], padded[-1] = padded[1], padded[-2]
+        padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
+    return found.copy()
