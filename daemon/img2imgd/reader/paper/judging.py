@@ -81,7 +81,8 @@ def _solid(look: Look) -> float:
     """Pens and brushes leave lines and washes; what is dark, sharp and wide is a thing."""
     across = max(3, round(_WIDE * max(look.dark.shape)))
     dark = ndimage.uniform_filter(look.levelled.max(axis=2), 3) < 255 * (1 - _DARK)
-    return float(ndimage.binary_opening(dark, np.ones((across, across))).mean())
+    eroded = ndimage.minimum_filter(dark.astype(np.uint8), across, mode="constant")
+    return float(ndimage.maximum_filter(eroded, across, mode="constant").mean())
 
 
 def never_was_paper(image: Image.Image) -> bool:

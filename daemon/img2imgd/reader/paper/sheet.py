@@ -18,6 +18,7 @@ _OPENED = (
     5,
     15,
 )  # pixels: narrower bright things are no part of the sheet, such as pebbles beside it
+_DIRECTIONS = 180  # a corner of a sheet is the furthest point in a fourth of them
 _LIKENESS = 0.965  # intersection over union of the region found and the shape made of it
 _DARKER = 0.90  # what lies around is at most so bright, or so white, as the sheet
 _FRAME = 0.012  # of the longer side: so near to the picture's edge a side lies on it
@@ -116,29 +117,15 @@ def _largest(bright: Mask, across: int) -> Mask | None:
 
 
 def _hull(region: Mask) -> Points:
-    """The corners of the region's convex hull (Andrew's monotone chain)."""
+    """Corners of the region's convex hull, clockwise: those furthest in each of many directions."""
     rows = np.flatnonzero(region.any(axis=1))
     lefts = region[rows].argmax(axis=1)
     rights = region.shape[1] - region[rows, ::-1].argmax(axis=1)
-    points = sorted({
-        *((int(x), int(y)) for x, y in zip(lefts, rows, strict=True)),
-        *((int(x), int(y)) for x, y in zip(rights, rows, strict=True)),
-        *((int(x), int(y) + 1) for x, y in zip(lefts, rows, strict=True)),
-        *((int(x), int(y) + 1) for x, y in zip(rights, rows, strict=True)),
-    })  # fmt: skip
-    chain: list[tuple[int, int]] = []
-    for ordered in (points, points[::-1]):
-        part: list[tuple[int, int]] = []
-        for point in ordered:
-            while len(part) > 1 and _turn(part[-2], part[-1], point) <= 0:
-                part.pop()
-            part.append(point)
-        chain += part[:-1]
-    return np.asarray(chain, np.float64)
-
-
-def _turn(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    xs, ys = np.concatenate((lefts, rights)), np.concatenate((rows, rows))
+    points = np.concatenate((np.column_stack((xs, ys)), np.column_stack((xs, ys + 1))))
+    angles = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
+    furthest = (points @ np.stack((np.cos(angles), np.sin(angles)))).argmax(axis=0)
+    return points[furthest[furthest != np.roll(furthest, 1)]].astype(np.float64)
 
 
 def _four_corners(hull: Points) -> Points | None:
