@@ -116,12 +116,13 @@ def _drawing(path: Path, file: BinaryIO, rule: SizeRule, limits: ReaderLimits) -
             share = min(1.0, _LOOK / max(image.size))
             image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
         rgb, _ = _rgb(path, image, _upright(image, []), seen)
-        drawing = _drawn_on(rgb, seen, rule)
+        drawing = drawn_on(rgb, seen, rule)
     file.seek(0)
     return drawing
 
 
-def _drawn_on(image: Image.Image, seen: tuple[int, int], rule: SizeRule) -> Drawing | None:
+def drawn_on(image: Image.Image, seen: tuple[int, int], rule: SizeRule) -> Drawing | None:
+    """What the rule keeps of a loaded picture, ``seen`` (width, height) pixels large."""
     from img2imgd.reader import paper  # numpy and scipy come with it
 
     sure = rule.prepare == "sketch"

@@ -29,15 +29,15 @@ from tools.papers import (
 from img2imgd.sketches import SKETCHES
 
 PICTURES = Path(__file__).resolve().parents[3] / "docs" / "pictures"
-_SIZE = (600, 840)  # of a sheet
-_PHOTO = (720, 960)
+_SIZE = (450, 630)  # of a sheet; small, so that all are judged in seconds
+_PHOTO = (540, 720)
 _FLAT = Light()
 
 
 def _scan(turned: float = 0.0, light: Light = _FLAT, noise: float = 0.008,
           around: tuple[float, float, float] | None = None,
-          **sheet: Any) -> Image.Image:  # fmt: skip
-    return scanned(Sheet(size=_SIZE, **sheet), turned, light, noise, around).picture
+          size: tuple[int, int] = _SIZE, **sheet: Any) -> Image.Image:  # fmt: skip
+    return scanned(Sheet(size=size, **sheet), turned, light, noise, around).picture
 
 
 def _photo(light: Light = Light(0.35, 0.35), desk: str = "wood",  # noqa: B008
@@ -59,7 +59,8 @@ DRAWINGS: dict[str, Callable[[], Image.Image]] = {
         light=Light(0.2, 0.3), subject=cat(), paper=YELLOW, coloured="crayon"),
     "wash and ink": lambda: _scan(subject=hills(), medium=INK, coloured="wash"),
     "pencil, lined paper, askew": lambda: _scan(3.0, subject=cat(), ruling="lined"),
-    "pencil, squared paper": lambda: _scan(subject=house(), ruling="squared"),
+    "pencil, squared paper": lambda: _scan(
+        size=(600, 840), subject=house(), ruling="squared"),
     "scan with black around": lambda: _scan(2.5, around=(0.03,) * 3, subject=flower()),
     "photo on a wooden desk": lambda: as_jpeg(_photo(subject=house(), medium=SOFT_PENCIL)),
     "photo on a grey desk": lambda: _photo(desk="grey", subject=cat(), medium=INK),

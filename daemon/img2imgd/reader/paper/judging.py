@@ -15,10 +15,11 @@ _FLAT = 0.3  # what never was on paper has one white, exactly; a JPEG of a scan 
 _BARE, _WHITE = 0.55, 0.65
 _INKED = 0.002, 0.3
 _LIGHT = 165.0
-_TINT = 0.38
+_TINT = 0.46  # paper that has yellowed, in a warm lamp's light
+_UNEVEN = 0.004  # paper under any lamp has half of that, a desk or a bent book's page twice
 _WRITTEN = 0.6
 _LETTER, _MARKS = 0.06, 40  # of the longer side; so many marks are needed for writing
-_SOLID, _WIDE, _DARK = 0.003, 0.012, 0.66
+_SOLID, _WIDE, _DARK = 0.005, 0.012, 0.66  # a cow's black spots are less, a tree in snow more
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Traits:
     inked: float  # pixels with something drawn on them
     light: float  # brightness of the paper's best lit part, 0…255
     tint: float  # how far the paper's colour is from grey, 0…1
-    unsteady: float  # how much brightness changes from one cell of paper to the next
+    uneven: float  # how far brightness is from changing evenly from cell to cell of paper
     written: float  # share of the ink in marks that are as small as letters
     solid: float  # pixels of dark areas that are wider than any line
 
@@ -40,8 +41,6 @@ def traits(look: Look) -> Traits:
     colours = look.lighting.colours
     paper = colours[look.lighting.bare] if look.lighting.bare.any() else colours.reshape(-1, 3)
     best = paper[paper.mean(axis=1) >= np.percentile(paper.mean(axis=1), 80)].mean(axis=0)
-    steps = np.abs(np.diff(np.log(colours.mean(axis=2) + 2), axis=1))
-    pairs = look.lighting.bare[:, 1:] & look.lighting.bare[:, :-1]
     strokes = find_strokes(look.dark)
     return Traits(
         bare=float(look.lighting.bare.mean()),
@@ -49,7 +48,7 @@ def traits(look: Look) -> Traits:
         inked=float(strokes.mask.mean()),
         light=float(best.mean()),
         tint=float((best.max() - best.min()) / (best.max() + 1)),
-        unsteady=float(np.percentile(steps[pairs], 90)) if pairs.any() else 1.0,
+        uneven=_uneven(look),
         written=_written(strokes.mask),
         solid=_solid(look),
     )
@@ -64,16 +63,26 @@ def is_drawing(look: Look) -> bool:
         and _INKED[0] < found.inked < _INKED[1]
         and found.light > _LIGHT
         and found.tint < _TINT
+        and found.uneven < _UNEVEN
         and found.written < _WRITTEN
         and found.solid < _SOLID
     )
+
+
+def _uneven(look: Look) -> float:
+    """Light falls off smoothly over a flat sheet. Edges of shadows are in a few cells only."""
+    bright, bare = np.log(look.lighting.colours.mean(axis=2) + 2), look.lighting.bare
+    rows = bare[:, 1:-1] & bare[:, :-2] & bare[:, 2:]
+    bends = np.abs(bright[:, 2:] - 2 * bright[:, 1:-1] + bright[:, :-2])[rows]
+    return float(np.percentile(bends, 75)) if bends.size else 1.0
 
 
 def _solid(look: Look) -> float:
     """Pens and brushes leave lines and washes; what is dark, sharp and wide is a thing."""
     across = max(3, round(_WIDE * max(look.dark.shape)))
     dark = ndimage.uniform_filter(look.levelled.max(axis=2), 3) < 255 * (1 - _DARK)
-    return float(ndimage.binary_opening(dark, np.ones((across, across))).mean())
+    eroded = ndimage.minimum_filter(dark.astype(np.uint8), across, mode="constant")
+    return float(ndimage.maximum_filter(eroded, across, mode="constant").mean())
 
 
 def never_was_paper(image: Image.Image) -> bool:

@@ -7,7 +7,7 @@ them. A shadow is paper, too: brightness falls smoothly into it, and its colour 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -23,17 +23,22 @@ _STRIP = 512  # rows levelled at once, to save memory
 _LEAST_GRAIN = 0.012  # darkness that is always taken for grain
 _OFFSET, _STEPS = 0.2, 210.0  # darkness as a byte: from so far brighter than paper, in such steps
 _GRAIN, _STROKE = 2.6, 4.2  # deviations of the grain: all paper, surely a stroke
+_STEP, _AROUND = 0.12, 7  # log of brightness that differs within so many cells at a shadow's edge
+_LINE = 11  # pixels: wider strokes fade where such an edge crosses them
 
 
 @dataclass(frozen=True)
 class Lighting:
     """``colours`` (rows × columns × 3, 0…255) of the bare paper at the middle of each cell.
 
-    ``bare`` are the cells where it was seen; the others are filled from those around.
+    ``bare`` are the cells where it was seen; the others are filled from those around. ``edges`` are
+    factors for it by pixel, 1 but for hard edges of shadows, which cells are too coarse for; None
+    where there is no such edge.
     """
 
     colours: Colours
     bare: Mask
+    edges: Plane | None = None
 
 
 def find_lighting(image: Image.Image) -> Lighting:
@@ -58,7 +63,8 @@ def find_lighting(image: Image.Image) -> Lighting:
     filled = _carried_over(colours.astype(np.float32), bare)
     smooth = np.stack([ndimage.gaussian_filter(filled[..., c], 0.8, mode="nearest")
                        for c in range(3)], axis=2)  # fmt: skip
-    return Lighting(smooth.astype(np.float32), bare)
+    lighting = Lighting(smooth.astype(np.float32), bare)
+    return replace(lighting, edges=_edges_of_shadows(image, lighting))
 
 
 def darkness(pixels: Pixels, paper: Colours) -> Colours:
@@ -99,8 +105,12 @@ def _strip_darkness(image: Image.Image, lighting: Lighting, top: int) -> Colours
     """Of the rows from ``top`` on."""
     width, height = image.size
     pixels = np.asarray(image.crop((0, top, width, min(height, top + _STRIP))))
-    planes = [_strip_of(lighting.colours[..., c], image.size, top) for c in range(3)]
-    return darkness(pixels, np.stack(planes, axis=2))
+    paper = np.stack(
+        [_strip_of(lighting.colours[..., c], image.size, top) for c in range(3)], axis=2
+    )
+    if lighting.edges is not None:
+        paper *= _strip_of(lighting.edges, image.size, top)[..., None]
+    return darkness(pixels, paper)
 
 
 def _strip_of(cells: Plane, size: tuple[int, int], top: int) -> Plane:
@@ -111,6 +121,42 @@ def _strip_of(cells: Plane, size: tuple[int, int], top: int) -> Plane:
     deep = Image.fromarray(np.ascontiguousarray(cells, np.float32))
     strip = deep.resize((width, bottom - top), Image.Resampling.BICUBIC, box=box)
     return np.asarray(strip, np.float32)
+
+
+def _edges_of_shadows(image: Image.Image, lighting: Lighting) -> Plane | None:
+    """How much brighter or darker bare paper is than the cells say, beside a hard shadow's edge.
+
+    Lines are taken off by closing them; what then lies between the brightness of the paper on
+    either side, in the paper's colour, is the edge.
+    """
+    bright, bare = np.log(lighting.colours.mean(axis=2) + 2), lighting.bare
+    high = ndimage.maximum_filter(np.where(bare, bright, -np.inf), _AROUND)
+    low = ndimage.minimum_filter(np.where(bare, bright, np.inf), _AROUND)
+    zone = high - low > _STEP
+    if not zone.any():
+        return None
+    rows, columns = (
+        np.linspace(0, zone.shape[0], image.height, endpoint=False, dtype=np.int32),
+        np.linspace(0, zone.shape[1], image.width, endpoint=False, dtype=np.int32),
+    )
+    cell = np.ix_(rows, columns)
+    paper = np.stack([_whole_of(lighting.colours[..., c], image.size) for c in range(3)], axis=2)
+    seen = np.stack([ndimage.gaussian_filter(np.asarray(image)[..., c].astype(np.float32), 1.2)
+                     for c in range(3)], axis=2)  # fmt: skip
+    share = seen / np.maximum(paper, 1)
+    grey = share.mean(axis=2)
+    closed = ndimage.gaussian_filter(ndimage.grey_closing(grey, _LINE), 1.5)
+    least, most = (np.exp(np.where(zone, plane, 0))[cell] - 2 for plane in (low, high))
+    level_ = closed * paper.mean(axis=2)
+    tint = np.abs(np.log((share + 0.02) / (grey[..., None] + 0.02))).max(axis=2)
+    fits = (level_ > 0.96 * least) & (level_ < 1.04 * most) & (tint < _TINT) & zone[cell]
+    weight = ndimage.gaussian_filter(fits.astype(np.float32), 2.0)
+    return (1 + weight * (closed - 1)).astype(np.float32)
+
+
+def _whole_of(cells: Plane, size: tuple[int, int]) -> Plane:
+    deep = Image.fromarray(np.ascontiguousarray(cells, np.float32))
+    return np.asarray(deep.resize(size, Image.Resampling.BICUBIC), np.float32)
 
 
 def _grain(evidence: Image.Image, lighting: Lighting) -> tuple[Plane, Plane]:
@@ -201,9 +247,15 @@ def _carried_over(colours: Colours, bare: Mask) -> Colours:
     if not bare.any() or bare.all():
         return colours
     nearest = ndimage.distance_transform_edt(~bare, return_distances=False, return_indices=True)
-    found: Colours = colours[nearest[0], nearest[1]]
+    padded = np.pad(colours[nearest[0], nearest[1]], ((1, 1), (1, 1), (0, 0)), mode="edge")
+    found: Colours = padded[1:-1, 1:-1]
+    hidden = ~bare[..., None]
     for _ in range(200):  # Laplace's equation, by Jacobi's method
-        padded = np.pad(found, ((1, 1), (1, 1), (0, 0)), mode="edge")
-        around = (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]) / 4
-        found[~bare] = around[~bare]
-    return found
+        around = padded[:-2, 1:-1] + padded[2:, 1:-1]
+        around += padded[1:-1, :-2]
+        around += padded[1:-1, 2:]
+        around *= 0.25
+        np.copyto(found, around, where=hidden)
+        padded[0], padded[-1] = padded[1], padded[-2]
+        padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
+    return found.copy()

@@ -10,7 +10,9 @@ from img2imgd.reader.paper.arrays import Mask, Plane, ndimage
 
 _STROKE = 0.07  # darkness from which on something may be drawn
 _SPECK = 7  # pixels: smaller things are dust
-_EDGE = 0.02  # of the longer side: what lies wholly so near the sheet's edge is the edge's shadow
+_EDGE = 0.02  # of the longer side: what lies wholly so near the sheet's edge may be its shadow
+_BORDER = 0.0015  # of the longer side: which begins at the very border, where no hand signs
+_SIGNED = 0.12  # darkness of a signature there
 _RULED = 0.02  # darkness of a whole row's median, from which on it is a ruled line
 
 
@@ -32,21 +34,36 @@ def find_strokes(dark: Plane) -> Strokes:
     labels, count = ndimage.label(mask, np.ones((3, 3)))
     if count == 0:
         return Strokes(mask, free, None)
-    height, width = dark.shape
-    rim = _EDGE * max(dark.shape)
-    sizes = np.bincount(labels.ravel())
+    sizes, darkest = (
+        np.bincount(labels.ravel()),
+        ndimage.maximum(free, labels, np.arange(count + 1)),
+    )
     keep = np.zeros(count + 1, np.bool_)
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
-        at_edge = (
-            rows.stop < rim or rows.start > height - rim
-            or columns.stop < rim or columns.start > width - rim
-        )  # fmt: skip
-        keep[number] = sizes[number] >= _SPECK and not at_edge
+    for number, place in enumerate(ndimage.find_objects(labels), 1):
+        at_edge = _near(place, dark.shape, _EDGE)
+        signed = darkest[number] >= _SIGNED and not _touches(place, dark.shape, _BORDER)
+        keep[number] = sizes[number] >= _SPECK and (signed or not at_edge)
     mask = keep[labels]
     if not mask.any():
         return Strokes(mask, free, None)
     ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return Strokes(mask, free, (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1))
+
+
+def _near(place: tuple[slice, slice], shape: tuple[int, ...], share: float) -> bool:
+    """Whether all of it lies so near to one of the sheet's edges."""
+    reach = share * max(shape)
+    return any(
+        p.stop < reach or p.start > side - reach for p, side in zip(place, shape, strict=True)
+    )
+
+
+def _touches(place: tuple[slice, slice], shape: tuple[int, ...], share: float) -> bool:
+    """Whether any of it does."""
+    reach = share * max(shape)
+    return any(
+        p.start < reach or p.stop > side - reach for p, side in zip(place, shape, strict=True)
+    )
 
 
 def without_ruling(dark: Plane) -> Plane:
