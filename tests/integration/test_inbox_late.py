@@ -9,6 +9,7 @@ import pytest
 from rig import Rig
 
 import documents
+from img2imgd.errors import PictureError
 from img2imgd.job import JobState
 from img2imgd.request import RequestKeys
 
@@ -247,3 +248,22 @@ def test_a_document_that_was_refused_is_taken_apart_for_a_late_sidecar(make_rig:
     assert rig.tree(rig.config.failed) == rig.tree(rig.folder) == []
     assert rig.tree(rig.config.done) == ["scan.tif", "scan.yaml"]
     assert [job.spec.rel for job in rig.jobs(JobState.DONE)] == ["scan_p1.png", "scan_p2.png"]
+
+
+def test_a_document_whose_pages_are_not_counted_is_not_served_as_its_first(
+    make_rig: RigMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make_rig(orphan_after=5, pages="each")
+    rig.drop("scan.tif", documents.tiff(64, 72))
+    rig.claim()
+    rig.serve()
+
+    def killed(_: object) -> int:
+        raise PictureError("Reading scan.tif crashed the reader (killed).", "Save it again.")
+
+    monkeypatch.setattr(rig.reader, "count_pages", killed)
+    drop_late(rig, "scan.yaml")
+    rig.serve()
+    assert rig.outputs() == []
+    assert "crashed the reader" in rig.reason("scan.tif")
+    assert "scan.yaml" in rig.tree(rig.config.failed)

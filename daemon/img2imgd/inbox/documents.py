@@ -21,7 +21,6 @@ from img2imgd.config import Config, InboxConfig
 from img2imgd.errors import EnvironmentFault, PictureError
 from img2imgd.inbox.adopting import files_in
 from img2imgd.inbox.lists import NotYet
-from img2imgd.inbox.scan import Found
 from img2imgd.outputs.names import cut_bytes
 from img2imgd.pairing.kinds import split_suffix
 from img2imgd.settle import Signature
@@ -79,27 +78,15 @@ class Documents:
             if folder.name.startswith(_FOLDER):
                 durable.remove_tree(folder)
 
-    def pages(self, file: Found) -> int:
-        """How many pages a file of the last scan has; 1 where each is not wanted, or not found.
+    def count(self, path: Path, signature: Signature) -> tuple[int, str]:
+        """The number of a file's pages, and why they could not be counted, if so.
+
+        1 where each page is not wanted, and for a picture. What cannot be counted is refused: as a
+        picture it might be read all the same, and all of its pages but the first be missing.
 
         Raises:
             NotYet: its disk does not allow to read it now.
         """
-        return self.pages_of(self._inbox / file.rel, file.signature)
-
-    def pages_of(self, path: Path, signature: Signature) -> int:
-        """As :meth:`pages`, of a file anywhere."""
-        return self._count(path, signature)[0]
-
-    def fault(self, file: Found) -> str:
-        """Why the pages of a file could not be counted; it is refused with that.
-
-        As a picture it might be read all the same, and all of its pages but the first be missing.
-        """
-        return self._count(self._inbox / file.rel, file.signature)[1]
-
-    def _count(self, path: Path, signature: Signature) -> tuple[int, str]:
-        """The number of a file's pages, and what went wrong when they were counted."""
         if self._reader is None or split_suffix(path.name)[1] not in _SUFFIXES:
             return 1, ""
         key = str(path)

@@ -6,6 +6,7 @@ import logging
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from img2imgd import durable
@@ -89,7 +90,7 @@ class LateSidecars:
         picture = late_inputs(row) if row is not None else None
         if row is None or picture is None:
             return False
-        if self._documents.pages_of(picture.path, picture.signature) == 1:
+        if self._documents.count(picture.path, picture.signature)[0] == 1:
             return False
         self._put_back(picture.path, row.spec.rel)  # it had been refused as a whole
         self.remove_reason(row)
@@ -104,6 +105,8 @@ class LateSidecars:
         if (picture := late_inputs(row)) is None:
             return None
         drop = Drop(row.spec.rel, (picture, self._inputs.of("sidecar", file)), None)
+        if wrong := self._documents.count(picture.path, picture.signature)[1]:
+            return replace(drop, error=wrong)
         drop = self._asked.settle(drop, self._asked.sidecar(file), defaults)
         need_room(self._config, self._inbox, [drop])
         return drop

@@ -48,11 +48,11 @@ class PageClaims:
         Raises:
             NotYet: its disk does not allow to read it now.
         """
-        return 1 if self._inputs.too_large(file) else self._documents.pages(file)
+        return 1 if self._inputs.too_large(file) else self._count(file)[0]
 
     def fault(self, file: Found) -> str:
         """Why a file is not served at all, for its size or for pages that cannot be counted."""
-        return str(self._inputs.too_large(file) or self._documents.fault(file))
+        return str(self._inputs.too_large(file) or self._count(file)[1])
 
     def claim(
         self,
@@ -89,6 +89,9 @@ class PageClaims:
         except PictureError as fault:
             error = str(fault)
         return self._claims.claim([Drop(file.rel, (document, *beside), None, error=error)])
+
+    def _count(self, file: Found) -> tuple[int, str]:
+        return self._documents.count(self._inbox.path / file.rel, file.signature)
 
     def was_claimed(self, folder: str, name: str, sidecar: Found) -> bool:
         """True of a document that this sidecar lists and that was claimed before a crash."""
