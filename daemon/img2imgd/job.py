@@ -22,7 +22,7 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    REPLACED = "replaced"  # keep mode: a newer save of the picture took its place
+    REPLACED = "replaced"  # a later job took its place: of a newer save, or of the same files
 
     @property
     def ended(self) -> bool:

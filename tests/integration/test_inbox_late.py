@@ -219,6 +219,17 @@ def test_a_document_that_somebody_changed_in_done_stays_there(documents_served: 
     assert rig.tree(rig.config.done) == ["sub/scan.tif"]
 
 
+def test_an_older_document_of_that_name_is_not_meant(documents_served: Rig) -> None:
+    rig = documents_served
+    rig.drop("sub/scan.tif", documents.tiff(64, 72, 80))
+    rig.claim()
+    rig.serve()
+    (rig.config.done / "sub/scan~2.tif").unlink()
+    drop_late(rig, "sub/scan.yaml")
+    assert rig.tree(rig.config.done) == ["sub/scan.tif"]
+    assert rig.tree(rig.folder) == ["sub/scan.yaml"]
+
+
 def test_a_late_sidecar_waits_while_pages_are_served_and_once_serves_it_too(
     make_rig: RigMaker,
 ) -> None:
@@ -263,6 +274,7 @@ def test_a_document_whose_pages_are_not_counted_is_not_served_as_its_first(
 
     monkeypatch.setattr(rig.reader, "count_pages", killed)
     drop_late(rig, "scan.yaml")
+    rig.look(0.1, 2.5)
     rig.serve()
     assert rig.outputs() == []
     assert "crashed the reader" in rig.reason("scan.tif")

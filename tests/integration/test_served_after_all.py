@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rig import Rig
 
+import documents
+from img2imgd.dispatch import failures
 from img2imgd.job import JobState
 
 RigMaker = Callable[..., Rig]
@@ -43,6 +48,82 @@ def test_another_picture_of_that_name_leaves_those_in_failed_alone(rig: Rig) -> 
     rig.serve()
     assert rig.tree(rig.config.failed) == before
     assert [job.state for job in rig.jobs()] == [JobState.FAILED, JobState.DONE]
+
+
+def test_nor_does_it_once_those_have_left(rig: Rig) -> None:
+    fail(rig)
+    (rig.config.failed / "sub/cat.png").rename(rig.config.failed / "sub/not good.png")
+    rig.picture("sub/cat.png", grey=90)
+    rig.drop("sub/cat.png.yaml", RIGHT)
+    rig.claim()
+    rig.serve()
+    assert "sub/cat.png.reason.txt" in rig.tree(rig.config.failed)
+    assert [job.state for job in rig.jobs()] == [JobState.FAILED, JobState.DONE]
+
+
+def test_a_wrong_sidecar_may_stay_where_it_is(rig: Rig) -> None:
+    fail(rig, "cat.png")
+    (rig.config.failed / "cat.png").rename(rig.folder / "cat.png")
+    rig.drop("cat.yaml", RIGHT)
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["cat.png.yaml"]
+    first, _ = rig.jobs()
+    assert first.state is JobState.REPLACED
+    assert first.archive is not None
+    assert list(first.archive.names) == ["cat.png.yaml"], "retention knows it yet"
+
+
+def test_a_sidecar_that_came_without_its_picture_and_is_put_back_with_it(
+    make_rig: RigMaker,
+) -> None:
+    rig = make_rig(orphan_after=5)
+    rig.drop("cat.yaml", RIGHT)
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.failed) == ["cat.yaml", "cat.yaml.reason.txt"]
+    (rig.config.failed / "cat.yaml").rename(rig.folder / "cat.yaml")
+    rig.picture("cat.png")
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.failed) == []
+
+
+def test_a_document_that_was_refused_as_a_whole(make_rig: RigMaker) -> None:
+    rig = make_rig(pages="each")
+    rig.drop("scan.tif", documents.tiff(64, 72))
+    rig.drop("scan.yaml", WRONG)
+    rig.claim()
+    rig.serve()
+    (rig.config.failed / "scan.tif").rename(rig.folder / "scan.tif")
+    (rig.config.failed / "scan.yaml").unlink()
+    rig.drop("scan.yaml", RIGHT)
+    rig.claim()
+    rig.serve()
+    assert rig.tree(rig.config.failed) == []
+    assert [job.state for job in rig.jobs()] == [
+        JobState.REPLACED, JobState.DONE, JobState.DONE,
+    ]  # fmt: skip
+
+
+def test_a_reason_that_the_disk_does_not_let_go_holds_nothing_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(rig, "cat.png")
+    (rig.config.failed / "cat.png").rename(rig.folder / "cat.png")
+    (rig.config.failed / "cat.png.yaml").unlink()
+    rig.drop("cat.png.yaml", RIGHT)
+    rig.claim()
+
+    def refused(path: Path, job: str, left: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(failures, "remove_reason", refused)
+    rig.serve()
+    assert [job.state for job in rig.jobs()] == [JobState.FAILED, JobState.DONE]
+    assert all(job.archived for job in rig.jobs())
+    assert rig.dispatch.blocked_since is None
+    assert "Read-only file system" in caplog.text
 
 
 def test_a_reason_that_somebody_wrote_on_stays(rig: Rig) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from img2imgd import durable, metrics
 from img2imgd.config import Config, command
+from img2imgd.dispatch.failures import OldFailures
 from img2imgd.dispatch.spools import has_files
 from img2imgd.errors import EnvironmentFault, shown
 from img2imgd.job import JobState
@@ -36,7 +37,6 @@ from img2imgd.outputs.reasons import (
     free_reason,
     job_of_reason,
     reason_name,
-    remove_reason,
     write_reason,
 )
 from img2imgd.outputs.staging import STAGING, Staging
@@ -66,6 +66,7 @@ class Archive:
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config = config
         self._ledger = ledger
+        self._failures = OldFailures(ledger)
 
     def end(self, row: JobRow, state: JobState, reason: str = "") -> None:
         """End a job: commit its state and where its inputs go; :meth:`finish` moves them."""
@@ -118,31 +119,11 @@ class Archive:
             self._end_bundle(row.spec.bundle, row)
         Staging(self._config.outbox, row.id).discard()
         durable.remove_tree(spool)
+        if row.state is JobState.DONE:
+            self._failures.end(row)
         with self._ledger.transaction():
             self._ledger.replace_plan(row.id, made)
             self._ledger.set_archived(row.id)
-        if row.state is JobState.DONE:
-            self._end_failures_of(row)
-
-    def _end_failures_of(self, row: JobRow) -> None:
-        """What kept a drop from being served is over once it is: its reasons would mislead.
-
-        Inputs that lie in failed yet are another drop of that name.
-        """
-        for older in self._ledger.not_served_before(row):
-            plan = older.archive
-            if plan is None or missing_mount(Path(plan.folder), self._ledger.facts()):
-                continue
-            if any(map(durable.is_there, plan.paths)):
-                continue
-            if plan.reason:
-                remove_reason(Path(plan.folder) / plan.reason, older.id, plan.reason_as)
-            gone = replace(plan, names={}, reason="", reason_as=None, back=0)
-            why = f"Job {row.id} has served it since. Before that: {older.reason}"
-            with self._ledger.transaction():
-                self._ledger.replace_plan(older.id, gone)
-                self._ledger.restate(older.id, JobState.REPLACED, why)
-                self._ledger.end_orders(older.id)
 
     def _write_reason(self, row: JobRow, folder: Path, name: str) -> str:
         """Write why a job failed, under a name that is free; returns that name."""
@@ -232,6 +213,8 @@ class Archive:
             if moved != name:
                 self._ledger.place_bundle(bundle, [replace(file, path=folder / moved)])
         durable.remove_tree(spool)
+        if any(job.state is JobState.DONE for job in rows):
+            self._failures.end_of_bundle(last, row)
         self._ledger.end_bundle(bundle)
 
     def _places(

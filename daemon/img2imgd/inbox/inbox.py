@@ -311,6 +311,7 @@ class Inbox:
             empty_after=max(inbox.settle, 0 if self._drain else inbox.orphan_after),
             keep=inbox.mode == "keep",
             prompted_wait=0 if self._drain else inbox.prompted_wait,
+            tell_unread=not self._drain,
         )
 
     def _remember(self, waiting: dict[str, str], until: dict[str, float]) -> None:

@@ -6,7 +6,6 @@ import logging
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from img2imgd import durable
@@ -78,21 +77,21 @@ class LateSidecars:
             NotYet: its pages are being served.
             FileExistsError: another file has its name by now.
         """
-        for bundle, claimed_at in self._documents_of(file.rel):
-            if row is not None and row.claimed_at > claimed_at:
-                break
+        bundle, claimed_at = next(self._documents_of(file.rel), (None, 0.0))
+        if bundle is not None and (row is None or row.claimed_at <= claimed_at):
             if self._ledger.ended_bundle(bundle.id) is None:
                 raise NotYet(_NOT_YET, seconds=1.0)
-            places = self._ledger.bundle_files(bundle.id)
-            if places and _is_as_left(places[0]):
-                self._put_back(places[0].path, bundle.rel)
-                return True
+            for place in self._ledger.bundle_files(bundle.id):
+                if place.name == bundle.name and _is_as_left(place):
+                    self._put_back(place.path, bundle.rel)
+                    return True
         picture = late_inputs(row) if row is not None else None
         if row is None or picture is None:
             return False
-        if self._documents.count(picture.path, picture.signature)[0] == 1:
+        pages, wrong = self._documents.count(picture.path, picture.signature)
+        if pages == 1 and not wrong:
             return False
-        self._put_back(picture.path, row.spec.rel)  # it had been refused as a whole
+        self._put_back(picture.path, row.spec.rel)  # it was refused as a whole, and may be again
         self.remove_reason(row)
         return True
 
@@ -105,8 +104,6 @@ class LateSidecars:
         if (picture := late_inputs(row)) is None:
             return None
         drop = Drop(row.spec.rel, (picture, self._inputs.of("sidecar", file)), None)
-        if wrong := self._documents.count(picture.path, picture.signature)[1]:
-            return replace(drop, error=wrong)
         drop = self._asked.settle(drop, self._asked.sidecar(file), defaults)
         need_room(self._config, self._inbox, [drop])
         return drop

@@ -167,12 +167,10 @@ class Retries:
         bundle = self._ledger.ended_bundle(row.spec.bundle)
         if bundle is None:
             return []
-        home = self._inbox.path / bundle.rel
-        return [
-            _File(file.path, home)
-            for file in self._ledger.bundle_files(bundle.id)
-            if file.name == bundle.name and _is_file(file.path)
-        ]
+        places = {file.name: file.path for file in self._ledger.bundle_files(bundle.id)}
+        # A ledger of an earlier version does not say where it went.
+        path = places.get(bundle.name, self._failed / bundle.rel)
+        return [_File(path, self._inbox.path / bundle.rel)] if _is_file(path) else []
 
     def _is_here(self, row: JobRow) -> bool:
         """True when a job's picture can be put back, or was by an earlier, cut-off step.

@@ -258,12 +258,14 @@ class Jobs(Transactions):
             (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id),
         )
 
-    def not_served_before(self, row: JobRow) -> list[JobRow]:
-        """Earlier jobs of the same path that failed or were cancelled, all archived."""
-        rel = row.spec.rel
+    def not_served_before(self, row: JobRow, rel: str) -> list[JobRow]:
+        """Earlier jobs of a path of the job's inbox that failed or were cancelled, all archived.
+
+        None of them has published anything.
+        """
         return self._jobs(
             "inbox=? AND stem=? AND rel=? AND state IN ('failed','cancelled') AND archived=1"
-            " AND rowid<(SELECT rowid FROM jobs WHERE id=?)",
+            " AND published='' AND rowid<(SELECT rowid FROM jobs WHERE id=?)",
             (row.spec.inbox, stem_of(rel), os.fsencode(rel), row.id),
         )
 

@@ -71,7 +71,7 @@ class Pruning(Served):
     def put_again(self, row: JobRow, path: Path) -> bool:
         """True if a later job, of whatever inbox, has put its own input or reason at ``path``.
 
-        Or what it shares with others: ids sort by time.
+        Or what it shares with others.
         """
         placed = (
             "SELECT 1 FROM placed JOIN jobs ON jobs.id=placed.job WHERE path=?"
@@ -79,8 +79,12 @@ class Pruning(Served):
         )
         if self.read(placed, (os.fsencode(path), row.id)):
             return True
-        bundled = "SELECT 1 FROM bundled WHERE path=? AND bundle>? LIMIT 1"
-        if self.read(bundled, (os.fsencode(path), row.spec.bundle or row.id)):
+        bundled = (
+            "SELECT 1 FROM bundled JOIN jobs USING(bundle) WHERE path=? AND bundle<>?"
+            " AND (aging_from IS NULL"
+            " OR (aging_from, jobs.rowid)>(SELECT aging_from, rowid FROM jobs WHERE id=?)) LIMIT 1"
+        )
+        if self.read(bundled, (os.fsencode(path), row.spec.bundle or "", row.id)):
             return True
         # Of jobs that came since the last round the plans are looked through: they are few.
         # A name is a value of the plan here, never a key: those follow no colon.

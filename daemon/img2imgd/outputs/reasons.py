@@ -11,7 +11,7 @@ from pathlib import Path
 
 from img2imgd import durable, plainfiles
 from img2imgd.outputs.names import cut_bytes, numbered
-from img2imgd.outputs.stamps import Stamp, stamp_of
+from img2imgd.outputs.stamps import Stamp, is_as
 
 REASON_SUFFIX = ".reason.txt"
 _LONGEST_HEAD = 8000  # bytes
@@ -49,7 +49,7 @@ def remove_reason(path: Path, job: str, left: Stamp | None) -> None:
     status = durable.look_at(path)
     if status is None or not stat.S_ISREG(status.st_mode):
         return
-    if left in (None, stamp_of(status)) and job_of_reason(path) == job:
+    if (left is None or is_as(status, *left)) and job_of_reason(path) == job:
         path.unlink(missing_ok=True)
         durable.fsync_path(path.parent)
 

@@ -101,13 +101,14 @@ class _Folder:
 
         But for pictures that an art program saved in its own format and did not export.
         """
-        if self.rules.keep:
+        if self.rules.keep and self.rules.tell_unread:
             stems = {fold(split_suffix(name)[0]) for name in self.folds}
             for entry in self.entries.values():
                 known = not_read(entry.name) if entry.kind is Kind.OTHER else None
                 if known and known.is_picture and fold(split_suffix(entry.name)[0]) not in stems:
                     why = f"is {known.name}, and is not read: {known.advice}"
                     yield Wait(entry.name, why, for_a_person=True)
+        if self.rules.keep:
             return
         for entry in self.entries.values():
             if entry.kind is Kind.OTHER:

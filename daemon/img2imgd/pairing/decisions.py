@@ -30,7 +30,7 @@ class Rules:
 
     ``prompted_wait`` is how long a picture waits for a sidecar if it has a prompt without one, None
     for ``pair_wait``. A file that is still empty after ``empty_after`` is given up; until then it
-    is a placeholder.
+    is a placeholder. ``tell_unread`` is whether keep mode tells of files that nobody exported.
     """
 
     pair_wait: float
@@ -38,6 +38,7 @@ class Rules:
     empty_after: float
     keep: bool = False
     prompted_wait: float | None = None
+    tell_unread: bool = True
 
 
 @dataclass(frozen=True)

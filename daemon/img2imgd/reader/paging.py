@@ -34,7 +34,7 @@ def count_pages(path: Path, file: BinaryIO, limits: ReaderLimits) -> Paged:
     with opened(path, file, limits) as image:
         pages = _pages(image)
         if image.format == "TIFF" and list_of_pages_is_cut(file):
-            raise Unusable("is cut off: not all of its pages are there", COPY_AGAIN)
+            raise Unusable("is cut off: its list of pages has no end", COPY_AGAIN)
         return Paged(len(pages))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from recorded import ODD, add
 
 from img2imgd.job import JobState
-from img2imgd.ledger import ArchivePlan, BundleRow, FileEntry, JobSpec, Ledger, Moves
+from img2imgd.ledger import ArchivePlan, BundleFile, BundleRow, FileEntry, JobSpec, Ledger, Moves
 
 MOVED = Moves(
     inboxes={"/in": "/new/in"}, spools={"s1": "/new/in"}, others={"/done": "/new/done"}
@@ -43,6 +44,13 @@ def test_jobs_of_another_spool_that_had_the_same_path_stay(ledger: Ledger) -> No
     ledger.rebase(MOVED)
     assert [_job(ledger, job).inbox for job in ("J1", "J2")] == ["/in", "/new/in"]
     assert {row.id: row.inbox for row in ledger.open_bundles()} == {"B1": "/new/in", "B2": "/in"}
+
+
+def test_where_shared_files_went_is_told_from_the_new_folders(ledger: Ledger) -> None:
+    ledger.add_bundle(BundleRow("B1", "/in", "cat.yaml", "cat.yaml", 1))
+    ledger.place_bundle("B1", [BundleFile("cat.yaml", Path(f"/done/{ODD}"), 7, 1)])
+    ledger.rebase(Moves(others={"/done": "/new/done"}))
+    assert [file.path for file in ledger.bundle_files("B1")] == [Path(f"/new/done/{ODD}")]
 
 
 def test_a_shared_sidecar_whose_jobs_are_forgotten_moves_with_its_inbox(ledger: Ledger) -> None:

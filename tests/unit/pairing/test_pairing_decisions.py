@@ -282,12 +282,14 @@ def test_keep_mode_takes_copies_of_pairs_and_rejects_nothing() -> None:
 
 
 def test_in_keep_mode_files_of_art_programs_that_were_not_exported_are_told() -> None:
-    decisions = made(
-        "cat.xcf", "dog.xcf", "dog.png", "dog.yaml", "a.json", "b.mp4", "c.q", rules=KEEP
-    )
+    names = ("cat.xcf", "dog.xcf", "dog.png", "dog.yaml", "a.json", "b.mp4", "c.q")
+    decisions = made(*names, rules=KEEP)
     (wait,) = [d for d in decisions if isinstance(d, Wait)]
     assert (wait.name, wait.for_a_person, wait.seconds) == ("cat.xcf", True, None)
     assert wait.why.startswith("is a GIMP file, and is not read: Export it as PNG")
+    assert not any(
+        isinstance(d, Wait) for d in made(*names, rules=replace(KEEP, tell_unread=False))
+    )
 
 
 def test_in_keep_mode_a_lone_sidecar_waits_without_an_end() -> None:
