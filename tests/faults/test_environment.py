@@ -140,7 +140,7 @@ def test_an_outbox_that_fills_up_while_a_job_is_painted_is_waited_for(
 def test_a_full_disk_below_the_ledger_is_waited_for(
     root: ServedRoot, mounts: Mounts, tally: Tally
 ) -> None:
-    mounts.tmpfs(root.path / "state", "size=1m")
+    mounts.tmpfs(root.path / "state", "size=2m")
     daemon = root.start()
     put(config_at(root), FIRST)
     root.wait_served(1)
