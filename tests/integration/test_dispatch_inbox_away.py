@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from rig import Rig
 
 from img2imgd.dispatch import faults
 from img2imgd.dispatch.archive import Archive
+from img2imgd.dispatch.spools import has_files
 from img2imgd.job import JobState
 from img2imgd.ledger import JobRow
 
@@ -37,6 +39,28 @@ def test_a_job_whose_files_were_taken_out_of_the_spool_fails_and_says_so(rig: Ri
     (ended,) = rig.serve()
     assert ended.state is JobState.FAILED
     assert "no longer in" in rig.reason("cat.png")
+
+
+def test_a_disk_that_comes_between_two_looks_has_the_files(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.pair("cat")
+    (job,) = rig.claim()
+    aside = rig.folder.rename(rig.root / "unmounted")
+    rig.folder.mkdir()
+    look = Path.is_dir
+
+    def is_dir(path: Path) -> bool:
+        found = look(path)
+        if path == rig.spool / job.id / "in" and aside.exists():
+            rig.folder.rmdir()
+            aside.rename(rig.folder)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_dir", is_dir)
+        assert has_files(job)
+    assert [job.state for job in rig.serve()] == [JobState.DONE]
 
 
 def test_a_job_waits_while_another_folder_has_the_name_of_its_inbox(rig: Rig) -> None:

@@ -32,4 +32,4 @@ def has_files(row: JobRow) -> bool:
             f"{STAGING} folder was removed, their files went with it: `img2imgd status` lists "
             "them as queued, and the pictures are to be dropped again.",
         )
-    return False
+    return (spool / row.id / "in").is_dir()  # its disk may have come between the two looks
