@@ -6,7 +6,7 @@ askew. Costs are those of the reader's process for an A4 page of 600 dpi, side b
 ``prepare: none``.
 
 Prints tables, writes ``bench/results/sketches.json``. Run: ``python bench/sketches.py``;
-``--picture FILE`` shows four drawings as they were seen and what became of them.
+``--picture FILE`` shows five drawings as they were seen and what became of them.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from tools.papers import (
     photographed,
     scanned,
 )
+from tools.phone import Shot, photograph
 
 from img2imgd.pool.reading import ReaderProcess
 from img2imgd.reader.paper import find_drawing, look_at
@@ -57,7 +58,8 @@ SCANS = {
         SOFT_PENCIL, CREAM, Light(0.4, 0.3, 0.0, (1.0, 0.94, 0.8)), 0.015),
 }  # fmt: skip
 TURNED = (-12.0, -5.0, -2.3, -0.7, 0.7, 2.3, 5.0, 12.0)
-SHOWN, GAP = 380, 16  # pixels of the picture: the width of a drawing, and what is between
+ACROSS = Shot(outline=((1.1, 0.3), (0.7, 0.34), (0.55, 0.5), (0.5, 0.75), (0.4, 1.1), (1.1, 1.1)))
+SHOWN, GAP = 320, 14  # pixels of the picture: the width of a drawing, and what is between
 
 
 def levelled(seen: Seen) -> tuple[float, float]:
@@ -98,10 +100,11 @@ def seconds(folder: Path) -> dict[str, float]:
 
 
 def show(folder: Path, target: Path) -> None:
-    """Four drawings as they were seen, and below what became of them."""
+    """Five drawings as they were seen, and below what became of them."""
     wide = Light(0.35, 0.35)
     drawings = [
         photographed(Sheet(house(), SOFT_PENCIL, SIZE)),
+        photograph(Sheet(house(), SOFT_PENCIL, SIZE, paper=CREAM, coloured="crayon"), ACROSS),
         scanned(Sheet(flower(), PENCIL, SIZE, ruling="lined"), 3.0, Light(0.2, 0.4)),
         photographed(Sheet(hills(), INK, SIZE, coloured="wash"), desk="grey", light=wide),
         scanned(
