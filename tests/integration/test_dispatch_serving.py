@@ -305,7 +305,7 @@ def test_files_put_back_from_failed_are_a_retry(rig: Rig) -> None:
     (rig.config.failed / "cat.png").rename(rig.folder / "cat.png")
     rig.drop("cat.yaml")
     rig.claim()
-    assert [job.state for job in rig.serve()] == [JobState.FAILED, JobState.DONE]
+    assert [job.state for job in rig.serve()] == [JobState.REPLACED, JobState.DONE]
 
 
 def test_too_many_attempts_are_counted_by_the_limit(
