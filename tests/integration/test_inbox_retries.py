@@ -359,7 +359,8 @@ def test_a_kept_picture_is_served_once_more(keeping: Rig) -> None:
     assert len(keeping.jobs()) == 2
 
 
-def test_a_kept_picture_that_has_changed_since_is_not_served_twice(keeping: Rig) -> None:
+def cancelled_and_saved_anew(keeping: Rig) -> JobRow:
+    """The cancelled job of a picture whose newer save is queued."""
     keeping.picture("cat.png")
     keeping.look(1.1, 11)
     (job,) = keeping.jobs()
@@ -367,6 +368,11 @@ def test_a_kept_picture_that_has_changed_since_is_not_served_twice(keeping: Rig)
     keeping.serve()
     keeping.picture("cat.png", grey=20)
     keeping.look(1.1, 11)
+    return job
+
+
+def test_a_kept_picture_that_has_changed_since_is_not_served_twice(keeping: Rig) -> None:
+    job = cancelled_and_saved_anew(keeping)
     keeping.serve()
     retry(keeping, job)
     keeping.look(5, 5, 5)
@@ -375,13 +381,7 @@ def test_a_kept_picture_that_has_changed_since_is_not_served_twice(keeping: Rig)
 
 
 def test_a_kept_picture_whose_newer_save_waits_is_not_served_twice(keeping: Rig) -> None:
-    keeping.picture("cat.png")
-    keeping.look(1.1, 11)
-    (job,) = keeping.jobs()
-    keeping.ledger.give_order("cancel", job.id)
-    keeping.serve()
-    keeping.picture("cat.png", grey=20)
-    keeping.look(1.1, 11)
+    job = cancelled_and_saved_anew(keeping)
     retry(keeping, job)
     keeping.look(5, 5, 5)
     assert states(keeping) == [JobState.CANCELLED, JobState.QUEUED]
